@@ -1,0 +1,5 @@
+"""``python -m bench`` is ``rvt``."""
+
+from bench.cli import main
+
+main()

@@ -1,0 +1,159 @@
+"""The command line, ``rvt``. Nothing here imports torch: help and mistakes are answered at once."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import registry, study
+
+REPORTS = Path("reports/local")
+
+app = typer.Typer(
+    name="rvt",
+    help="Recurrent networks and transformers, measured on the same tasks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Kind = StrEnum("Kind", {name: name for name in ("studies", "tasks", "arms", "probes")})
+
+
+def main() -> None:
+    """Run the command line; exit codes are in ``rvt --help``."""
+    app()
+
+
+@app.command()
+def run(
+    study_name: Annotated[str, typer.Argument(metavar="STUDY", help="Its name, or a TOML file.")],
+    device: Annotated[
+        str | None, typer.Option(help="Comma-separated devices, instead of the study's own.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(help="Folder that gets a folder for the study.")
+    ] = REPORTS,
+    dry_run: Annotated[bool, typer.Option(help="Plan and estimate, measure nothing.")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Put earlier records aside and measure everything.")
+    ] = False,
+    allow_mixed: Annotated[
+        bool, typer.Option(help="Go on with records made by other code, versions or data.")
+    ] = False,
+) -> None:
+    """Run what is missing of a study, and write its report.
+
+    Exit codes: 0 all cells done, 1 some failed, 2 the request is wrong, 3 the store is locked,
+    damaged or cannot be written, 130 interrupted.
+    """
+    try:
+        loaded = study.load(study_name, devices(device))
+    except study.StudyError as error:
+        fail(str(error), 2)
+    from bench import sweep
+    from bench.display import Display
+    from bench.execute.local import CellFailed
+    from bench.store import StoreError
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    try:
+        summary = sweep.run(
+            loaded,
+            output / loaded.name,
+            Display(console),
+            fresh=fresh,
+            allow_mixed=allow_mixed,
+            dry_run=dry_run,
+        )
+    except sweep.ChangedError as error:
+        fail(str(error), 2)
+    except StoreError as error:
+        fail(str(error), 3)
+    except CellFailed as error:
+        fail(f"preparing the sweep failed: {error.reason}; see {output / loaded.name / sweep.LOG}", 1)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what has ended is kept. Resume with:", file=sys.stderr)
+        print(f"  {resume_command(sys.argv[1:])}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if dry_run:
+        return
+    if not summary.measured:
+        print(f"nothing to do: {len(summary.statuses)} of {summary.planned} cells are recorded "
+              "(--fresh measures again)")
+    print(summary)
+    print(f"report: {summary.report}")
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command("ls")
+def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """What there is, a line each."""
+    if kind == "studies":
+        table = Table("study", "cells", "what it measures")
+        for name in registry.studies():
+            loaded = study.load(name)
+            table.add_row(name, str(len(loaded.cells)), loaded.summary)
+    elif kind == "tasks":
+        table = Table("task", "head", "metric", "floor", "lengths", "expected winner", "question")
+        for name, entry in registry.tasks().items():
+            say = entry.literals
+            least, most = say["LENGTHS"]
+            table.add_row(
+                name,
+                say["HEAD"],
+                say["METRIC"],
+                f"{say['FLOOR']:g}",
+                f"{least}-{most}",
+                say["EXPECTED"],
+                entry.summary,
+            )
+    elif kind == "arms":
+        table = Table("arm", "weights", "kernels", "what it is")
+        for name, entry in registry.arms().items():
+            say = entry.literals
+            table.add_row(name, say["WEIGHTS"], ", ".join(say["KERNELS"]), entry.summary)
+    else:
+        table = Table("probe", "settings", "what it measures")
+        for name, entry in registry.probes().items():
+            settings = [*entry.literals["AXES"], *entry.literals["PROTOCOL"]]
+            table.add_row(name, ", ".join(settings), entry.summary)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@app.command()
+def report(
+    store: Annotated[Path, typer.Argument(help="A study's report folder, or its records file.")],
+) -> None:
+    """Write a study's pages, figures and tables again from its records."""
+    from bench.report import render
+    from bench.store import FILE, Store, StoreError
+
+    folder = store.parent if store.name == FILE else store
+    try:
+        with Store(folder) as opened:
+            print(f"report: {render.write(opened, folder)}")
+    except StoreError as error:
+        fail(str(error), 3 if (folder / FILE).exists() else 2)
+
+
+def devices(text: str | None) -> list[str] | None:
+    """``cpu,cuda`` as a list."""
+    return None if text is None else [part.strip() for part in text.split(",")]
+
+
+def resume_command(arguments: list[str]) -> str:
+    """The command that goes on where this one was stopped."""
+    import shlex
+
+    return shlex.join(["rvt", *(part for part in arguments if part != "--fresh")])
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """One clear message on standard error, then the exit code."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)

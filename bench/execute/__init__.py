@@ -1,0 +1,1 @@
+"""Running cells: one fresh process each, forked from a server that has imported torch."""

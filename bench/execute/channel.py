@@ -1,0 +1,74 @@
+"""JSON messages, one a line, over a socket; nothing between processes is ever unpickled."""
+
+import json
+import math
+import select
+import socket
+from typing import Any
+
+_CHUNK = 1 << 16
+
+
+class Closed(ConnectionError):
+    """The other side is gone."""
+
+
+class Silent(TimeoutError):
+    """The other side said nothing in time."""
+
+
+class Channel:
+    """One end of a conversation."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._pending = bytearray()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message; numbers that are not finite travel as null.
+
+        Raises:
+            Closed: nobody reads any more.
+        """
+        line = json.dumps(finite(message), allow_nan=False).encode() + b"\n"
+        try:
+            self.sock.sendall(line)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Closed("the other process is gone") from None
+
+    def receive(self, timeout_s: float | None = None) -> dict[str, Any]:
+        """The next message.
+
+        Raises:
+            Closed: the other side is gone.
+            Silent: ``timeout_s`` seconds without a byte.
+        """
+        while (end := self._pending.find(b"\n")) < 0:
+            if not select.select([self.sock], [], [], timeout_s)[0]:
+                raise Silent(f"no message in {timeout_s:.0f} s")
+            try:
+                chunk = self.sock.recv(_CHUNK)
+            except ConnectionResetError:
+                chunk = b""
+            if not chunk:
+                raise Closed("the other process is gone")
+            self._pending += chunk
+        line = bytes(self._pending[:end])
+        del self._pending[: end + 1]
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def close(self) -> None:
+        """Hang up."""
+        self.sock.close()
+
+
+def finite(value: Any) -> Any:
+    """The same value with every NaN and infinity replaced by None, as JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -1,0 +1,331 @@
+"""The sweep on this machine: cells in groups, their workers taken in turn by passing a token."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from bench import registry
+from bench.execute.channel import Channel, Closed, Silent
+from bench.outcome import DONE, FAILED, KILLED, TIMEOUT
+from bench.study import Cell
+
+_START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
+_GRACE_S = 5.0
+
+
+class Server:
+    """The fork server, as a context: on leaving it, it and its workers are gone.
+
+    Args:
+        log: file that takes whatever the server and its workers print.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def __enter__(self) -> Self:
+        ours, theirs = socket.socketpair()
+        with self._log.open("ab") as log, theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bench.execute.server", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the sweep to handle
+                env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
+            )
+        self._control = Channel(ours)
+        self._workers: set[Worker] = set()
+        try:
+            self._control.receive(_START_TIMEOUT_S)
+        except (Closed, Silent):
+            self.__exit__(None, None, None)
+            raise RuntimeError(
+                f"the worker server did not start; see {self._log.name}:\n{_tail(self._log)}"
+            ) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in list(self._workers):
+            worker.kill(grace_s=0.0)
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def start(self, job: dict[str, Any]) -> "Worker":
+        """Fork a worker and give it its job."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            request = json.dumps({"op": "fork"}).encode()
+            socket.send_fds(self._control.sock, [request], [theirs.fileno()])
+        worker = Worker(self, self._control.receive()["pid"], Channel(ours))
+        self._workers.add(worker)
+        worker.channel.send(job)
+        return worker
+
+    def reap(self, worker: "Worker") -> int:
+        """Exit code of a worker that has ended or is about to, negative for a signal."""
+        self._workers.discard(worker)
+        self._control.send({"op": "wait", "pid": worker.pid})
+        code: int = self._control.receive()["exit"]
+        return code
+
+
+class CellFailed(Exception):
+    """A worker that did not deliver.
+
+    Args:
+        status: how its cell ended.
+        reason: in one sentence.
+        details: what else is known.
+    """
+
+    def __init__(self, status: str, reason: str, **details: Any) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.details = status, reason, details
+
+
+class Worker:
+    """The sweep's side of one worker process."""
+
+    def __init__(self, server: Server, pid: int, channel: Channel) -> None:
+        self._server = server
+        self.pid = pid
+        self.channel = channel
+
+    def ask(
+        self,
+        message: dict[str, Any] | None,
+        timeout_s: float,
+        progress: Callable[[float], None] | None = None,
+    ) -> dict[str, Any]:
+        """Send a message, if there is one, and wait for the answer.
+
+        Raises:
+            CellFailed: the worker reported an error, died, or was silent too long and was killed.
+        """
+        try:
+            if message is not None:
+                self.channel.send(message)
+            answer = self.channel.receive(timeout_s)
+            while "progress" in answer:
+                if progress:
+                    progress(answer["progress"])
+                answer = self.channel.receive(timeout_s)
+        except Closed:
+            raise CellFailed(*self._post_mortem()) from None
+        except Silent:
+            self.kill()
+            raise CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed") from None
+        if "failed" in answer:
+            self.end()
+            status, reason = answer.pop("failed"), answer.pop("reason")
+            raise CellFailed(status, reason, **answer)
+        return answer
+
+    def end(self) -> int:
+        """Hang up and wait for the process."""
+        self.channel.close()
+        return self._server.reap(self)
+
+    def kill(self, grace_s: float = _GRACE_S) -> None:
+        """End the process and all it started: asked first, then made to."""
+        if grace_s:
+            self._signal(signal.SIGTERM)
+            deadline = time.monotonic() + grace_s
+            with contextlib.suppress(Closed, Silent):
+                while (left := deadline - time.monotonic()) > 0:
+                    self.channel.receive(left)
+        self._signal(signal.SIGKILL)
+        with contextlib.suppress(Closed):
+            self.end()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _post_mortem(self) -> tuple[str, str]:
+        code = self.end()
+        if code >= 0:
+            return FAILED, f"the worker ended with exit code {code} and no result"
+        name = signal.Signals(-code).name
+        return (KILLED if -code == signal.SIGKILL else FAILED), f"the worker died of {name}"
+
+
+class Listener(Protocol):
+    """Who is told how a sweep goes on."""
+
+    def cell_progress(self, cell: Cell, share: float) -> None:
+        """A cell is this far."""
+        ...
+
+    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """A cell has an outcome: ``status``, ``reason``, ``metrics``, ``samples``, ``seconds``."""
+        ...
+
+
+def prepare(
+    server: Server, cells: Sequence[Cell], corpus: str, threads: int
+) -> dict[str, Any]:
+    """What ``bench.execute.prepare.run`` decides, decided in a worker of its own.
+
+    Raises:
+        CellFailed: the worker died.
+    """
+    worker = server.start(
+        {
+            "job": "prepare",
+            "cells": [{"key": cell.key, "cell": cell.model_dump(mode="json")} for cell in cells],
+            "corpus": corpus,
+            "threads": threads,
+        }
+    )
+    answer: dict[str, Any] = worker.ask(None, timeout_s=3600)["result"]
+    worker.end()
+    return answer
+
+
+def run_group(
+    server: Server,
+    cells: Sequence[Cell],
+    configs: dict[str, dict[str, Any]],
+    *,
+    corpus: str,
+    threads: int,
+    timeout_s: float,
+    listener: Listener,
+) -> None:
+    """Measure the cells of one group and tell the listener of each outcome.
+
+    An interleaved probe has all its arms alive at once: each round visits them in a random order
+    and then in its reverse. Any other probe's cells run one after the other.
+
+    Args:
+        server: forks the workers.
+        cells: what is to be measured, alike but for arm and kernel.
+        configs: cell key to the model's configuration.
+        corpus: fingerprint of the corpus.
+        threads: of each worker.
+        timeout_s: longest silence of a worker.
+        listener: who is told.
+    """
+    if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
+        batches, rounds = [list(cells)], 2 * cells[0].protocol["rounds"]
+    else:
+        batches, rounds = [[cell] for cell in cells], 1
+    for batch in batches:
+        turn = _Turns(server, configs, corpus, threads, timeout_s, listener)
+        turn.run(batch, rounds)
+
+
+class _Turns:
+    """One token, passed between the workers of the cells that are measured together."""
+
+    def __init__(
+        self,
+        server: Server,
+        configs: dict[str, dict[str, Any]],
+        corpus: str,
+        threads: int,
+        timeout_s: float,
+        listener: Listener,
+    ) -> None:
+        self._server, self._configs, self._corpus = server, configs, corpus
+        self._threads, self._timeout_s, self._listener = threads, timeout_s, listener
+        self._workers: dict[str, Worker] = {}
+        self._seconds: dict[str, float] = {}
+
+    def run(self, cells: list[Cell], rounds: int) -> None:
+        """Build and warm every cell, measure in turn, collect."""
+        for cell in cells:
+            self._attempt(cell, self._start)
+        order = random.Random(cells[0].group)  # the same order each time the study runs
+        alive = cells
+        for done in range(0, rounds, 2):
+            alive = [cell for cell in alive if cell.key in self._workers]
+            permutation = order.sample(alive, len(alive))
+            # a probe that is not interleaved has one round and no reverse
+            for cell in permutation + permutation[::-1] if rounds > 1 else permutation:
+                if cell.key in self._workers:
+                    self._attempt(cell, self._round)
+            if rounds > 1:
+                for cell in alive:
+                    self._listener.cell_progress(cell, (done + 2) / rounds)
+        for cell in alive:
+            if cell.key in self._workers:
+                self._attempt(cell, self._finish)
+
+    def _attempt(self, cell: Cell, action: Callable[[Cell], None]) -> None:
+        start = time.monotonic()
+        try:
+            action(cell)
+        except CellFailed as failure:
+            self._workers.pop(cell.key, None)
+            spent = self._seconds.get(cell.key, 0.0) + time.monotonic() - start
+            self._listener.cell_ended(
+                cell,
+                {
+                    "status": failure.status,
+                    "reason": failure.reason,
+                    "metrics": failure.details,
+                    "samples": {},
+                    "seconds": spent,
+                },
+            )
+        else:
+            self._seconds[cell.key] = (
+                self._seconds.get(cell.key, 0.0) + time.monotonic() - start
+            )
+
+    def _start(self, cell: Cell) -> None:
+        worker = self._server.start(
+            {
+                "job": "cell",
+                "cell": cell.model_dump(mode="json"),
+                "config": self._configs[cell.key],
+                "corpus": self._corpus,
+                "threads": self._threads,
+            }
+        )
+        worker.ask(None, self._timeout_s, lambda share: self._tell(cell, share))
+        self._workers[cell.key] = worker
+
+    def _round(self, cell: Cell) -> None:
+        self._workers[cell.key].ask(
+            {"round": True}, self._timeout_s, lambda share: self._tell(cell, share)
+        )
+
+    def _finish(self, cell: Cell) -> None:
+        worker = self._workers.pop(cell.key)
+        start = time.monotonic()
+        result = worker.ask({"finish": True}, self._timeout_s)["result"]
+        worker.end()
+        seconds = self._seconds[cell.key] + time.monotonic() - start
+        self._listener.cell_ended(
+            cell, {"status": DONE, "reason": None, "seconds": seconds} | result
+        )
+
+    def _tell(self, cell: Cell, share: float) -> None:
+        self._listener.cell_progress(cell, share)
+
+
+def _tail(log: Path, lines: int = 5) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,106 @@
+"""One cell in one process.
+
+The sweep speaks first: ``{"job": "cell", ...}``. The worker answers ``ready`` when its model is
+built and warm, measures a round each time it is told ``round``, and on ``finish`` sends its
+result. A worker whose turn it is not blocks on its socket and uses no processor.
+"""
+
+import contextlib
+import gc
+import os
+import re
+import socket
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+
+from bench import probes, registry
+from bench.execute import prepare
+from bench.execute.channel import Channel, Closed
+from bench.execute.server import die_with_parent
+from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError
+from bench.probes.subject import Subject
+from bench.study import Cell
+from bench.tasks import corpus
+from models.checkpoints import MINILM, CheckpointError
+
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory", re.IGNORECASE)
+
+for _name in registry.probes():
+    probes.load(_name)
+for _module in (datasets, transformers):
+    _module.logging.set_verbosity_error()
+    _module.utils.logging.disable_progress_bar()
+transformers.BertForSequenceClassification  # noqa: B018  # resolves the lazy import before forking
+
+
+def main(fd: int) -> None:
+    """Be the worker at the other end of ``fd``, then exit."""
+    os.setsid()  # a process group of its own, so that all of it can be killed
+    die_with_parent()
+    channel = Channel(socket.socket(fileno=fd))
+    code = 1
+    with contextlib.suppress(Closed):  # the sweep has gone, or has given this cell up
+        try:
+            job = channel.receive()
+            if job["job"] == "prepare":
+                channel.send({"result": prepare.run(job)})
+            else:
+                _measure(channel, job)
+            code = 0
+        except Closed:
+            raise
+        except BaseException as error:
+            channel.send(describe(error))
+    channel.close()
+    os._exit(code)  # the server's own cleanup is not ours to run
+
+
+def _measure(channel: Channel, job: dict[str, Any]) -> None:
+    cell = Cell.model_validate(job["cell"])
+    torch.set_num_threads(job["threads"])
+    if not torch.set_flush_denormal(cell.denormals == "flush") and cell.denormals == "flush":
+        raise CellError("this processor cannot flush subnormal floats")
+    subject = Subject(cell, job["config"], corpus.load(job["corpus"], MINILM))
+
+    def progress(share: float) -> None:
+        channel.send({"progress": share})
+
+    started = time.perf_counter()
+    measurement = probes.load(cell.probe).Measurement(subject, progress)
+    built_s = time.perf_counter() - started
+    gc.collect()
+    channel.send({"ready": True})
+    while "round" in channel.receive():
+        measurement.round()
+        channel.send({"round": True})
+    result = measurement.result()
+    metrics = result.metrics | {"build_s": built_s, "peak_rss_bytes": peak_rss_bytes()}
+    channel.send({"result": {"metrics": metrics, "samples": result.samples}})
+
+
+def peak_rss_bytes() -> int | None:
+    """High-water mark of this process's resident memory, None where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    return int(found[1]) * 1024 if found else None
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """A status and a reason for whatever a worker raised; the traceback goes to its log."""
+    traceback.print_exception(error)
+    if isinstance(error, CellError):
+        return {"failed": error.status, "reason": str(error)} | error.details
+    if isinstance(error, CheckpointError | corpus.CorpusError):
+        return {"failed": UNAVAILABLE, "reason": str(error)}
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    # On the CPU PyTorch raises a plain RuntimeError when memory ends.
+    short = isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(text)
+    return {"failed": OOM if short else FAILED, "reason": text}

@@ -1,0 +1,54 @@
+"""How a cell can end, and the errors that say so."""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Statuses of a record. What is FINAL is not tried again when a sweep is resumed.
+DONE = "done"
+DIVERGED = "diverged"  # the loss stopped being a number, at a known step
+UNSUPPORTED = "unsupported"  # cannot exist: too long for the model, no such device or kernel
+UNAVAILABLE = "unavailable"  # something it needs is missing or is not what it should be
+INVALID = "invalid"  # its model could not be matched, or failed a correctness gate
+FAILED = "failed"
+OOM = "oom"
+KILLED = "killed"
+TIMEOUT = "timeout"
+
+STATUSES = (DONE, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT)
+FINAL = (DONE, DIVERGED, UNSUPPORTED)
+
+
+class CellError(Exception):
+    """A cell that ends otherwise than done; ``status`` is one of ``STATUSES``."""
+
+    status = FAILED
+    details: Mapping[str, Any] = {}
+
+
+class Unsupported(CellError):
+    """The cell asks for what its arm, task or machine has not."""
+
+    status = UNSUPPORTED
+
+
+class Unavailable(CellError):
+    """Something that the cell needs is missing or damaged."""
+
+    status = UNAVAILABLE
+
+
+class Invalid(CellError):
+    """The cell's model is not what the study promises."""
+
+    status = INVALID
+
+
+class Diverged(CellError):
+    """The loss became NaN or infinite."""
+
+    status = DIVERGED
+
+    def __init__(self, step: int, what: str = "the training loss") -> None:
+        super().__init__(f"{what} is not finite at step {step}")
+        self.step = step
+        self.details = {"step": step}

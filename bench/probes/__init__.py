@@ -1,0 +1,70 @@
+"""The probes: one kind of measurement each, and this folder is their registry.
+
+A probe file says literally, beside its docstring:
+
+- ``AXES``: coordinates of its own, name to values
+- ``PROTOCOL``: its settings, name to ``default``, ``least`` and ``help``
+- ``TIMED``: whether its samples are times that pytest-benchmark can show
+- ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round
+
+and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
+and warms the model, ``round`` measures once, ``result`` sums up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from bench.probes.subject import Subject
+
+
+@dataclass
+class Result:
+    """What a cell leaves.
+
+    Args:
+        metrics: single numbers, units in their names.
+        samples: raw traces, lists of numbers by name.
+    """
+
+    metrics: dict[str, Any]
+    samples: dict[str, list[Any]] = field(default_factory=dict)
+
+
+#: Called with the share of the measurement that is over, from 0 to 1.
+Progress = Callable[[float], None]
+
+
+class Measurement(Protocol):
+    """One cell being measured."""
+
+    def __init__(self, subject: Subject, progress: Progress) -> None: ...
+
+    def round(self) -> None:
+        """Measure once."""
+        ...
+
+    def result(self) -> Result:
+        """Sum up what the rounds left."""
+        ...
+
+
+class Probe(Protocol):
+    """What a probe file provides."""
+
+    AXES: dict[str, list[str]]
+    PROTOCOL: dict[str, dict[str, Any]]
+    TIMED: bool
+    INTERLEAVED: bool
+    Measurement: type[Measurement]
+
+    def training_steps(self, protocol: dict[str, Any], axes: dict[str, str]) -> float:
+        """How many training steps one cell is worth, for the estimate of a plan."""
+        ...
+
+
+def load(name: str) -> Probe:
+    """The probe that the file of this name defines."""
+    module: Any = import_module(f"{__name__}.{name}")
+    return cast("Probe", module)

@@ -1,0 +1,107 @@
+"""How much of the loss's gradient reaches each input embedding, by its distance from the loss.
+
+The loss of a row is read at one designated position (an encoder's first, a recurrence's last).
+For every input position t this takes the norm of dL/de_t, the gradient at the input embedding,
+which is valid for fused kernels and for every model that takes ``inputs_embeds``.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from bench.probes import Progress, Result
+from bench.probes.learning import Trainer
+from bench.probes.subject import Batch, Subject
+
+AXES: dict[str, list[str]] = {}
+PROTOCOL = {
+    "steps": {"default": 60, "least": 0, "help": "optimizer steps before the second measurement; 0 for none"},
+    "batch_size": {"default": 8, "least": 1, "help": "rows of a step, and of the measurement"},
+    "learning_rate": {"default": 1e-3, "least": 0.0, "help": "of those steps"},
+    "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
+}
+TIMED = False
+INTERLEAVED = False
+
+_CHUNKS = 10  # progress is told this often
+
+
+def training_steps(protocol: dict[str, Any], axes: dict[str, str]) -> float:
+    """The steps, and a step for each measurement."""
+    return float(protocol["steps"] + (2 if protocol["steps"] else 1))
+
+
+def flow(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """dL/de for every row and position.
+
+    The rows' losses are summed, not averaged, so that each row's gradient is its own loss's and
+    does not shrink with the batch.
+
+    Args:
+        model: any model that takes ``inputs_embeds`` and returns a mean loss over rows.
+        batch: ``rows`` rows of ``length`` tokens.
+
+    Returns:
+        (rows, length, embedding_size), in the model's dtype.
+    """
+    model.train()  # what training sees, and cuDNN has a recurrent backward in no other mode
+    embeds = model.get_input_embeddings()(batch.input_ids).detach().requires_grad_(True)
+    loss = model(inputs_embeds=embeds, labels=batch.labels).loss * len(batch.labels)
+    (gradient,) = torch.autograd.grad(loss, embeds)
+    return gradient
+
+
+class Measurement:
+    """The flow at initialisation and, where steps are asked for, after training."""
+
+    def __init__(self, subject: Subject, progress: Progress) -> None:
+        self.subject, self.progress = subject, progress
+        protocol = subject.cell.protocol
+        self.rows = subject.rows("validation", protocol["batch_size"], seed=0)
+        self.batches = subject.batches(protocol["steps"], protocol["batch_size"])
+        self.model = subject.build()
+        self.metrics: dict[str, Any] = {}
+        self.samples: dict[str, list[Any]] = {}
+
+    def round(self) -> None:
+        protocol = self.subject.cell.protocol
+        self._measure("init")
+        if not protocol["steps"]:
+            return
+        trainer = Trainer(self.model, protocol["learning_rate"], protocol["clip_norm"])
+        size = -(-len(self.batches) // _CHUNKS)
+        for start in range(0, len(self.batches), size):
+            trainer.run(self.batches[start : start + size])
+            self.progress((start + size) / len(self.batches))
+        self._measure("trained")
+
+    def result(self) -> Result:
+        return Result(self.metrics, self.samples)
+
+    def _measure(self, when: str) -> None:
+        """Norm by distance, and the shares of entries too small to be normal, and exactly zero."""
+        cell = self.subject.cell
+        gradient = flow(self.model, self.rows).abs()
+        smallest = torch.finfo(torch.float32).smallest_normal
+        zero, subnormal = gradient == 0, (gradient > 0) & (gradient < smallest)
+        # Entries near 1e-40 vanish when squared in float32, so the norm is taken in float64.
+        norms = gradient.double().norm(dim=-1)
+        distance = (torch.arange(cell.length) - self.subject.arm.loss_position(cell.length)).abs()
+        distance, order = distance.sort()
+        by_distance = norms.mean(dim=0)[order].tolist()
+        reached = distance[(~zero).any(dim=-1).any(dim=0)[order]].tolist()
+        zero_from = (max(reached) if reached else -1) + 1
+        self.samples[f"distance_{when}"] = distance.tolist()
+        self.samples[f"norm_{when}"] = by_distance
+        self.samples[f"zero_share_{when}"] = zero.double().mean(dim=(0, 2))[order].tolist()
+        self.metrics |= {
+            f"norm_at_loss_{when}": by_distance[0],
+            f"norm_at_half_{when}": by_distance[cell.length // 2],
+            f"norm_at_end_{when}": by_distance[-1],
+            f"subnormal_share_{when}": float(subnormal.double().mean()),
+            f"zero_share_{when}": float(zero.double().mean()),
+            # the distance from which on every entry of every row is exactly zero
+            f"zero_from_distance_{when}": zero_from if zero_from <= int(distance[-1]) else None,
+        }

@@ -1,0 +1,1 @@
+"""Reports, generated from a store; needs neither torch nor transformers."""

@@ -1,0 +1,399 @@
+"""Studies: a named grid with its protocol, from a TOML file to a plan of cells.
+
+Validation names every mistake at once, with its line, and imports neither torch nor transformers.
+"""
+
+import hashlib
+import itertools
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from bench import registry
+
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+DTYPES = ("float32", "float64")
+DENORMALS = ("keep", "flush")
+MATCHES = ("params",)
+
+
+class StudyError(ValueError):
+    """A study that cannot be planned; the message lists every mistake."""
+
+
+def _one_of(kind: str, choices: Sequence[str]) -> Any:
+    """A string that must be one of ``choices``."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise PydanticCustomError("unknown", "{hint}", {"hint": registry.unknown(kind, value, choices)})
+        return value
+
+    return Annotated[StrictStr, AfterValidator(check)]
+
+
+def _axis(item: Any) -> Any:
+    """A non-empty list of distinct items; a single one may stand by itself."""
+
+    def distinct(values: list[Any]) -> list[Any]:
+        repeated = sorted({str(value) for value in values if values.count(value) > 1})
+        if repeated:
+            raise PydanticCustomError(
+                "repeated", "repeats {names}: name each once.", {"names": ", ".join(repeated)}
+            )
+        return values
+
+    return Annotated[
+        list[item],
+        BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
+        Field(min_length=1),
+        AfterValidator(distinct),
+    ]
+
+
+_Count = Annotated[StrictInt, Field(ge=1)]
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Comparison(BaseModel):
+    """What is held equal between the arms of a group.
+
+    ``match_to`` names the arm whose canonical body sets the budget; ``hidden_size`` is the width
+    of a transformer whose shape is ours, and of the embeddings of everything matched to it.
+    """
+
+    model_config = _STRICT
+
+    summary: StrictStr
+    match: StrictStr = "params"
+    match_to: StrictStr
+    hidden_size: _Count = 128
+    num_layers: _Count = 2
+    num_heads: _Count = 2
+    max_positions: _Count = 512
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of num_heads={self.num_heads}. "
+                f"Got {self.hidden_size}"
+            )
+        return self
+
+
+class Cell(BaseModel):
+    """One point of a grid. Its key is the hash of all it says, so equal cells are one cell."""
+
+    model_config = _STRICT
+
+    probe: str
+    comparison: str
+    task: str
+    length: int
+    arm: str
+    kernel: str
+    device: str
+    dtype: str
+    denormals: str
+    seed: int
+    axes: dict[str, str]
+    model: Comparison
+    protocol: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits that name this cell in a store."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def group(self) -> str:
+        """Cells of a group differ in arm or kernel only."""
+        parts = [self.probe, *self.axes.values(), self.comparison, self.task, f"T={self.length}"]
+        parts += [self.device, self.dtype]
+        if self.denormals != "keep":
+            parts.append(self.denormals)
+        return " ".join([*parts, f"seed={self.seed}"])
+
+    @property
+    def name(self) -> str:
+        """The group and what differs in it."""
+        return f"{self.group} {self.arm}/{self.kernel}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study and its plan, cells of a group standing together."""
+
+    name: str
+    title: str
+    summary: str
+    timeout_s: int
+    comparisons: dict[str, Comparison]
+    cells: tuple[Cell, ...]
+
+    @property
+    def groups(self) -> list[list[Cell]]:
+        """The cells in groups, in the order of the study."""
+        return [list(cells) for _, cells in itertools.groupby(self.cells, lambda cell: cell.group)]
+
+
+def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
+    """Read, validate and plan a study.
+
+    Args:
+        name_or_path: a study that comes with the suite, or the path of a TOML file.
+        devices: run on these instead of those that the grids name.
+
+    Raises:
+        StudyError: no such study, or mistakes in it; all of them, each with its line.
+    """
+    path = registry.studies().get(name_or_path)
+    if path is None:
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise StudyError(
+                registry.unknown("study", name_or_path, registry.studies())
+                + " Or give the path of a TOML file."
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyError(f"{path.name}: cannot be read as TOML: {error}") from None
+    mistakes = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
+    return _plan(path, text, content, devices)
+
+
+def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str] | None) -> Study:
+    mistakes: list[tuple[int, str]] = []
+
+    def report(error: ValidationError, prefix: tuple[str | int, ...], names: Sequence[str]) -> None:
+        for detail in error.errors():
+            location = (*prefix, *(part for part in detail["loc"]))
+            line = _line_of(text, location)
+            mistakes.append((line, f"{_dotted(location)}: {_sentence(detail, names)}"))
+
+    try:
+        head = _Head.model_validate(content)
+    except ValidationError as error:
+        report(error, (), list(_Head.model_fields))
+        head = None
+    comparisons = {}
+    for name, fields in _tables(content.get("comparison")):
+        try:
+            comparisons[name] = _comparison_model().model_validate(fields)
+        except ValidationError as error:
+            report(error, ("comparison", name), list(Comparison.model_fields))
+    names = [name for name, _ in _tables(content.get("comparison"))]
+    grids = []
+    for index, fields in _tables(content.get("grid")):
+        probe = fields.get("probe") if isinstance(fields, dict) else None
+        model = _grid_model(probe if probe in registry.probes() else None, tuple(names))
+        try:
+            grids.append((index, model.model_validate(fields)))
+        except ValidationError as error:
+            report(error, ("grid", index), list(model.model_fields))
+    for index, grid in grids:
+        for task in grid.task:
+            least, most = registry.tasks()[task].literals["LENGTHS"]
+            for length in grid.length:
+                if not least <= length <= most:
+                    where = ("grid", index, "length")
+                    mistakes.append(
+                        (
+                            _line_of(text, where),
+                            f"{_dotted(where)}: task {task!r} has lengths from {least} to {most}. "
+                            f"Got {length}.",
+                        )
+                    )
+    if mistakes or head is None:
+        lines = [f"{path.name}:{line}: {mistake}" for line, mistake in sorted(set(mistakes))]
+        raise StudyError("\n".join(lines))
+    cells = [cell for _, grid in grids for cell in _product(grid, comparisons, devices)]
+    unique = {cell.key: cell for cell in cells}
+    groups: dict[str, list[Cell]] = {}
+    for cell in unique.values():
+        groups.setdefault(cell.group, []).append(cell)
+    return Study(
+        name=path.stem,
+        title=head.title,
+        summary=head.summary,
+        timeout_s=head.timeout_s,
+        comparisons=comparisons,
+        cells=tuple(itertools.chain.from_iterable(groups.values())),
+    )
+
+
+class _Head(BaseModel):
+    """The top of a study file."""
+
+    model_config = _STRICT
+
+    title: StrictStr
+    summary: StrictStr
+    timeout_s: _Count = 3600  # longest silence of a worker before it is killed
+    comparison: dict[str, Any] = Field(min_length=1)
+    grid: list[Any] = Field(min_length=1)
+
+
+def _comparison_model() -> type[Comparison]:
+    return create_model(
+        "Comparison",
+        __base__=Comparison,
+        match=(_one_of("match", MATCHES), "params"),
+        match_to=(_one_of("arm", list(registry.arms())), ...),
+    )
+
+
+def _grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
+    """The model of a ``[[grid]]``: the common axes, then what its probe declares.
+
+    Without a known probe the rest is allowed, so that one mistake is not reported as many.
+    """
+    fields: dict[str, Any] = {
+        "probe": (_one_of("probe", list(registry.probes())), ...),
+        "comparison": (_one_of("comparison", comparisons), ...),
+        "task": (_axis(_one_of("task", list(registry.tasks()))), ...),
+        "length": (_axis(_Count), ...),
+        "arm": (_axis(_one_of("arm", list(registry.arms()))), ...),
+        "kernel": (_axis(_one_of("kernel", ["default", *_kernels()])), ["default"]),
+        "device": (_axis(_one_of("device", DEVICES)), ["cpu"]),
+        "dtype": (_axis(_one_of("dtype", DTYPES)), ["float32"]),
+        "denormals": (_axis(_one_of("denormals", DENORMALS)), ["keep"]),
+        "seed": (_axis(Annotated[StrictInt, Field(ge=0)]), [0]),
+    }
+    if probe is not None:
+        literals = registry.probes()[probe].literals
+        for name, choices in literals["AXES"].items():
+            fields[name] = (_axis(_one_of(name, choices)), list(choices))
+        for name, field in literals["PROTOCOL"].items():
+            fields[name] = (_number(field), field["default"])
+    config = ConfigDict(extra="forbid" if probe is not None else "allow", frozen=True)
+    return create_model("Grid", __config__=config, **fields)
+
+
+def _number(field: dict[str, Any]) -> Any:
+    """The type of a protocol field, after its default and its least value."""
+    default = field["default"]
+    if isinstance(default, list):
+        return _axis(Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)])
+    if isinstance(default, float):
+        return Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)]
+    return Annotated[StrictInt, Field(ge=field["least"])]
+
+
+def _kernels() -> list[str]:
+    return sorted({k for entry in registry.arms().values() for k in entry.literals["KERNELS"]})
+
+
+def _product(
+    grid: Any, comparisons: dict[str, Comparison], devices: Sequence[str] | None
+) -> list[Cell]:
+    """The cells of one grid, arms and kernels varying fastest so that groups stand together."""
+    literals = registry.probes()[grid.probe].literals
+    axes = {name: getattr(grid, name) for name in literals["AXES"]}
+    protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
+    outer = itertools.product(
+        grid.task,
+        grid.length,
+        devices or grid.device,
+        grid.dtype,
+        grid.denormals,
+        grid.seed,
+        *axes.values(),
+    )
+    cells = []
+    for task, length, device, dtype, denormals, seed, *values in outer:
+        for arm in grid.arm:
+            kernels = registry.arms()[arm].literals["KERNELS"]
+            wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
+            for kernel in dict.fromkeys(wanted):
+                cells.append(
+                    Cell(
+                        probe=grid.probe,
+                        comparison=grid.comparison,
+                        task=task,
+                        length=length,
+                        arm=arm,
+                        kernel=kernel,
+                        device=device,
+                        dtype=dtype,
+                        denormals=denormals,
+                        seed=seed,
+                        axes=dict(zip(axes, values, strict=True)),
+                        model=Comparison(**comparisons[grid.comparison].model_dump()),
+                        protocol=protocol,
+                    )
+                )
+    return cells
+
+
+def _tables(value: Any) -> list[tuple[Any, Any]]:
+    """Names or indices with their tables, of a table of tables or an array of them."""
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def _sentence(detail: Any, names: Sequence[str]) -> str:
+    """A pydantic error in this suite's words: what was expected, and what came."""
+    if detail["type"] == "extra_forbidden":
+        return registry.unknown("field", str(detail["loc"][-1]), names)
+    if detail["type"] == "missing":
+        return "missing."
+    message = str(detail["msg"])
+    if detail["type"] in ("unknown", "repeated"):
+        return message
+    return f"{message}. Got {detail['input']!r}."[:300]
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    """``('grid', 1, 'arm', 0)`` as ``grid[1].arm[0]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.lstrip(".")
+
+
+def _line_of(text: str, location: tuple[str | int, ...]) -> int:
+    """The line of a key in a study file: its own, else its table's, else the first."""
+    lines = text.splitlines()
+    start, keys = 0, list(location)
+    if location[:1] == ("grid",) and len(location) > 1 and isinstance(location[1], int):
+        headers = [n for n, line in enumerate(lines) if re.match(r"\s*\[\[\s*grid\s*\]\]", line)]
+        if location[1] < len(headers):
+            start, keys = headers[location[1]], keys[2:]
+    elif location[:1] == ("comparison",) and len(location) > 1:
+        name = re.escape(str(location[1]))
+        pattern = rf"\s*\[\s*comparison\s*\.\s*[\"']?{name}[\"']?\s*\]"
+        headers = [n for n, line in enumerate(lines) if re.match(pattern, line)]
+        if headers:
+            start, keys = headers[0], keys[2:]
+    if keys:
+        for number in range(start, len(lines)):
+            if number > start and lines[number].lstrip().startswith("["):
+                break
+            if re.match(rf"\s*[\"']?{re.escape(str(keys[0]))}[\"']?\s*=", lines[number]):
+                return number + 1
+    return start + 1

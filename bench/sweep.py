@@ -1,0 +1,281 @@
+"""The engine behind both doors: plan, prepare, measure what is missing, record, report."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import environment
+from bench.display import Display
+from bench.execute import local
+from bench.outcome import DONE, FINAL, UNSUPPORTED
+from bench.report import render
+from bench.store import Store, now
+from bench.study import Cell, Study
+from bench.tasks import corpus
+
+LOG = "workers.log"
+
+
+class ChangedError(RuntimeError):
+    """The records were made by other code, versions or data than are here now."""
+
+
+@dataclass
+class Summary:
+    """How a sweep ended.
+
+    Args:
+        study: its name.
+        report: the report's first page.
+        statuses: status of every planned cell that has one, by key.
+        planned: cells of the plan.
+        measured: cells that this sweep ran.
+    """
+
+    study: str
+    report: Path
+    planned: int
+    statuses: dict[str, str] = field(default_factory=dict)
+    measured: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all that can be measured here was, 1 if something failed or nothing was done."""
+        counts = Counter(self.statuses.values())
+        failed = self.planned - counts[DONE] - counts[UNSUPPORTED]
+        return 1 if failed or not counts[DONE] else 0
+
+    def __str__(self) -> str:
+        counts = Counter(self.statuses.values())
+        missing = self.planned - sum(counts.values())
+        parts = [f"{count} {status}" for status, count in sorted(counts.items())]
+        if missing:
+            parts.append(f"{missing} not run")
+        return f"{self.study}: {self.planned} cells: {', '.join(parts) or 'none'}"
+
+
+def run(
+    study: Study,
+    folder: Path,
+    display: Display,
+    *,
+    fresh: bool = False,
+    again: bool = False,
+    allow_mixed: bool = False,
+    dry_run: bool = False,
+    selected: Sequence[str] | None = None,
+) -> Summary:
+    """Run what is missing of a study and write its report.
+
+    Args:
+        study: the validated plan.
+        folder: where records and report go.
+        display: shows plan, progress and messages.
+        fresh: put existing records aside and measure everything.
+        again: do so only where nothing is missing, or where what made them has changed.
+        allow_mixed: go on with records that other code, versions or data made.
+        dry_run: plan and estimate only; nothing is written to the store.
+        selected: keys of the cells to run, all where None.
+
+    Raises:
+        StoreError: the store is locked, damaged or cannot be written.
+        ChangedError: the records do not belong to what is here now.
+        KeyboardInterrupt: after the record being written is safe.
+    """
+    wanted = [cell for cell in study.cells if selected is None or cell.key in selected]
+    with Store(folder, write=True) as store:
+        library = corpus.fingerprint()
+        provenance = {
+            "code": environment.code_hash(),
+            "corpus": library,
+            **environment.versions(),
+        }
+        changed = _changed(store.meta("provenance"), provenance)
+        pending = _pending(wanted, store.statuses())
+        if fresh or (again and (changed or not pending)):
+            if (aside := store.archive()) is not None:
+                display.say(f"earlier records put aside: {aside}")
+            pending, changed = wanted, []
+        if changed and not allow_mixed:
+            raise ChangedError(
+                f"the records in {folder} were made with other {_and(changed)} than are here now. "
+                "Measure again with --fresh (the old records are put aside), or mix them, "
+                "labelled, with --allow-mixed."
+            )
+        summary = Summary(study.name, folder / render.PAGE, len(wanted), {})
+        if pending:
+            with local.Server(folder / LOG) as server:
+                display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
+                decided = local.prepare(server, pending, library, environment.threads())
+                estimate = sum(answer.get("estimate_s", 0.0) for answer in decided["cells"].values())
+                display.plan(study, pending, decided["cells"], estimate)
+                if dry_run:
+                    return summary
+                _begin(store, study, provenance, decided["corpus"], estimate)
+                recorder = _Recorder(store, decided, display, provenance, estimate)
+                _measure(study, pending, server, decided, library, recorder)
+                summary.measured = len(pending)
+        summary.statuses = _statuses(wanted, store)
+        if pending or not summary.report.exists():
+            display.say("writing the report")
+            render.write(store, folder)
+    return summary
+
+
+def _pending(cells: Sequence[Cell], statuses: dict[str, str]) -> list[Cell]:
+    return [cell for cell in cells if statuses.get(cell.key) not in FINAL]
+
+
+def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:
+    known = store.statuses()
+    return {cell.key: known[cell.key] for cell in cells if cell.key in known}
+
+
+def _changed(before: dict[str, str] | None, current: dict[str, str]) -> list[str]:
+    """What differs, in words."""
+    if before is None:
+        return []
+    return [
+        f"{name} ({before.get(name, 'none')[:12]} -> {value[:12]})"
+        for name, value in current.items()
+        if before.get(name) != value
+    ]
+
+
+def _and(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+
+
+def _begin(
+    store: Store,
+    study: Study,
+    provenance: dict[str, str],
+    library: dict[str, Any] | None,
+    estimate_s: float,
+) -> None:
+    """Write down what the records will belong to, before there are any."""
+    store.set_meta(
+        study=study.name,
+        title=study.title,
+        summary=study.summary,
+        comparisons={name: c.model_dump() for name, c in study.comparisons.items()},
+        plan=[cell.key for cell in study.cells],
+        cells={cell.key: cell.model_dump(mode="json") for cell in study.cells},
+        provenance=provenance,
+        corpus=library or store.meta("corpus"),
+        begun=store.meta("begun") or now(),
+        estimate_s=store.meta("estimate_s") or estimate_s,
+    )
+
+
+def _measure(
+    study: Study,
+    pending: Sequence[Cell],
+    server: local.Server,
+    decided: dict[str, Any],
+    library: str,
+    recorder: "_Recorder",
+) -> None:
+    keys = {cell.key for cell in pending}
+    answers = decided["cells"]
+    with recorder.display.progress(recorder.estimate_s):
+        for group in study.groups:
+            runnable = []
+            for cell in group:
+                if cell.key not in keys:
+                    continue
+                answer = answers[cell.key]
+                if "failed" in answer:
+                    recorder.cell_ended(
+                        cell,
+                        {
+                            "status": answer["failed"],
+                            "reason": answer["reason"],
+                            "metrics": {},
+                            "samples": {},
+                            "seconds": 0.0,
+                        },
+                    )
+                else:
+                    runnable.append(cell)
+            if runnable:
+                local.run_group(
+                    server,
+                    runnable,
+                    {cell.key: answers[cell.key]["config"] for cell in runnable},
+                    corpus=library,
+                    threads=environment.threads(),
+                    timeout_s=study.timeout_s,
+                    listener=recorder,
+                )
+
+
+class _Recorder:
+    """Commits each cell's record as it ends, and keeps the display up to date."""
+
+    def __init__(
+        self,
+        store: Store,
+        decided: dict[str, Any],
+        display: Display,
+        provenance: dict[str, str],
+        estimate_s: float,
+    ) -> None:
+        self._store, self._answers, self.display = store, decided["cells"], display
+        self._provenance, self.estimate_s = provenance, estimate_s
+        self._machine = environment.machine()
+        self._last = time.monotonic()
+
+    def cell_progress(self, cell: Cell, share: float) -> None:
+        self.display.advance(cell, self._estimate(cell) * min(share, 1.0))
+
+    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        answer = self._answers[cell.key]
+        record = {
+            "key": cell.key,
+            "name": cell.name,
+            "group": cell.group,
+            "cell": cell.model_dump(mode="json"),
+            "model": {name: answer.get(name) for name in ("parameters", "match")},
+            "environment": self._machine,
+            "provenance": self._provenance,
+            "ended": now(),
+        } | outcome
+        with _uninterrupted():
+            self._store.put(record)
+            elapsed = time.monotonic() - self._last
+            self._last += elapsed
+            self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
+        self.display.ended(cell, outcome, self._estimate(cell))
+
+    def _estimate(self, cell: Cell) -> float:
+        estimate: float = self._answers[cell.key].get("estimate_s", 0.0)
+        return estimate
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Finish what is inside before a Ctrl-C takes effect; a second Ctrl-C does not wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught = []
+
+    def remember(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt

@@ -1,0 +1,7 @@
+"""Gated recurrent unit (Cho et al., 2014), random weights."""
+
+from models.recurrent.arm import RecurrentArm
+
+WEIGHTS = "random"
+KERNELS = ("fused",)
+ARM = RecurrentArm("gru")

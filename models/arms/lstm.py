@@ -1,0 +1,7 @@
+"""Long short-term memory (Hochreiter and Schmidhuber, 1997), random weights."""
+
+from models.recurrent.arm import RecurrentArm
+
+WEIGHTS = "random"
+KERNELS = ("fused",)
+ARM = RecurrentArm("lstm")

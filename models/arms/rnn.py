@@ -1,0 +1,7 @@
+"""Elman network (Elman, 1990), random weights."""
+
+from models.recurrent.arm import RecurrentArm
+
+WEIGHTS = "random"
+KERNELS = ("fused",)
+ARM = RecurrentArm("rnn")
