@@ -92,7 +92,8 @@ class Measurement:
         distance, order = distance.sort()
         by_distance = norms.mean(dim=0)[order].tolist()
         reached = distance[(~zero).any(dim=-1).any(dim=0)[order]].tolist()
-        zero_from = (max(reached) if reached else -1) + 1
+        # A norm taken in float32 squares its entries first, and reads 0.0 long before they are.
+        naive = distance[gradient.float().norm(dim=-1).sum(dim=0)[order] > 0].tolist()
         self.samples[f"distance_{when}"] = distance.tolist()
         self.samples[f"norm_{when}"] = by_distance
         self.samples[f"zero_share_{when}"] = zero.double().mean(dim=(0, 2))[order].tolist()
@@ -102,6 +103,12 @@ class Measurement:
             f"norm_at_end_{when}": by_distance[-1],
             f"subnormal_share_{when}": float(subnormal.double().mean()),
             f"zero_share_{when}": float(zero.double().mean()),
-            # the distance from which on every entry of every row is exactly zero
-            f"zero_from_distance_{when}": zero_from if zero_from <= int(distance[-1]) else None,
+            f"zero_from_distance_{when}": _beyond(reached, cell.length),
+            f"float32_norm_zero_from_distance_{when}": _beyond(naive, cell.length),
         }
+
+
+def _beyond(reached: list[int], length: int) -> int | None:
+    """The first distance after all those reached, None where the window ends before it."""
+    first = max(reached, default=-1) + 1
+    return first if first < length else None

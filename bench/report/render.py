@@ -1,3 +1,336 @@
-PAGE="README.md"
-def write(store, folder):
-    (folder/PAGE).write_text("x"); return folder/PAGE
+"""From a store to a report: README.md, report.html in one file, figures, tables, records.
+
+Everything is made in a folder beside its place and moved there when it is whole.
+"""
+
+import base64
+import html
+import json
+import re
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from bench import __version__, registry
+from bench.report import figures, findings, tables
+from bench.store import Store, StoreError
+
+PAGE = "README.md"
+HTML = "report.html"
+_PARTS = (PAGE, HTML, "figures", "tables", "records.jsonl")
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Picture:
+    """A figure on a page: its file's name, what it shows, and its caption."""
+
+    name: str
+    alt: str
+    caption: str
+
+
+@dataclass
+class Section:
+    """A heading with figures and tables under it."""
+
+    title: str
+    text: str
+    pictures: list[Picture] = field(default_factory=list)
+    tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
+
+
+def write(store: Store, folder: Path) -> Path:
+    """Write the report of a store into ``folder``; returns its first page.
+
+    Raises:
+        StoreError: the store holds no plan, or the folder cannot be written.
+    """
+    if store.meta("plan") is None:
+        raise StoreError(f"no study was run in {folder}: there is nothing to report")
+    try:
+        work = Path(tempfile.mkdtemp(dir=folder, prefix=".report-"))
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the report to {folder}: {error.strerror}. The records are kept."
+        ) from None
+    try:
+        _write(store, work)
+        for name in _PARTS:
+            target = folder / name
+            if target.is_dir():
+                shutil.rmtree(target)
+            (work / name).replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the report to {folder}: {error.strerror}. The records are kept."
+        ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder / PAGE
+
+
+def _write(store: Store, work: Path) -> None:
+    records, plan, cells = store.records(), store.meta("plan"), store.meta("cells")
+    (work / "figures").mkdir()
+    (work / "tables").mkdir()
+    with (work / "records.jsonl").open("w", encoding="utf-8") as lines:
+        for record in records:
+            lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
+    context = {
+        "title": store.meta("title"),
+        "study": store.meta("study"),
+        "summary": store.meta("summary"),
+        "version": __version__,
+        "findings": findings.sentences(records),
+        "facts": _facts(store, records, len(plan)),
+        "sections": _sections(store, records, plan, cells, work),
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bench.report"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"md": markdown, "cell": cell_text, "svg": _svg(work)}
+    for name in (PAGE, HTML):
+        page = environment.get_template(f"{name}.jinja" if name == PAGE else name).render(context)
+        (work / name).write_text(page, encoding="utf-8")
+
+
+def _sections(
+    store: Store, records: list[Record], plan: list[str], cells: dict[str, Record], work: Path
+) -> list[Section]:
+    sections = [
+        Section(
+            "Gradient by distance from the loss",
+            "How much of the loss's gradient arrives at each input token. A line that falls along "
+            "a straight slope decays by the same factor every token; one that enters the grey "
+            "strip has become exactly 0.0, so the tokens beyond it teach the model nothing.",
+        ),
+        Section(
+            "Training and forward speed",
+            "Tokens per second, every arm of a group timed in turn in a process of its own.",
+        ),
+        Section(
+            "Learning",
+            "Accuracy and loss by step. The dashed line is the floor: what guessing scores.",
+        ),
+        Section("Global gradient norm", "The norm over all parameters, taken before clipping."),
+    ]
+    draw = [
+        ("gradient", "gradient_flow", lambda rs: figures.gradient_flow(rs)),
+        ("speed", "tokens_per_s", lambda rs: figures.throughput(rs)),
+        ("learning", "learning_curves", lambda rs: figures.learning_curves(rs, _floor(rs))),
+        ("learning", "gradient_norm", lambda rs: figures.gradient_norm(rs)),
+    ]
+    comparisons = store.meta("comparisons")
+    for section, (probe, name, function) in zip(sections, draw, strict=True):
+        for facet, members in _facets(tables.of(records, probe)):
+            figure = function(members)
+            if figure is None:
+                continue
+            file = _slug(f"{name}-{facet}")
+            figures.save(figure, work / "figures", file)
+            comparison = members[0]["cell"]["comparison"]
+            caption = _caption(section.title, comparisons[comparison]["summary"], members)
+            section.pictures.append(Picture(file, f"{section.title}: {facet}", caption))
+    frames = [tables.gradient(records), tables.speed(records), tables.learning(records)]
+    for section, name, frame in zip(
+        sections, ("gradient", "speed", "learning"), frames, strict=False
+    ):
+        tables.write_csv(frame, work / "tables" / f"{name}.csv")
+        if not frame.empty:
+            section.tables.append((f"tables/{name}.csv", _shown(name, frame)))
+    models = tables.models(records)
+    tables.write_csv(models, work / "tables" / "models.csv")
+    missing = tables.missing(cells, plan, records)
+    tables.write_csv(missing, work / "tables" / "missing.csv")
+    sections = [section for section in sections if section.pictures or section.tables]
+    if not models.empty:
+        text = (
+            "Matched means: as many parameters outside the embedding tables, within 1%, found by "
+            "an integer search and counted exactly."
+        )
+        sections.append(
+            Section("What was compared", text, tables=[("tables/models.csv", models)])
+        )
+    if not missing.empty:
+        text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
+        shown = missing[["probe", "phase", "comparison", "length", "arm", "seed", "status", "reason"]]
+        sections.append(
+            Section("Cells without a result", text, tables=[("tables/missing.csv", shown)])
+        )
+    return sections
+
+
+def _facets(records: list[Record]) -> list[tuple[str, list[Record]]]:
+    """Records by what one figure has in common; the name keeps what is not the default."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        cell = record["cell"]
+        parts = [cell["comparison"], cell["task"], cell["device"], cell["dtype"]]
+        if cell["denormals"] != "keep":
+            parts.append(cell["denormals"])
+        found.setdefault("-".join(parts), []).append(record)
+    return list(found.items())
+
+
+def _floor(records: list[Record]) -> float:
+    floor: float = registry.tasks()[records[0]["cell"]["task"]].literals["FLOOR"]
+    return floor
+
+
+_WARNINGS = {
+    "Gradient by distance from the loss": (
+        "The mean over rows of the norm at one position, taken in float64. It says how much of the "
+        "loss reaches a token, not whether the task needs that token; one task, these sizes, "
+        "PyTorch's default initialisation."
+    ),
+    "Training and forward speed": (
+        "Medians with 95% intervals. A ratio on this machine, at these sizes and this batch; there "
+        "is no A/A control in this version, so a few per cent may be noise, and nothing follows "
+        "for a GPU."
+    ),
+    "Learning": (
+        "One learning-rate budget for every arm, a few steps, fewer than six seeds: exploratory. "
+        "It does not say which architecture learns better in the end; an arm with pretrained "
+        "weights against one without is a comparison of systems, not of architectures."
+    ),
+    "Global gradient norm": (
+        "Norms of different architectures have different scales: compare a line with itself, not "
+        "with another arm's."
+    ),
+}
+
+
+def _caption(title: str, comparison: str, records: list[Record]) -> str:
+    """What it shows, on which machine, with which versions and seeds, and what it does not say."""
+    seeds = sorted({r["cell"]["seed"] for r in records})
+    batches = sorted({r["cell"]["protocol"]["batch_size"] for r in records})
+    machines = sorted({_machine(r) for r in records})
+    steps = sorted({r["cell"]["protocol"].get("steps", 0) for r in records} - {0})
+    trained = f"{_listed(steps)} training steps; " if steps else ""
+    return (
+        f"{title}; {comparison}. {'; '.join(machines)}. Batch {_listed(batches)}; {trained}"
+        f"seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}. {_WARNINGS[title]}"
+    )
+
+
+def _machine(record: Record) -> str:
+    where = record["environment"]
+    versions = where["versions"]
+    return (
+        f"{record['cell']['device']} of {where['cpu']}, {where['threads']} threads; "
+        f"Python {versions['python']}, torch {versions['torch']}, "
+        f"transformers {versions['transformers']}"
+    )
+
+
+def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str, str]]:
+    """The circumstances, a line each."""
+    counts = Counter(record["status"] for record in records)
+    done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"
+    facts = [("Cells", f"{planned} planned; {done}")]
+    if elapsed := store.meta("elapsed_s"):
+        facts.append(("Time", f"{elapsed / 60:.1f} min; the plan had said "
+                              f"{(store.meta('estimate_s') or 0) / 60:.1f} min"))
+    for number, machine in enumerate(sorted({_machine(r) for r in records}), 1):
+        facts.append(("Machine" if number == 1 else f"Machine {number}", machine))
+    if library := store.meta("corpus"):
+        facts.append(
+            (
+                "Corpus",
+                f"the Python standard library: {library['files']} files, "
+                f"{library['source_bytes'] / 1e6:.1f} MB, {library['tokens']:,} tokens; "
+                f"hash {library['hash'][:16]}",
+            )
+        )
+    made = {
+        (r["provenance"]["code"][:12], r["environment"]["commit"], r["environment"]["dirty"])
+        for r in records
+    }
+    for code, commit, dirty in sorted(made, key=str):
+        text = f"measuring code {code}"
+        if commit:
+            text += f"; commit {commit[:12]}{' with uncommitted changes' if dirty else ''}"
+        facts.append(("Code" if len(made) == 1 else "Code (mixed)", text))
+    return facts
+
+
+_SHOWN = {
+    "gradient": [
+        "comparison", "length", "arm", "when", "steps", "norm_at_loss", "norm_at_half",
+        "norm_at_end", "subnormal_share", "zero_share", "zero_from_distance",
+        "float32_norm_zero_from_distance",
+    ],
+    "speed": [
+        "comparison", "phase", "length", "arm", "kernel", "denormals", "step_s", "tokens_per_s",
+        "tokens_per_s_low", "tokens_per_s_high", "speed_ratio", "speed_ratio_low",
+        "speed_ratio_high", "reference",
+    ],
+    "learning": [
+        "comparison", "length", "arm", "seed", "steps", "batch_size", "learning_rate",
+        "test_accuracy", "test_loss", "tokens_per_s", "diverged_at_step",
+    ],
+}  # fmt: skip
+
+
+def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a table that a page shows; the CSV has them all."""
+    return frame[[column for column in _SHOWN[name] if column in frame.columns]]
+
+
+def _slug(text: str) -> str:
+    """A file name from a facet's name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _listed(items: list[Any]) -> str:
+    return ", ".join(str(item) for item in items)
+
+
+def cell_text(value: Any, column: str = "") -> str:
+    """A value of a table as a person reads it."""
+    if value is None or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if column == "match_error":
+        return f"{value:+.2%}"
+    if column.endswith("_share"):
+        return f"{value:.1%}"
+    if column.endswith(("distance", "step")) or column in ("seed", "steps"):
+        return f"{value:.0f}"
+    if column == "learning_rate":
+        return f"{value:g}"
+    if isinstance(value, int) or column.startswith("tokens"):
+        return f"{value:,.0f}"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}"
+    return f"{value:.3f}" if value else "0"
+
+
+def markdown(text: Any) -> str:
+    """Text that Markdown shows as it is."""
+    escaped = html.escape(str(text), quote=False)
+    return re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", escaped).replace("\n", " ")
+
+
+def _svg(work: Path) -> Any:
+    """A filter: a figure's file as a data URI, so that the page is one file."""
+
+    def inline(name: str) -> Markup:
+        data = base64.b64encode((work / "figures" / f"{name}.svg").read_bytes()).decode()
+        return Markup(f"data:image/svg+xml;base64,{data}")  # noqa: S704  # base64 of our own file
+
+    return inline

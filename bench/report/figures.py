@@ -1,0 +1,288 @@
+"""The figures of a report: one colour for an arm everywhere, floors and limits drawn.
+
+Every function takes records of one facet and returns a figure, or None where there is nothing to
+draw. A log axis has no place for zero, so zeros get a strip of their own below it.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+
+from bench import stats
+
+# Okabe and Ito's palette, safe for colour-blind readers.
+_COLOURS = {
+    "rnn": "#E69F00",
+    "lstm": "#0072B2",
+    "gru": "#009E73",
+    "transformer": "#D55E00",
+    "pretrained": "#CC79A7",
+}
+_OTHERS = ("#56B4E9", "#000000", "#F0E442", "#999999")
+_LABELS = {
+    "rnn": "Elman RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "transformer": "transformer",
+    "pretrained": "MiniLM (pretrained)",
+}
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "rnn-vs-transformer",
+    "savefig.dpi": 160,
+}
+SMALLEST_NORMAL = 1.1754943508222875e-38
+SMALLEST_SUBNORMAL = 1.401298464324817e-45
+_FLOOR, _CEILING = 1e-46, 1e3  # the drawn range of a gradient norm
+_ZERO = 1e-49  # where the strip of exact zeros lies
+_WHEN = {"init": "at initialisation", "trained": "after training"}
+
+Record = dict[str, Any]
+
+
+def label(arm: str) -> str:
+    """An arm's name in a figure."""
+    return _LABELS.get(arm, arm.replace("$", r"\$"))
+
+
+def colour(arm: str) -> str:
+    """An arm's colour in every figure."""
+    return _COLOURS.get(arm) or _OTHERS[sum(arm.encode()) % len(_OTHERS)]
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as SVG and PNG, the same bytes for the same records."""
+    with mpl.rc_context(_STYLE):
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    plt.close(figure)
+
+
+def gradient_flow(records: Sequence[Record]) -> Figure | None:
+    """Gradient norm at the input embeddings by distance from the loss.
+
+    A column for each length, a row for before and for after training, a line for each arm.
+    """
+    lengths = sorted({r["cell"]["length"] for r in records})
+    stages = [w for w in _WHEN if any(f"norm_{w}" in r["samples"] for r in records)]
+    if not lengths or not stages:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(
+            len(stages),
+            len(lengths),
+            figsize=(max(5.0, 3.6 * len(lengths)), 3.3 * len(stages) + 0.5),
+            sharey=True,
+            squeeze=False,
+        )
+        for row, when in enumerate(stages):
+            for column, length in enumerate(lengths):
+                here = axes[row][column]
+                drawn = [
+                    r
+                    for r in records
+                    if r["cell"]["length"] == length and f"norm_{when}" in r["samples"]
+                ]
+                _flow_panel(here, drawn, when, length)
+                here.set_title(f"T = {length}, {_WHEN[when]}")
+                if not drawn:
+                    here.text(0.5, 0.5, "not measured", transform=here.transAxes, ha="center")
+            axes[row][0].set_ylabel("‖∂loss/∂embedding‖")
+        for here in axes[-1]:
+            here.set_xlabel("distance from the loss (tokens)")
+        _legend(figure, [r["cell"]["arm"] for r in records])
+    return figure
+
+
+def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -> None:
+    here.set_yscale("log")
+    here.set_ylim(_ZERO / 30, _CEILING)
+    here.set_xlim(0, length - 1)
+    here.yaxis.set_major_locator(FixedLocator([10.0**e for e in range(-40, 1, 10)] + [_ZERO]))
+    here.yaxis.set_minor_locator(NullLocator())
+    ticks = [rf"$10^{{{e}}}$" for e in range(-40, 0, 10)] + ["1", "exactly 0"]
+    here.set_yticklabels(ticks)
+    here.axhspan(_ZERO / 30, _FLOOR, color="#eeeeee", zorder=0)
+    here.axhspan(SMALLEST_SUBNORMAL, SMALLEST_NORMAL, color="#fff3d6", zorder=0)
+    here.axhline(SMALLEST_NORMAL, color="#888888", linewidth=0.8, linestyle="--")
+    here.text(
+        length * 0.02,
+        SMALLEST_NORMAL * 3,
+        "float32's smallest normal, 1.2e-38",
+        fontsize=7,
+        color="#555555",
+    )
+    here.text(length * 0.02, 3e-43, "subnormal", fontsize=7, color="#8a6d1a")
+    offsets = {arm: index for index, arm in enumerate(dict.fromkeys(_arms(records)))}
+    for record in records:
+        arm, samples = record["cell"]["arm"], record["samples"]
+        distance = np.asarray(samples[f"distance_{when}"])
+        norm = np.asarray(
+            [math.nan if n is None else n for n in samples[f"norm_{when}"]], dtype=float
+        )
+        zero = norm == 0
+        here.plot(distance, np.where(zero, np.nan, norm), color=colour(arm), linewidth=1.6)
+        if zero.any():
+            level = _ZERO * 10.0 ** (0.9 - 0.9 * offsets[arm])
+            strip = np.where(zero, level, np.nan)
+            here.plot(distance, strip, color=colour(arm), linewidth=2.6, solid_capstyle="butt")
+            first = int(distance[zero][0])
+            here.plot([first], [level], marker="|", color=colour(arm), markersize=7)
+
+
+def throughput(records: Sequence[Record]) -> Figure | None:
+    """Tokens per second by length, training beside forward, with 95% bands."""
+    phases = [p for p in ("training", "forward") if any(_phase(r) == p for r in records)]
+    if not phases:
+        return None
+    lengths = sorted({r["cell"]["length"] for r in records})
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(
+            1, len(phases), figsize=(4.2 * len(phases), 3.8), squeeze=False
+        )
+        for here, phase in zip(axes[0], phases, strict=True):
+            for series in _by_arm([r for r in records if _phase(r) == phase]):
+                arm = series[0]["cell"]["arm"]
+                points = []
+                for record in sorted(series, key=lambda r: int(r["cell"]["length"])):
+                    tokens = record["metrics"]["tokens_per_step"]
+                    step = stats.median(record["samples"]["seconds"], per_round=2)
+                    points.append(
+                        (record["cell"]["length"], tokens / step.value, tokens / step.high,
+                         tokens / step.low)
+                    )
+                x, y, low, high = np.asarray(points, dtype=float).T
+                here.fill_between(x, low, high, color=colour(arm), alpha=0.2, linewidth=0)
+                here.plot(x, y, color=colour(arm), marker="o", markersize=4)
+            here.set_xscale("log", base=2)
+            here.set_yscale("log")
+            here.xaxis.set_major_locator(FixedLocator(lengths))
+            here.xaxis.set_minor_locator(NullLocator())
+            here.set_xticklabels([str(length) for length in lengths])
+            here.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            here.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            here.yaxis.set_minor_formatter(NullFormatter())
+            here.set_title("training step" if phase == "training" else "forward pass")
+            here.set_xlabel("window length T (tokens)")
+        axes[0][0].set_ylabel("tokens per second")
+        _legend(figure, _arms(records))
+    return figure
+
+
+def learning_curves(records: Sequence[Record], floor: float) -> Figure | None:
+    """Validation accuracy and training loss by step; a thin line a seed, a thick one the median."""
+    lengths = sorted({r["cell"]["length"] for r in records})
+    if not lengths:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(
+            2, len(lengths), figsize=(max(5.0, 4.2 * len(lengths)), 5.6), squeeze=False
+        )
+        for column, length in enumerate(lengths):
+            accuracy, loss = axes[0][column], axes[1][column]
+            for series in _by_arm([r for r in records if r["cell"]["length"] == length]):
+                arm = series[0]["cell"]["arm"]
+                curves = [np.asarray(r["samples"]["validation"], dtype=float) for r in series]
+                _lines(accuracy, arm, curves[0][:, 0], [curve[:, 2] for curve in curves])
+                losses = [_smooth(r["samples"]["loss"]) for r in series]
+                _lines(loss, arm, np.arange(1, len(losses[0]) + 1), losses)
+            accuracy.axhline(floor, color="#444444", linestyle="--", linewidth=0.9)
+            accuracy.text(0.02, floor, "floor: guessing", fontsize=7, va="bottom",
+                          transform=accuracy.get_yaxis_transform())
+            accuracy.set_ylim(0, 1)
+            accuracy.set_title(f"T = {length}")
+            loss.axhline(-math.log(floor), color="#444444", linestyle="--", linewidth=0.9)
+            loss.set_xlabel("step")
+        axes[0][0].set_ylabel("validation accuracy")
+        axes[1][0].set_ylabel("training loss (mean of 5 steps)")
+        _legend(figure, _arms(records))
+    return figure
+
+
+def gradient_norm(records: Sequence[Record]) -> Figure | None:
+    """Global gradient norm before clipping, by step, with the clipping threshold."""
+    lengths = sorted({r["cell"]["length"] for r in records})
+    if not lengths:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(
+            1, len(lengths), figsize=(max(5.0, 4.2 * len(lengths)), 3.6), sharey=True,
+            squeeze=False,
+        )
+        for here, length in zip(axes[0], lengths, strict=True):
+            chosen = [r for r in records if r["cell"]["length"] == length]
+            for series in _by_arm(chosen):
+                arm = series[0]["cell"]["arm"]
+                norms = [np.asarray(r["samples"]["gradient_norm"], dtype=float) for r in series]
+                _lines(here, arm, np.arange(1, len(norms[0]) + 1), norms)
+            for clip in sorted({r["cell"]["protocol"]["clip_norm"] for r in chosen}):
+                here.axhline(clip, color="#444444", linestyle="--", linewidth=0.9)
+                here.text(0.98, clip, f"clipped above {clip:g}", fontsize=7, va="bottom",
+                          ha="right", transform=here.get_yaxis_transform())
+            here.set_yscale("log")
+            here.set_title(f"T = {length}")
+            here.set_xlabel("step")
+        axes[0][0].set_ylabel("global gradient norm before clipping")
+        _legend(figure, _arms(records))
+    return figure
+
+
+def _lines(here: Axes, arm: str, x: Any, series: Sequence[Any]) -> None:
+    """Every seed thin, and their median thick."""
+    if len(series) > 1:
+        for values in series:
+            here.plot(x, values, color=colour(arm), linewidth=0.6, alpha=0.5)
+    here.plot(x, np.median(np.stack(series), axis=0), color=colour(arm), linewidth=1.8)
+
+
+def _smooth(values: Sequence[float], width: int = 5) -> Any:
+    """Trailing mean over up to ``width`` steps."""
+    sums = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def _phase(record: Record) -> str:
+    phase: str = record["cell"]["axes"]["phase"]
+    return phase
+
+
+def _arms(records: Sequence[Record]) -> list[str]:
+    return [r["cell"]["arm"] for r in records]
+
+
+def _by_arm(records: Sequence[Record]) -> list[list[Record]]:
+    """Records of one arm together, in order of first appearance."""
+    series: dict[str, list[Record]] = {}
+    for record in records:
+        series.setdefault(record["cell"]["arm"], []).append(record)
+    return list(series.values())
+
+
+def _legend(figure: Figure, arms: Sequence[str]) -> None:
+    handles = [
+        plt.Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
+        for arm in dict.fromkeys(arms)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
