@@ -21,7 +21,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Kind = StrEnum("Kind", {name: name for name in ("studies", "tasks", "arms", "probes")})
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    studies = "studies"
+    tasks = "tasks"
+    arms = "arms"
+    probes = "probes"
 
 
 def main() -> None:
@@ -75,7 +82,9 @@ def run(
     except StoreError as error:
         fail(str(error), 3)
     except CellFailed as error:
-        fail(f"preparing the sweep failed: {error.reason}; see {output / loaded.name / sweep.LOG}", 1)
+        fail(
+            f"preparing the sweep failed: {error.reason}; see {output / loaded.name / sweep.LOG}", 1
+        )
     except KeyboardInterrupt:
         print("\ninterrupted; what has ended is kept. Resume with:", file=sys.stderr)
         print(f"  {resume_command(sys.argv[1:])}", file=sys.stderr)
@@ -83,8 +92,10 @@ def run(
     if dry_run:
         return
     if not summary.measured:
-        print(f"nothing to do: {len(summary.statuses)} of {summary.planned} cells are recorded "
-              "(--fresh measures again)")
+        print(
+            f"nothing to do: {len(summary.statuses)} of {summary.planned} cells are recorded "
+            "(--fresh measures again)"
+        )
     print(summary)
     print(f"report: {summary.report}")
     raise typer.Exit(summary.exit_code)

@@ -142,7 +142,8 @@ def _headline(outcome: dict[str, Any]) -> str:
         parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
     for when in ("init", "trained"):
         if f"norm_at_half_{when}" in metrics:
-            parts.append(f"gradient half a window back, {when}: {metrics[f'norm_at_half_{when}']:.1e}")
+            norm = metrics[f"norm_at_half_{when}"]
+            parts.append(f"gradient half a window back, {when}: {norm:.1e}")
     return ", ".join(parts) or "done"
 
 

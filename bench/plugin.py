@@ -1,0 +1,208 @@
+"""The pytest door: ``pytest --benchmark`` runs a study and shows it in pytest-benchmark's table.
+
+Measuring is the engine's. The sweep runs before the first test; each test then hands the measured
+times to pytest-benchmark's fixture, through its public ``timer`` and ``pedantic``.
+"""
+
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from bench.study import Study
+    from bench.sweep import Summary
+
+_CELLS = "benchmark_cells.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the sweep."""
+    group = parser.getgroup("rnn-vs-transformer", "recurrent networks and transformers")
+    group.addoption("--benchmark", action="store_true", help="Run a study instead of the tests.")
+    group.addoption(
+        "--study", metavar="NAME_OR_TOML", default="quick", help="Which one. Default: quick."
+    )
+    group.addoption(
+        "--device", metavar="LIST", help="Comma-separated devices, instead of the study's own."
+    )
+    group.addoption(
+        "--reports",
+        metavar="DIR",
+        type=Path,
+        help="Folder that gets a folder for the study. Default: reports/local.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the study before anything is collected, and collect its cells only."""
+    if not config.getoption("--benchmark"):
+        return
+    from bench import study
+    from bench.cli import REPORTS, devices
+
+    name: str = config.getoption("--study")
+    try:
+        loaded = study.load(name, devices(config.getoption("--device")))
+    except study.StudyError as error:
+        pytest.exit(f"wrong study\n{error}", returncode=2)
+    folder = (config.getoption("--reports") or config.invocation_params.dir / REPORTS) / loaded.name
+    config.stash[_DOOR] = door = Door(config, loaded, folder)
+    config.pluginmanager.register(door, "rnn-vs-transformer-door")
+    cells = str(Path(__file__).with_name(_CELLS))
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        config.args.append(cells)
+    else:
+        config.args = [cells]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: Any) -> None:
+    """Keep the host's name out of the JSON."""
+    if config.getoption("--benchmark"):
+        machine_info.pop("node", None)
+
+
+class Replay:
+    """A timer for pytest-benchmark that reads as if the measured rounds happened just now.
+
+    ``pedantic`` reads the clock before and after each round; nothing else reads it.
+    """
+
+    def __init__(self) -> None:
+        self.__name__ = "perf_counter"  # what the worker read
+        self.load([])
+
+    def __call__(self) -> float:
+        return next(self._clock)
+
+    def load(self, seconds: Sequence[float]) -> None:
+        """Take the rounds to replay, and start at the first."""
+        self._clock = self._readings(seconds)
+
+    def _readings(self, seconds: Sequence[float]) -> Iterator[float]:
+        now = 0.0
+        for passed in seconds:
+            yield now
+            now += passed
+            yield now
+
+
+class Door:
+    """One sweep inside one pytest session."""
+
+    def __init__(self, config: pytest.Config, study: "Study", folder: Path) -> None:
+        self.config, self.study, self.folder = config, study, folder
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.replays: dict[str, Replay] = {}
+        self.summary: Summary | None = None
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test for each cell: timed ones hand their samples to the benchmark fixture."""
+        from bench import registry
+
+        if "cell" not in metafunc.fixturenames:
+            return
+        wanted = "benchmark" in metafunc.fixturenames
+        parameters = []
+        for cell in self.study.cells:
+            if registry.probes()[cell.probe].literals["TIMED"] is not wanted:
+                continue
+            replay = self.replays.setdefault(cell.key, Replay())
+            marks = [pytest.mark.benchmark(group=cell.group, timer=replay)] if wanted else []
+            parameters.append(pytest.param(cell.key, marks=marks, id=cell.name.replace(" ", "-")))
+        metafunc.parametrize("cell", parameters)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Run the sweep over the cells that were selected, then their tests."""
+        keys = [
+            str(item.callspec.params["cell"])
+            for item in session.items
+            if isinstance(item, pytest.Function) and "cell" in item.fixturenames
+        ]
+        if keys and not session.config.option.collectonly:
+            self._sweep(keys)
+        return (yield)
+
+    def _sweep(self, keys: list[str]) -> None:
+        from rich.console import Console
+
+        from bench import sweep
+        from bench.display import Display
+        from bench.execute.local import CellFailed
+        from bench.store import Store, StoreError
+
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            print(flush=True)
+            console = Console(width=None if sys.stdout.isatty() else 120)
+            try:
+                self.summary = sweep.run(
+                    self.study, self.folder, Display(console), again=True, selected=keys
+                )
+                with Store(self.folder) as store:
+                    self.outcomes = {record["key"]: record for record in store.records()}
+            except StoreError as error:
+                pytest.exit(str(error), returncode=3)
+            except CellFailed as error:
+                pytest.exit(f"preparing the sweep failed: {error.reason}", returncode=1)
+            except KeyboardInterrupt:
+                pytest.exit(
+                    "interrupted; what has ended is kept, and the same command goes on from there",
+                    returncode=130,
+                )
+        for key, outcome in self.outcomes.items():
+            if key in self.replays:
+                self.replays[key].load(outcome["samples"].get("seconds", []))
+
+    def pytest_unconfigure(self) -> None:
+        """The last line says where the report is."""
+        if self.summary is not None:
+            print(f"{self.summary}\nreport: {_relative(self.summary.report)}")
+
+    @pytest.fixture
+    def outcome(self, cell: str) -> dict[str, Any]:
+        """The record of a test's cell; skips what cannot exist, fails what went wrong."""
+        from bench.outcome import DONE, UNSUPPORTED
+
+        record = self.outcomes[cell]
+        if record["status"] == UNSUPPORTED:
+            pytest.skip(f"{record['status']}: {record['reason']}")
+        if record["status"] != DONE:
+            pytest.fail(f"{record['status']}: {record['reason']}", pytrace=False)
+        return record
+
+
+_DOOR = pytest.StashKey[Door]()
+
+
+def extra_info(record: dict[str, Any]) -> dict[str, Any]:
+    """What a benchmark entry says beside its times; numbers and short text only."""
+    cell, model = record["cell"], record["model"]
+    names = ("probe", "comparison", "task", "length", "arm", "kernel", "device", "dtype",
+             "denormals", "seed")  # fmt: skip
+    scalars = {
+        name: value
+        for name, value in record["metrics"].items()
+        if isinstance(value, int | float | str | None)
+    }
+    return {
+        **{name: cell[name] for name in names},
+        **cell["axes"],
+        "parameters": model["parameters"]["total"],
+        "body_parameters": model["parameters"]["body"],
+        "match_error": model["match"]["error"],
+        "batch_size": cell["protocol"]["batch_size"],
+        **scalars,
+    }
+
+
+def _relative(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,6 +1,7 @@
 """The SQLite file of a study's records: each is committed as its cell ends."""
 
 import contextlib
+import fcntl
 import json
 import os
 import sqlite3
@@ -9,11 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-try:
-    import fcntl
-except ImportError:  # Windows, where the check for a second sweep is left out
-    fcntl = None  # type: ignore[assignment]
 
 FILE = "records.sqlite"
 _SCHEMA = 1
@@ -165,12 +161,10 @@ class Store:
             return f"{self.path} is damaged. Run the study again: it is put aside and replaced."
         target = self.path.with_name(f"damaged-{time.time_ns()}.sqlite")
         self.path.rename(target)
-        return f"{self.path} was damaged. It was put aside as {target.name}; run again to replace it."
+        return f"{self.path} was damaged, and put aside as {target.name}. Run again to replace it."
 
-    def _acquire(self) -> int | None:
+    def _acquire(self) -> int:
         """The lock of the only sweep, with its process number inside for the others to name."""
-        if fcntl is None:
-            return None
         path = self.folder / ".lock"
         try:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -45,7 +45,9 @@ def _one_of(kind: str, choices: Sequence[str]) -> Any:
 
     def check(value: str) -> str:
         if value not in choices:
-            raise PydanticCustomError("unknown", "{hint}", {"hint": registry.unknown(kind, value, choices)})
+            raise PydanticCustomError(
+                "unknown", "{hint}", {"hint": registry.unknown(kind, value, choices)}
+            )
         return value
 
     return Annotated[StrictStr, AfterValidator(check)]
@@ -127,8 +129,13 @@ class Cell(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
+    def alike(self) -> str:
+        """The same for the cells of a group, which differ in arm or kernel only."""
+        return self.model_dump_json(exclude={"arm", "kernel"})
+
+    @property
     def group(self) -> str:
-        """Cells of a group differ in arm or kernel only."""
+        """The group in words."""
         parts = [self.probe, *self.axes.values(), self.comparison, self.task, f"T={self.length}"]
         parts += [self.device, self.dtype]
         if self.denormals != "keep":
@@ -155,7 +162,7 @@ class Study:
     @property
     def groups(self) -> list[list[Cell]]:
         """The cells in groups, in the order of the study."""
-        return [list(cells) for _, cells in itertools.groupby(self.cells, lambda cell: cell.group)]
+        return [list(cells) for _, cells in itertools.groupby(self.cells, lambda cell: cell.alike)]
 
 
 def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
@@ -236,7 +243,7 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
     unique = {cell.key: cell for cell in cells}
     groups: dict[str, list[Cell]] = {}
     for cell in unique.values():
-        groups.setdefault(cell.group, []).append(cell)
+        groups.setdefault(cell.alike, []).append(cell)
     return Study(
         name=path.stem,
         title=head.title,

@@ -113,7 +113,9 @@ def run(
             with local.Server(folder / LOG) as server:
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
                 decided = local.prepare(server, pending, library, environment.threads())
-                estimate = sum(answer.get("estimate_s", 0.0) for answer in decided["cells"].values())
+                estimate = sum(
+                    answer.get("estimate_s", 0.0) for answer in decided["cells"].values()
+                )
                 display.plan(study, pending, decided["cells"], estimate)
                 if dry_run:
                     return summary
@@ -265,7 +267,7 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    caught = []
+    caught: list[int] = []
 
     def remember(number: int, frame: Any) -> None:
         if caught:

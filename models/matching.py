@@ -36,9 +36,7 @@ class Match:
         return self.parameters.body / self.target - 1
 
 
-def match_parameters(
-    arm: Arm, shape: Shape, reference: Arm, tolerance: float = TOLERANCE
-) -> Match:
+def match_parameters(arm: Arm, shape: Shape, reference: Arm, tolerance: float = TOLERANCE) -> Match:
     """Size ``arm`` so that its body holds as many parameters as the reference's canonical body.
 
     The input embeddings take the reference's width, so that the tables are alike too.

@@ -17,7 +17,7 @@ class EncoderArm(Arm):
     free_dimension: ClassVar[str | None] = "intermediate_size"
 
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
-        return BertConfig(
+        return BertConfig(  # type: ignore[call-arg]  # the base class takes num_labels
             vocab_size=shape.vocab_size,
             pad_token_id=shape.pad_token_id,
             hidden_size=shape.embedding_size,

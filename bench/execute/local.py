@@ -181,9 +181,7 @@ class Listener(Protocol):
         ...
 
 
-def prepare(
-    server: Server, cells: Sequence[Cell], corpus: str, threads: int
-) -> dict[str, Any]:
+def prepare(server: Server, cells: Sequence[Cell], corpus: str, threads: int) -> dict[str, Any]:
     """What ``bench.execute.prepare.run`` decides, decided in a worker of its own.
 
     Raises:
@@ -290,9 +288,7 @@ class _Turns:
                 },
             )
         else:
-            self._seconds[cell.key] = (
-                self._seconds.get(cell.key, 0.0) + time.monotonic() - start
-            )
+            self._seconds[cell.key] = self._seconds.get(cell.key, 0.0) + time.monotonic() - start
 
     def _start(self, cell: Cell) -> None:
         worker = self._server.start(

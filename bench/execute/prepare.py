@@ -4,7 +4,9 @@ Checkpoints are verified, the corpus tokenized, models matched, cells that canno
 one step of every model timed so that the plan can say how long it will take.
 """
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,13 +15,14 @@ import torch
 import models.arms
 from bench import probes, registry, tasks
 from bench.outcome import INVALID, UNAVAILABLE, CellError, Unsupported
-from bench.probes.subject import Subject, check_device, optimizer, training_step
+from bench.probes.subject import Batch, Subject, check_device, optimizer, training_step
 from bench.study import Cell
 from bench.tasks import corpus
 from models.checkpoints import MINILM, CheckpointError
 from models.matching import MatchError, match_parameters
 
 _FIXED_S = 0.8  # forking, opening the corpus, and writing the record
+_FEW = 5  # steps below which a size is not timed beforehand
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -125,40 +128,72 @@ def _estimate(
             name = cell.model.model_dump_json()
             alike.setdefault((cell.arm, cell.kernel, cell.device, cell.dtype, name), []).append(key)
     for keys in alike.values():
-        ordered = sorted(keys, key=lambda key: _tokens(cells[key]))
-        middle = cells[ordered[len(ordered) // 2]]
         try:
-            build_s, step_s = _time_step(middle, decided[ordered[0]]["config"], library)
+            pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], library)
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
             continue
-        for key in keys:
-            cell = cells[key]
-            steps = probes.load(cell.probe).training_steps(cell.protocol, cell.axes)
-            work = steps * step_s * _tokens(cell) / _tokens(middle)
-            decided[key]["estimate_s"] = _FIXED_S + build_s + work
+        work = {
+            key: probes.load(cells[key].probe).work(cells[key].protocol, cells[key].axes)
+            for key in keys
+        }
+        for key in sorted(keys, key=lambda key: -sum(work[key])):
+            seconds = pace.seconds(cells[key], *work[key])
+            decided[key]["estimate_s"] = _FIXED_S + pace.build_s + seconds
 
 
 def _tokens(cell: Cell) -> int:
-    """Tokens of a step, to which its time is taken to be proportional."""
     size: int = cell.protocol["batch_size"] * cell.length
     return size
 
 
-def _time_step(
-    cell: Cell, config: dict[str, object], library: corpus.Corpus
-) -> tuple[float, float]:
-    """Seconds to build the model and, once warm, to train it one step."""
-    subject = Subject(cell, config, library)
-    batches = subject.batches(3, cell.protocol["batch_size"])
+class _Pace:
+    """How long a model takes to build, to train a step and to run forward, measured here.
+
+    Each size that many steps are to be made of is timed. One that is hardly used is scaled from
+    the nearest by its tokens, as timing it might take longer than running it.
+    """
+
+    def __init__(self, cell: Cell, config: dict[str, object], library: corpus.Corpus) -> None:
+        self._config, self._library = config, library
+        start = time.perf_counter()
+        model = Subject(cell, config, library).build()
+        self.build_s = time.perf_counter() - start
+        step = training_step(model, optimizer(model, 1e-5), 1.0)
+
+        def train(batch: Batch) -> None:
+            float(step(batch)[0])  # reading a number waits for the device
+
+        def forward(batch: Batch) -> None:
+            with torch.inference_mode():
+                float(model(input_ids=batch.input_ids).logits.sum())
+
+        self._functions = (train, forward)
+        self._known: tuple[dict[tuple[int, int], float], ...] = ({}, {})
+
+    def seconds(self, cell: Cell, steps: float, passes: float) -> float:
+        """Seconds of so many training steps and forward passes of the cell's size."""
+        return sum(
+            count * self._once(which, cell, count)
+            for which, count in enumerate((steps, passes))
+            if count
+        )
+
+    def _once(self, which: int, cell: Cell, count: float) -> float:
+        known, tokens = self._known[which], _tokens(cell)
+        size = (cell.length, cell.protocol["batch_size"])
+        if size not in known and known and count < _FEW:
+            nearest = min(known, key=lambda s: abs(math.log(s[0] * s[1] / tokens)))
+            return known[nearest] * tokens / (nearest[0] * nearest[1])
+        if size not in known:
+            subject = Subject(cell, self._config, self._library)
+            batches = subject.batches(2 if known else 3, cell.protocol["batch_size"])
+            known[size] = min(_seconds(self._functions[which], batch) for batch in batches)
+        return known[size]
+
+
+def _seconds(function: Callable[[Batch], None], batch: Batch) -> float:
     start = time.perf_counter()
-    model = subject.build()
-    built = time.perf_counter()
-    step = training_step(model, optimizer(model, 1e-5), 1.0)
-    seconds = []
-    for batch in batches:
-        before = time.perf_counter()
-        float(step(batch)[0])
-        seconds.append(time.perf_counter() - before)
-    return built - start, min(seconds[1:])
+    function(batch)
+    return time.perf_counter() - start

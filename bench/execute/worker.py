@@ -97,7 +97,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     """A status and a reason for whatever a worker raised; the traceback goes to its log."""
     traceback.print_exception(error)
     if isinstance(error, CellError):
-        return {"failed": error.status, "reason": str(error)} | error.details
+        return {"failed": error.status, "reason": str(error)} | dict(error.details)
     if isinstance(error, CheckpointError | corpus.CorpusError):
         return {"failed": UNAVAILABLE, "reason": str(error)}
     text = f"{type(error).__name__}: {error}".partition("\n")[0]

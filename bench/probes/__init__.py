@@ -59,8 +59,8 @@ class Probe(Protocol):
     INTERLEAVED: bool
     Measurement: type[Measurement]
 
-    def training_steps(self, protocol: dict[str, Any], axes: dict[str, str]) -> float:
-        """How many training steps one cell is worth, for the estimate of a plan."""
+    def work(self, protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
+        """Training steps and forward passes that one cell is worth, for the plan's estimate."""
         ...
 
 

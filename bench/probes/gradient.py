@@ -17,7 +17,11 @@ from bench.probes.subject import Batch, Subject
 
 AXES: dict[str, list[str]] = {}
 PROTOCOL = {
-    "steps": {"default": 60, "least": 0, "help": "optimizer steps before the second measurement; 0 for none"},
+    "steps": {
+        "default": 60,
+        "least": 0,
+        "help": "optimizer steps before the second measurement; 0 for none",
+    },
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step, and of the measurement"},
     "learning_rate": {"default": 1e-3, "least": 0.0, "help": "of those steps"},
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
@@ -28,9 +32,9 @@ INTERLEAVED = False
 _CHUNKS = 10  # progress is told this often
 
 
-def training_steps(protocol: dict[str, Any], axes: dict[str, str]) -> float:
+def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """The steps, and a step for each measurement."""
-    return float(protocol["steps"] + (2 if protocol["steps"] else 1))
+    return float(protocol["steps"] + (2 if protocol["steps"] else 1)), 0.0
 
 
 def flow(model: PreTrainedModel, batch: Batch) -> Tensor:
@@ -49,7 +53,7 @@ def flow(model: PreTrainedModel, batch: Batch) -> Tensor:
     model.train()  # what training sees, and cuDNN has a recurrent backward in no other mode
     embeds = model.get_input_embeddings()(batch.input_ids).detach().requires_grad_(True)
     loss = model(inputs_embeds=embeds, labels=batch.labels).loss * len(batch.labels)
-    (gradient,) = torch.autograd.grad(loss, embeds)
+    gradient: Tensor = torch.autograd.grad(loss, embeds)[0]
     return gradient
 
 

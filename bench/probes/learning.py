@@ -29,18 +29,14 @@ PROTOCOL = {
 TIMED = True
 INTERLEAVED = False
 
-_FORWARD_SHARE = 1 / 3  # a forward pass is about a third of a training step
 
-
-def training_steps(protocol: dict[str, Any], axes: dict[str, str]) -> float:
-    """Steps of the trials and of the training, and the validations' share."""
+def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
+    """Steps of the trials and of the training; passes over the validation and test rows."""
     rates = len(protocol["learning_rates"])
     trials = rates if rates > 1 else 0
-    validations = 1 + -(-protocol["steps"] // protocol["eval_every"]) + trials
-    evaluated = (validations + 1) * protocol["eval_rows"] / protocol["batch_size"]
-    return float(
-        protocol["steps"] + trials * protocol["trial_steps"] + evaluated * _FORWARD_SHARE
-    )
+    evaluations = 2 + -(-protocol["steps"] // protocol["eval_every"]) + trials
+    passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
+    return float(protocol["steps"] + trials * protocol["trial_steps"]), passes
 
 
 @dataclass
@@ -168,9 +164,7 @@ class Measurement:
         )
 
     def _validate(self, step: int) -> None:
-        loss, accuracy = evaluate(
-            self.trainer.model, self.validation, self.protocol["batch_size"]
-        )
+        loss, accuracy = evaluate(self.trainer.model, self.validation, self.protocol["batch_size"])
         self.curve.append((step, loss, accuracy))
 
     def _best_learning_rate(self) -> float:

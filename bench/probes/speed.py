@@ -14,8 +14,16 @@ PROTOCOL = {
     "rounds": {"default": 10, "least": 2, "help": "rounds, each a random order and its reverse"},
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
     "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at most"},
-    "warmup_s": {"default": 3.0, "least": 0.0, "help": "seconds after which warm-up ends, two steps in"},
-    "block_ms": {"default": 20.0, "least": 0.0, "help": "a round times as many steps as last this long"},
+    "warmup_s": {
+        "default": 3.0,
+        "least": 0.0,
+        "help": "seconds after which warm-up ends, two steps in",
+    },
+    "block_ms": {
+        "default": 20.0,
+        "least": 0.0,
+        "help": "a round times as many steps as last this long",
+    },
 }
 TIMED = True
 INTERLEAVED = True
@@ -26,10 +34,10 @@ _LEARNING_RATE = 1e-5  # the optimizer works in full, and the weights stay near 
 _CLIP_NORM = 1.0
 
 
-def training_steps(protocol: dict[str, Any], axes: dict[str, str]) -> float:
+def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """Two turns a round, and a few steps of warm-up."""
-    share = 1.0 if axes["phase"] == "training" else 1 / 3
-    return float((2 * protocol["rounds"] + 4) * share)
+    turns = float(2 * protocol["rounds"] + 4)
+    return (turns, 0.0) if axes["phase"] == "training" else (0.0, turns)
 
 
 class Measurement:

@@ -65,7 +65,7 @@ class Subject:
         """The model at its initialisation, in the cell's dtype and on its device."""
         cell = self.cell
         model = self.arm.build(self.config, self.task.HEAD, cell.seed, cell.kernel)
-        return model.to(device=cell.device, dtype=_DTYPES[cell.dtype])
+        return torch.nn.Module.to(model, device=cell.device, dtype=_DTYPES[cell.dtype])
 
     def rows(self, split: str, count: int, seed: int) -> Batch:
         """``count`` rows of a split, on the device."""
@@ -85,9 +85,7 @@ class Subject:
         rows = self.rows("train", count * size, self.cell.seed)
         return [
             Batch(ids, labels)
-            for ids, labels in zip(
-                rows.input_ids.split(size), rows.labels.split(size), strict=True
-            )
+            for ids, labels in zip(rows.input_ids.split(size), rows.labels.split(size), strict=True)
         ]
 
 

@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from bench import stats
@@ -37,7 +38,7 @@ _LABELS = {
     "transformer": "transformer",
     "pretrained": "MiniLM (pretrained)",
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -54,7 +55,7 @@ _STYLE = {
 SMALLEST_NORMAL = 1.1754943508222875e-38
 SMALLEST_SUBNORMAL = 1.401298464324817e-45
 _FLOOR, _CEILING = 1e-46, 1e3  # the drawn range of a gradient norm
-_ZERO = 1e-49  # where the strip of exact zeros lies
+_ZERO, _BOTTOM = 1e-49, 1e-53  # the strip of exact zeros, a row for each arm, and its lower edge
 _WHEN = {"init": "at initialisation", "trained": "after training"}
 
 Record = dict[str, Any]
@@ -103,10 +104,19 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
                     for r in records
                     if r["cell"]["length"] == length and f"norm_{when}" in r["samples"]
                 ]
+                if not drawn:
+                    here.set_axis_off()
+                    here.text(
+                        0.5,
+                        0.5,
+                        f"T = {length}, {_WHEN[when]}:\nnot part of this study",
+                        transform=here.transAxes,
+                        ha="center",
+                        color="#777777",
+                    )
+                    continue
                 _flow_panel(here, drawn, when, length)
                 here.set_title(f"T = {length}, {_WHEN[when]}")
-                if not drawn:
-                    here.text(0.5, 0.5, "not measured", transform=here.transAxes, ha="center")
             axes[row][0].set_ylabel("‖∂loss/∂embedding‖")
         for here in axes[-1]:
             here.set_xlabel("distance from the loss (tokens)")
@@ -116,23 +126,19 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
 
 def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -> None:
     here.set_yscale("log")
-    here.set_ylim(_ZERO / 30, _CEILING)
+    here.set_ylim(_BOTTOM, _CEILING)
     here.set_xlim(0, length - 1)
     here.yaxis.set_major_locator(FixedLocator([10.0**e for e in range(-40, 1, 10)] + [_ZERO]))
     here.yaxis.set_minor_locator(NullLocator())
     ticks = [rf"$10^{{{e}}}$" for e in range(-40, 0, 10)] + ["1", "exactly 0"]
     here.set_yticklabels(ticks)
-    here.axhspan(_ZERO / 30, _FLOOR, color="#eeeeee", zorder=0)
+    here.axhspan(_BOTTOM, _FLOOR, color="#eeeeee", zorder=0)
     here.axhspan(SMALLEST_SUBNORMAL, SMALLEST_NORMAL, color="#fff3d6", zorder=0)
     here.axhline(SMALLEST_NORMAL, color="#888888", linewidth=0.8, linestyle="--")
-    here.text(
-        length * 0.02,
-        SMALLEST_NORMAL * 3,
-        "float32's smallest normal, 1.2e-38",
-        fontsize=7,
-        color="#555555",
-    )
-    here.text(length * 0.02, 3e-43, "subnormal", fontsize=7, color="#8a6d1a")
+    here.axvline(length // 2, color="#888888", linewidth=0.8, linestyle=":")
+    _note(here, length * 0.02, SMALLEST_NORMAL * 4, "float32's smallest normal, 1.2e-38")
+    _note(here, length * 0.02, 1e-42, "subnormal")
+    _note(here, length * 0.505, _CEILING / 20, "half the window")
     offsets = {arm: index for index, arm in enumerate(dict.fromkeys(_arms(records)))}
     for record in records:
         arm, samples = record["cell"]["arm"], record["samples"]
@@ -143,11 +149,23 @@ def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -
         zero = norm == 0
         here.plot(distance, np.where(zero, np.nan, norm), color=colour(arm), linewidth=1.6)
         if zero.any():
-            level = _ZERO * 10.0 ** (0.9 - 0.9 * offsets[arm])
+            level = _ZERO * 10.0 ** (1.2 - 1.5 * offsets[arm])
             strip = np.where(zero, level, np.nan)
-            here.plot(distance, strip, color=colour(arm), linewidth=2.6, solid_capstyle="butt")
+            here.plot(distance, strip, color=colour(arm), linewidth=3.2, solid_capstyle="butt")
             first = int(distance[zero][0])
-            here.plot([first], [level], marker="|", color=colour(arm), markersize=7)
+            style: dict[str, Any] = {
+                "color": colour(arm),
+                "fontsize": 6.5,
+                "ha": "right",
+                "va": "center",
+            }
+            here.text(first - length * 0.01, level, f"from {first}", **style)
+
+
+def _note(here: Axes, x: float, y: float, text: str) -> None:
+    """A small remark that stays readable over lines."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    here.text(x, y, text, fontsize=6.5, color="#555555", bbox=box)
 
 
 def throughput(records: Sequence[Record]) -> Figure | None:
@@ -157,9 +175,7 @@ def throughput(records: Sequence[Record]) -> Figure | None:
         return None
     lengths = sorted({r["cell"]["length"] for r in records})
     with mpl.rc_context(_STYLE):
-        figure, axes = plt.subplots(
-            1, len(phases), figsize=(4.2 * len(phases), 3.8), squeeze=False
-        )
+        figure, axes = plt.subplots(1, len(phases), figsize=(4.2 * len(phases), 3.8), squeeze=False)
         for here, phase in zip(axes[0], phases, strict=True):
             for series in _by_arm([r for r in records if _phase(r) == phase]):
                 arm = series[0]["cell"]["arm"]
@@ -168,8 +184,12 @@ def throughput(records: Sequence[Record]) -> Figure | None:
                     tokens = record["metrics"]["tokens_per_step"]
                     step = stats.median(record["samples"]["seconds"], per_round=2)
                     points.append(
-                        (record["cell"]["length"], tokens / step.value, tokens / step.high,
-                         tokens / step.low)
+                        (
+                            record["cell"]["length"],
+                            tokens / step.value,
+                            tokens / step.high,
+                            tokens / step.low,
+                        )
                     )
                 x, y, low, high = np.asarray(points, dtype=float).T
                 here.fill_between(x, low, high, color=colour(arm), alpha=0.2, linewidth=0)
@@ -207,8 +227,15 @@ def learning_curves(records: Sequence[Record], floor: float) -> Figure | None:
                 losses = [_smooth(r["samples"]["loss"]) for r in series]
                 _lines(loss, arm, np.arange(1, len(losses[0]) + 1), losses)
             accuracy.axhline(floor, color="#444444", linestyle="--", linewidth=0.9)
-            accuracy.text(0.02, floor, "floor: guessing", fontsize=7, va="bottom",
-                          transform=accuracy.get_yaxis_transform())
+            accuracy.text(
+                0.98,
+                floor - 0.015,
+                "floor: what guessing scores",
+                fontsize=7,
+                va="top",
+                ha="right",
+                transform=accuracy.get_yaxis_transform(),
+            )
             accuracy.set_ylim(0, 1)
             accuracy.set_title(f"T = {length}")
             loss.axhline(-math.log(floor), color="#444444", linestyle="--", linewidth=0.9)
@@ -226,7 +253,10 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
         return None
     with mpl.rc_context(_STYLE):
         figure, axes = plt.subplots(
-            1, len(lengths), figsize=(max(5.0, 4.2 * len(lengths)), 3.6), sharey=True,
+            1,
+            len(lengths),
+            figsize=(max(5.0, 4.2 * len(lengths)), 3.6),
+            sharey=True,
             squeeze=False,
         )
         for here, length in zip(axes[0], lengths, strict=True):
@@ -237,8 +267,15 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
                 _lines(here, arm, np.arange(1, len(norms[0]) + 1), norms)
             for clip in sorted({r["cell"]["protocol"]["clip_norm"] for r in chosen}):
                 here.axhline(clip, color="#444444", linestyle="--", linewidth=0.9)
-                here.text(0.98, clip, f"clipped above {clip:g}", fontsize=7, va="bottom",
-                          ha="right", transform=here.get_yaxis_transform())
+                here.text(
+                    1.0,
+                    clip,
+                    f"clipped\nabove {clip:g}",
+                    fontsize=7,
+                    va="center",
+                    ha="left",
+                    transform=here.get_yaxis_transform(),
+                )
             here.set_yscale("log")
             here.set_title(f"T = {length}")
             here.set_xlabel("step")
@@ -282,7 +319,7 @@ def _by_arm(records: Sequence[Record]) -> list[list[Record]]:
 
 def _legend(figure: Figure, arms: Sequence[str]) -> None:
     handles = [
-        plt.Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
+        Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
         for arm in dict.fromkeys(arms)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))

@@ -1,53 +1,76 @@
 """What a report says first: sentences made from the records, RNN wins and losses alike."""
 
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
+from bench import registry
 from bench.report import tables
 from bench.report.figures import label
 
 Record = dict[str, Any]
+_FLAT = 1e4  # a norm that stays within this factor, over a window, has not vanished
 
 
-def sentences(records: list[Record]) -> list[str]:
-    """The report's first lines, none where nothing was measured."""
-    return [*_gradient(tables.gradient(records)), *_speed(tables.speed(records)),
-            *_learning(tables.learning(records))]  # fmt: skip
+@dataclass(frozen=True)
+class Finding:
+    """One of the suite's questions, and what these records say to it, a sentence a line."""
+
+    question: str
+    sentences: list[str]
+
+
+def all_of(records: list[Record]) -> list[Finding]:
+    """The questions that these records say something about."""
+    found = [
+        Finding(
+            "Does the gradient vanish? Its norm along the window, at initialisation",
+            _gradient(tables.gradient(records)),
+        ),
+        Finding(
+            "Is recurrence slow? Tokens per second relative to the arm it is matched to",
+            _speed(tables.speed(records)),
+        ),
+        Finding("Who learned, in this short a training?", _learning(tables.learning(records))),
+    ]
+    return [finding for finding in found if finding.sentences]
 
 
 def _gradient(frame: pd.DataFrame) -> list[str]:
-    """At initialisation, for every comparison and its two longest windows."""
+    """For every comparison, its two longest windows, the longest first."""
     if frame.empty:
         return []
     lines = []
     start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
-    for (comparison, device, dtype), group in start.groupby(["comparison", "device", "dtype"]):
-        for length in sorted(group["length"].unique())[-2:]:
-            parts = []
-            for row in group[group["length"] == length].to_dict("records"):
-                parts.append(f"{label(row['arm'])} {_fate(row)}")
-            lines.append(
-                f"Gradient, {comparison}, T={length}, at initialisation ({device}, {dtype}): "
-                + "; ".join(parts)
-                + "."
-            )
+    keys = ["comparison", "device", "dtype"]
+    for (comparison, device, dtype), group in start.groupby(keys, sort=False):
+        for length in sorted(group["length"].unique(), reverse=True)[:2]:
+            rows = group[group["length"] == length].to_dict("records")
+            fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
+            lines.append(f"T={length} ({comparison}, {device}, {dtype}): {fates}.")
     return lines
 
 
 def _fate(row: dict[str, Any]) -> str:
     """What becomes of an arm's gradient along the window."""
     half, zero_from = row["norm_at_half"], row["zero_from_distance"]
-    if zero_from is not None and zero_from == zero_from:
-        where = "is exactly 0.0" if half == 0 else f"is {half:.0e}"
-        return f"{where} half a window back, and exactly 0.0 from {zero_from:.0f} tokens on"
+    if pd.notna(zero_from):
+        if half == 0:
+            return f"is exactly 0.0 half a window back, every entry of it from {zero_from:.0f} on"
+        naive = row["float32_norm_zero_from_distance"]
+        caveat = ""
+        if pd.notna(naive) and naive <= row["length"] // 2:
+            caveat = f" (where a norm taken in float32 already reads 0.0, from {naive:.0f} on)"
+        return (
+            f"is {half:.0e} half a window back{caveat}, "
+            f"every entry exactly 0.0 from {zero_from:.0f} on"
+        )
     if not row["norm_least"]:
         return f"is {half:.0e} half a window back, with zeros in between"
-    if row["norm_most"] / row["norm_least"] < 1e4:
-        return (
-            f"stays between {row['norm_least']:.0e} and {row['norm_most']:.0e} over the whole window"
-        )
+    if row["norm_most"] / row["norm_least"] < _FLAT:
+        return f"stays between {row['norm_least']:.0e} and {row['norm_most']:.0e} all along"
     return (
         f"falls from {row['norm_at_loss']:.0e} to {half:.0e} half a window back "
         f"and {row['norm_at_end']:.0e} at its end"
@@ -55,7 +78,7 @@ def _fate(row: dict[str, Any]) -> str:
 
 
 def _speed(frame: pd.DataFrame) -> list[str]:
-    """The ratio to the reference arm at the shortest and the longest window."""
+    """The ratio to the reference arm at the shortest and the longest window, the fastest first."""
     if frame.empty or "speed_ratio" not in frame.columns:
         return []
     lines = []
@@ -64,18 +87,18 @@ def _speed(frame: pd.DataFrame) -> list[str]:
     for (comparison, device, dtype, denormals, phase), group in measured.groupby(keys, sort=False):
         lengths = sorted(group["length"].unique())
         for length in dict.fromkeys((lengths[0], lengths[-1])):
-            parts = []
             here = group[group["length"] == length].sort_values("speed_ratio", ascending=False)
-            for row in here.to_dict("records"):
-                low, high = row["speed_ratio_low"], row["speed_ratio_high"]
-                parts.append(
-                    f"{label(row['arm'])} {row['speed_ratio']:.2f}× [{low:.2f}, {high:.2f}]"
-                )
-            what = "training" if phase == "training" else "forward"
-            kept = "" if denormals == "keep" else ", subnormals flushed"
+            ratios = ", ".join(
+                f"{label(row['arm'])} {row['speed_ratio']:.2f}× "
+                f"[{row['speed_ratio_low']:.2f}, {row['speed_ratio_high']:.2f}]"
+                for row in here.to_dict("records")
+            )
+            where = f"{comparison}, {device}, {dtype}"
+            if denormals != "keep":
+                where += ", subnormals flushed"
             lines.append(
-                f"Speed, {comparison}, T={length}, {what} ({device}, {dtype}{kept}), tokens/s "
-                f"relative to {label(here.iloc[0]['reference'])}: " + ", ".join(parts) + "."
+                f"T={length}, {'training' if phase == 'training' else 'forward'} ({where}), "
+                f"{label(here.iloc[0]['reference'])} = 1: {ratios}."
             )
     return lines
 
@@ -101,9 +124,10 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             parts.append(text.strip())
         seeds = group["seed"].nunique()
         lines.append(
-            f"Learning, {comparison}, {task}, T={length}, test accuracy after "
-            f"{group['steps'].iloc[0]} steps of batch {group['batch_size'].iloc[0]} "
-            f"({seeds} seed{'s, median and range' if seeds > 1 else ''}; exploratory): "
+            f"T={length} ({comparison}, task {task}), test accuracy after "
+            f"{group['steps'].iloc[0]} steps of batch {group['batch_size'].iloc[0]}, "
+            f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}, "
+            f"floor {registry.tasks()[str(task)].literals['FLOOR']:g}, exploratory: "
             + ", ".join(parts)
             + "."
         )

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from bench import __version__, registry
 from bench.report import figures, findings, tables
@@ -90,7 +92,7 @@ def _write(store: Store, work: Path) -> None:
         "study": store.meta("study"),
         "summary": store.meta("summary"),
         "version": __version__,
-        "findings": findings.sentences(records),
+        "findings": findings.all_of(records),
         "facts": _facts(store, records, len(plan)),
         "sections": _sections(store, records, plan, cells, work),
     }
@@ -127,11 +129,11 @@ def _sections(
         ),
         Section("Global gradient norm", "The norm over all parameters, taken before clipping."),
     ]
-    draw = [
-        ("gradient", "gradient_flow", lambda rs: figures.gradient_flow(rs)),
-        ("speed", "tokens_per_s", lambda rs: figures.throughput(rs)),
+    draw: list[tuple[str, str, Callable[[list[Record]], Figure | None]]] = [
+        ("gradient", "gradient_flow", figures.gradient_flow),
+        ("speed", "tokens_per_s", figures.throughput),
         ("learning", "learning_curves", lambda rs: figures.learning_curves(rs, _floor(rs))),
-        ("learning", "gradient_norm", lambda rs: figures.gradient_norm(rs)),
+        ("learning", "gradient_norm", figures.gradient_norm),
     ]
     comparisons = store.meta("comparisons")
     for section, (probe, name, function) in zip(sections, draw, strict=True):
@@ -161,14 +163,14 @@ def _sections(
             "Matched means: as many parameters outside the embedding tables, within 1%, found by "
             "an integer search and counted exactly."
         )
-        sections.append(
-            Section("What was compared", text, tables=[("tables/models.csv", models)])
-        )
+        sections.append(Section("What was compared", text, tables=[("tables/models.csv", models)]))
     if not missing.empty:
         text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
-        shown = missing[["probe", "phase", "comparison", "length", "arm", "seed", "status", "reason"]]
+        columns = ["probe", "phase", "comparison", "length", "arm", "seed", "status", "reason"]
         sections.append(
-            Section("Cells without a result", text, tables=[("tables/missing.csv", shown)])
+            Section(
+                "Cells without a result", text, tables=[("tables/missing.csv", missing[columns])]
+            )
         )
     return sections
 
@@ -197,9 +199,9 @@ _WARNINGS = {
         "PyTorch's default initialisation."
     ),
     "Training and forward speed": (
-        "Medians with 95% intervals. A ratio on this machine, at these sizes and this batch; there "
-        "is no A/A control in this version, so a few per cent may be noise, and nothing follows "
-        "for a GPU."
+        "Medians with 95% intervals over rounds. A ratio on this machine, at these sizes and this "
+        "batch; there is no A/A control in this version, so a few per cent may be noise, and "
+        "nothing follows for a GPU."
     ),
     "Learning": (
         "One learning-rate budget for every arm, a few steps, fewer than six seeds: exploratory. "
@@ -242,8 +244,13 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
     done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"
     facts = [("Cells", f"{planned} planned; {done}")]
     if elapsed := store.meta("elapsed_s"):
-        facts.append(("Time", f"{elapsed / 60:.1f} min; the plan had said "
-                              f"{(store.meta('estimate_s') or 0) / 60:.1f} min"))
+        facts.append(
+            (
+                "Time",
+                f"{elapsed / 60:.1f} min; the plan had said "
+                f"{(store.meta('estimate_s') or 0) / 60:.1f} min",
+            )
+        )
     for number, machine in enumerate(sorted({_machine(r) for r in records}), 1):
         facts.append(("Machine" if number == 1 else f"Machine {number}", machine))
     if library := store.meta("corpus"):

@@ -1,5 +1,7 @@
 """The numbers of a report, as data frames made from records; CSV files that are safe to open."""
 
+from functools import partial
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def speed(records: list[Record]) -> pd.DataFrame:
         cell, seconds = record["cell"], record["samples"]["seconds"]
         step = stats.median(seconds, per_round=2)
         tokens = record["metrics"]["tokens_per_step"]
-        rate = step.map(lambda value, tokens=tokens: tokens / value)
+        rate = step.map(partial(truediv, tokens))
         base = reference.get(record["group"])
         row = {name: cell[name] for name in COORDINATES} | {
             "phase": cell["axes"]["phase"],

@@ -141,8 +141,8 @@ def _sources() -> Iterator[Source]:
         )
     for package, files in sorted(texts.items()):
         split = _split({path: len(text) for path, text in files.items()})
-        for path, text in files.items():
-            yield Source(path, package, split[path], text)
+        for name, text in files.items():
+            yield Source(name, package, split[name], text)
 
 
 def _split(sizes: dict[str, int]) -> dict[str, str]:

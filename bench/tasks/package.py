@@ -2,10 +2,8 @@
 
 One row at T=16, its tokens as the tokenizer prints them:
 
-    input_ids  [CLS] ##def from _ float ( f ) : [SEP] ...
-    label      0
-
-(the literal row is in ``ROW``, and a test checks that it is true).
+    input_ids  [CLS] create _ connection def set _ tunnel ( self , host , port = [SEP]
+    label      http
 """
 
 import numpy as np
@@ -49,9 +47,7 @@ def rows(corpus: Corpus, split: str, length: int, count: int, seed: int) -> Rows
     return Rows(input_ids, labels.astype(np.int64))
 
 
-def _starts(
-    corpus: Corpus, split: str, package: str, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _starts(corpus: Corpus, split: str, package: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Offsets of the package's long enough files, and how many windows there are up to each."""
     files = corpus.files(split, package)
     windows = [corpus.sizes[file] - size + 1 for file in files]

@@ -82,5 +82,5 @@ def load(name: str) -> Arm:
 def config_from_dict(fields: dict[str, object]) -> PreTrainedConfig:
     """Rebuild what ``PreTrainedConfig.to_dict`` wrote."""
     rest = dict(fields)
-    config: PreTrainedConfig = AutoConfig.for_model(rest.pop("model_type"), **rest)
+    config: PreTrainedConfig = AutoConfig.for_model(str(rest.pop("model_type")), **rest)
     return config

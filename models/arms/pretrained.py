@@ -6,7 +6,8 @@ import torch
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from models.arms import HEADS, Shape
-from models.checkpoints import CONFIG, MINILM, WEIGHTS as WEIGHTS_FILE
+from models.checkpoints import CONFIG, MINILM
+from models.checkpoints import WEIGHTS as WEIGHTS_FILE
 from models.transformer import EncoderArm
 
 WEIGHTS = "pretrained"

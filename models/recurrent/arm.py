@@ -15,7 +15,7 @@ class RecurrentArm(Arm):
         self.cell_type = cell_type
 
     def config(self, shape: Shape, size: int | None = None) -> RecurrentConfig:
-        return RecurrentConfig(
+        return RecurrentConfig(  # type: ignore[call-arg]  # the base class takes num_labels
             cell_type=self.cell_type,
             vocab_size=shape.vocab_size,
             pad_token_id=shape.pad_token_id,

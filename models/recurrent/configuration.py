@@ -39,7 +39,7 @@ class RecurrentConfig(PreTrainedConfig):
     pad_token_id: int | None = 0
 
     def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         if self.cell_type not in CELL_TYPES:
             raise ValueError(f"cell_type must be one of {CELL_TYPES}. Got {self.cell_type!r}.")
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):

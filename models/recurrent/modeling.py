@@ -1,7 +1,8 @@
 """The recurrent body: embeddings and a stack of Elman, LSTM or GRU layers."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from models.recurrent.configuration import RecurrentConfig
 
-_STACKS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_STACKS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class RecurrentPreTrainedModel(PreTrainedModel):
@@ -66,8 +67,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
     def get_input_embeddings(self) -> nn.Embedding:
         return self.embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
-        self.embeddings = value
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.embeddings = cast("nn.Embedding", value)
 
     def forward(
         self,

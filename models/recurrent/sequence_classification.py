@@ -17,7 +17,7 @@ class RecurrentForSequenceClassification(RecurrentPreTrainedModel):
         super().__init__(config)
         self.recurrent = RecurrentModel(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels or 2)
         self.post_init()
 
     def forward(

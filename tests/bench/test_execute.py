@@ -1,0 +1,238 @@
+"""Workers, and what happens when they die, hang or run out of memory. All of them are real."""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bench import environment, outcome, study
+from bench.execute import local
+from bench.execute.channel import Channel, Closed, Silent
+from bench.execute.worker import describe
+from bench.tasks import corpus as library
+
+from ..conftest import TINY
+
+THREADS = environment.threads()
+
+
+class Heard:
+    """A listener that remembers, and may do something when told of progress."""
+
+    def __init__(self, on_progress=None):
+        self.outcomes, self.shares, self._on_progress = {}, [], on_progress
+
+    def cell_progress(self, cell, share):
+        self.shares.append((cell.key, share))
+        if self._on_progress:
+            self._on_progress(cell)
+
+    def cell_ended(self, cell, outcome):
+        self.outcomes[cell.key] = outcome
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with local.Server(tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fingerprint():
+    return library.fingerprint()
+
+
+@pytest.fixture(scope="module")
+def decided(server, fingerprint):
+    cells = study.load(str(TINY)).cells
+    return local.prepare(server, cells, fingerprint, THREADS)["cells"]
+
+
+def cells_of(probe):
+    planned = study.load(str(TINY))
+    return [group for group in planned.groups if group[0].probe == probe]
+
+
+def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
+    local.run_group(
+        server,
+        cells,
+        {cell.key: decided[cell.key]["config"] for cell in cells},
+        corpus=fingerprint,
+        threads=THREADS,
+        timeout_s=timeout_s,
+        listener=heard,
+    )
+    return heard
+
+
+def children_of(process):
+    return [child for child in process.children(recursive=True) if child.is_running()]
+
+
+class TestPreparation:
+    def test_decides_about_every_cell(self, decided):
+        for cell in study.load(str(TINY)).cells:
+            answer = decided[cell.key]
+            if cell.length == 64 and cell.arm == "transformer":
+                assert answer["failed"] == outcome.UNSUPPORTED
+                assert "beyond the 32 positions" in answer["reason"]
+            else:
+                assert abs(answer["match"]["error"]) <= 0.01
+                assert answer["estimate_s"] > 0
+
+    def test_absent_device_and_foreign_kernel_are_unsupported(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        wrong = [
+            cell.model_copy(update={"device": "xpu"}),
+            cell.model_copy(update={"kernel": "sdpa"}),
+        ]
+        answers = local.prepare(server, wrong, fingerprint, THREADS)["cells"]
+        reasons = [answers[cell.key]["reason"] for cell in wrong]
+        assert [answers[cell.key]["failed"] for cell in wrong] == [outcome.UNSUPPORTED] * 2
+        assert "no xpu device" in reasons[0]
+        assert "lstm has no kernel 'sdpa'; it has fused" in reasons[1]
+
+    def test_an_arm_that_cannot_be_matched_is_invalid(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        tiny = cell.model.model_copy(update={"hidden_size": 4, "num_heads": 1})
+        wrong = cell.model_copy(update={"model": tiny})
+        answer = local.prepare(server, [wrong], fingerprint, THREADS)["cells"][wrong.key]
+        assert answer["failed"] == outcome.INVALID
+        assert "within 1.0%" in answer["reason"]
+
+
+class TestGroups:
+    def test_arms_of_a_group_are_taken_in_turn(self, server, decided, fingerprint):
+        group = cells_of("speed")[0]
+        heard = run(server, decided, fingerprint, group, Heard())
+        for cell in group:
+            ended = heard.outcomes[cell.key]
+            assert ended["status"] == outcome.DONE
+            assert len(ended["samples"]["seconds"]) == 2 * cell.protocol["rounds"]
+            assert ended["metrics"]["peak_rss_bytes"] < 4 * 2**30
+
+    def test_a_killed_worker_is_recorded_and_the_group_goes_on(self, server, decided, fingerprint):
+        group = cells_of("speed")[0]
+        before = {child.pid for child in psutil.Process().children(recursive=True)}
+
+        def kill_one(cell, done=[]):  # noqa: B006  # once
+            if not done:
+                done.append(cell)
+                workers = [
+                    child
+                    for child in psutil.Process().children(recursive=True)
+                    if child.pid not in before
+                ]
+                os.kill(min(workers, key=lambda child: child.pid).pid, signal.SIGKILL)
+
+        heard = run(server, decided, fingerprint, group, Heard(kill_one))
+        statuses = sorted(ended["status"] for ended in heard.outcomes.values())
+        assert statuses == [outcome.DONE, outcome.KILLED]
+        killed = next(e for e in heard.outcomes.values() if e["status"] == outcome.KILLED)
+        assert "SIGKILL" in killed["reason"]
+        assert {c.pid for c in psutil.Process().children(recursive=True)} <= before
+
+    def test_a_silent_worker_is_killed_and_named(self, server, decided, fingerprint):
+        group = cells_of("learning")[0][:1]
+        before = {child.pid for child in psutil.Process().children(recursive=True)}
+        heard = run(server, decided, fingerprint, group, Heard(), timeout_s=0.01)
+        (ended,) = heard.outcomes.values()
+        assert ended["status"] == outcome.TIMEOUT
+        assert {c.pid for c in psutil.Process().children(recursive=True)} <= before
+
+    def test_a_loss_that_is_not_finite_is_diverged_with_its_step(
+        self, server, decided, fingerprint
+    ):
+        cell = cells_of("learning")[0][1]
+        wild = cell.model_copy(
+            update={"protocol": cell.protocol | {"learning_rates": [1e38], "steps": 12}}
+        )
+        configs = decided | {wild.key: decided[cell.key]}
+        heard = run(server, configs, fingerprint, [wild], Heard())
+        ended = heard.outcomes[wild.key]
+        assert ended["status"] == outcome.DIVERGED
+        assert ended["metrics"]["step"] >= 2
+        assert f"step {ended['metrics']['step']}" in ended["reason"]
+
+    def test_a_batch_beyond_memory_is_oom(self, server, decided, fingerprint):
+        """Real: the batch would need more bytes than the address space has."""
+        cell = cells_of("gradient")[0][0]
+        huge = cell.model_copy(update={"protocol": cell.protocol | {"batch_size": 2**40}})
+        configs = decided | {huge.key: decided[cell.key]}
+        heard = run(server, configs, fingerprint, [huge], Heard())
+        assert heard.outcomes[huge.key]["status"] == outcome.OOM
+
+
+def test_workers_die_with_the_sweep(tmp_path):
+    """kill -9 of the process that started the server: nothing is left running."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from bench import environment, study\nfrom bench.execute import local\n"
+        f"with local.Server(Path({str(tmp_path / 'log')!r})) as server:\n"
+        "    worker = server.start({'job': 'cell'})\n"
+        "    print('up', worker.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert sweep.stdout.readline().startswith("up")
+        left = children_of(psutil.Process(sweep.pid))
+        assert left
+        sweep.kill()
+        sweep.wait()
+        _, alive = psutil.wait_procs(left, timeout=10)
+        assert not alive
+    finally:
+        sweep.kill()
+        sweep.stdout.close()
+
+
+class TestChannel:
+    def test_numbers_that_are_not_finite_travel_as_null(self):
+        one, other = map(Channel, socket.socketpair())
+        one.send({"a": math.nan, "b": [math.inf, 1.5], "c": {"d": (-math.inf,)}, "e": 1e-310})
+        assert other.receive(1) == {"a": None, "b": [None, 1.5], "c": {"d": [None]}, "e": 1e-310}
+        one.close()
+        other.close()
+
+    def test_many_messages_at_once_and_one_in_pieces(self):
+        one, other = map(Channel, socket.socketpair())
+        one.sock.sendall(b'{"n": 1}\n{"n": 2}\n{"n"')
+        assert [other.receive(1)["n"], other.receive(1)["n"]] == [1, 2]
+        with pytest.raises(Silent):
+            other.receive(0.01)
+        one.sock.sendall(b": 3}\n")
+        assert other.receive(1)["n"] == 3
+        one.close()
+        with pytest.raises(Closed):
+            other.receive(1)
+        with pytest.raises(Closed):
+            other.send({"more": "x" * 10_000_000})
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), outcome.OOM),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), outcome.OOM),
+        (ValueError("anything else"), outcome.FAILED),
+    ],
+)
+def test_errors_have_a_status(error, status, capsys):
+    assert describe(error)["failed"] == status
+    assert type(error).__name__ in capsys.readouterr().err
+
+
+def test_idle_server_waits_without_polling(server):
+    process = psutil.Process(server._process.pid)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(0.5)
+    assert sum(process.cpu_times()[:2]) - before < 0.1

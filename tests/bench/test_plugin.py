@@ -1,0 +1,113 @@
+"""The pytest door, opened as a user opens it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.plugin import Replay
+
+from ..conftest import TINY
+
+
+def run_pytest(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("door")
+    done = run_pytest(folder, "--benchmark", "--study", str(TINY), "--benchmark-json", "out.json")
+    return folder, done
+
+
+def test_runs_the_study_and_says_where_the_report_is(session):
+    folder, done = session
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("report: reports/local/tiny/README.md")
+    assert (folder / "reports/local/tiny/README.md").is_file()
+
+
+def test_an_entry_for_each_timed_cell(session):
+    folder, _ = session
+    text = (folder / "out.json").read_text()
+    entries = json.loads(text, parse_constant=lambda name: pytest.fail(name))["benchmarks"]
+    records = [
+        json.loads(line)
+        for line in (folder / "reports/local/tiny/records.jsonl").read_text().splitlines()
+    ]
+    timed = {r["name"]: r for r in records if r["status"] == "done" and "seconds" in r["samples"]}
+    assert len(entries) == len(timed) > 0
+    for entry in entries:
+        info = entry["extra_info"]
+        assert {"arm", "length", "device", "parameters", "tokens_per_s"} <= set(info)
+        name = entry["param"].replace("-", " ")
+        (record,) = [r for n, r in timed.items() if n.replace("-", " ") == name]
+        assert entry["stats"]["data"] == pytest.approx(record["samples"]["seconds"])
+        assert entry["group"] == record["group"]
+        assert info["parameters"] == record["model"]["parameters"]["total"]
+    assert "tensor" not in text
+
+
+def test_no_host_name_in_the_json(session):
+    folder, _ = session
+    assert "node" not in json.loads((folder / "out.json").read_text())["machine_info"]
+
+
+def test_measuring_again_is_measuring(session):
+    """A finished study is put aside and measured anew, as a benchmark is expected to be."""
+    folder, _ = session
+    done = run_pytest(folder, "--benchmark", "--study", str(TINY), "-k", "gradient")
+    assert done.returncode == 0, done.stdout
+    assert "earlier records put aside" in done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_wrong_study_exits_2_with_every_mistake(tmp_path):
+    (tmp_path / "bad.toml").write_text(
+        TINY.read_text().replace('"lstm"', '"lstmm"').replace("rounds", "roundz")
+    )
+    done = run_pytest(tmp_path, "--benchmark", "--study", "bad.toml")
+    assert done.returncode == 2
+    assert "unknown arm 'lstmm'. Did you mean 'lstm'?" in done.stdout + done.stderr
+    assert "unknown field 'roundz'. Did you mean 'rounds'?" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_absent_device_skips_with_the_reason(tmp_path):
+    done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), "--device", "xpu")
+    assert "no xpu device on this machine" in done.stdout
+    assert " passed" not in done.stdout
+
+
+def test_bare_pytest_runs_no_benchmark(tmp_path):
+    (tmp_path / "test_one.py").write_text("def test_one(): pass")
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+def test_collect_only_measures_nothing(tmp_path):
+    done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), "--collect-only", "-q")
+    assert done.returncode == 0
+    assert (
+        "test_timed[speed-training-scratch-package-T=16-cpu-float32-seed=0-lstm/fused]"
+        in done.stdout
+    )
+    assert not (tmp_path / "reports").exists()
+
+
+def test_replay_reads_like_a_clock():
+    replay = Replay()
+    replay.load([0.5, 0.25])
+    readings = [replay() for _ in range(4)]
+    assert [readings[1] - readings[0], readings[3] - readings[2]] == [0.5, 0.25]

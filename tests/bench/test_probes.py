@@ -1,0 +1,239 @@
+"""What the probes measure, against bare PyTorch and finite differences."""
+
+import copy
+
+import pytest
+import torch
+
+from bench import probes, registry, study
+from bench.execute import prepare
+from bench.outcome import Diverged, Unsupported
+from bench.probes.gradient import flow
+from bench.probes.learning import Trainer, evaluate
+from bench.probes.subject import Batch, Subject
+
+from ..conftest import TINY
+
+
+def subjects(corpus, probe, **changes):
+    """The tiny study's subjects of a probe, by arm."""
+    cells = [c for c in study.load(str(TINY)).cells if c.probe == probe and c.seed == 0]
+    found = {}
+    for cell in cells:
+        changed = cell.model_copy(update=changes)
+        if changed.arm not in found:
+            decided = prepare._match(changed, corpus)
+            found[changed.arm] = Subject(changed, decided["config"], corpus)
+    return found
+
+
+@pytest.fixture(params=["lstm", "transformer"])
+def arm(request):
+    return request.param
+
+
+@pytest.mark.parametrize("name", registry.probes())
+def test_contract(name):
+    module, literals = probes.load(name), registry.probes()[name].literals
+    assert registry.probes()[name].summary
+    assert {"AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
+    defaults = {key: field["default"] for key, field in literals["PROTOCOL"].items()}
+    axes = {key: values[0] for key, values in literals["AXES"].items()}
+    assert sum(module.work(defaults, axes)) > 0
+
+
+def test_same_rows_for_every_arm(corpus):
+    lstm, transformer = subjects(corpus, "learning").values()
+    for one, other in zip(lstm.batches(3, 4), transformer.batches(3, 4), strict=True):
+        assert torch.equal(one.input_ids, other.input_ids)
+        assert torch.equal(one.labels, other.labels)
+
+
+class TestTraining:
+    def test_equals_a_loop_written_bare(self, corpus, arm):
+        """Same losses, same norms before clipping, and bitwise the same weights."""
+        subject = subjects(corpus, "learning")[arm]
+        batches = subject.batches(4, 4)
+        trainer = Trainer(subject.build(), 1e-3, 0.5)
+        trainer.run(batches)
+        bare = subject.build().train()
+        optimizer = torch.optim.AdamW(bare.parameters(), lr=1e-3)
+        losses, norms = [], []
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = bare(input_ids=batch.input_ids, labels=batch.labels).loss
+            loss.backward()
+            squares = sum(p.grad.double().square().sum() for p in bare.parameters())
+            norms.append(float(squares.sqrt()))
+            torch.nn.utils.clip_grad_norm_(bare.parameters(), 0.5)
+            optimizer.step()
+            losses.append(loss.item())
+        training = trainer.training()
+        assert training.losses == losses
+        assert training.norms == pytest.approx(norms, rel=1e-5)
+        assert max(training.norms) > 0.5, "the clip must have had something to do"
+        for ours, theirs in zip(trainer.model.parameters(), bare.parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+
+    def test_nan_at_step_7_is_diverged_at_step_7(self, corpus, arm):
+        subject = subjects(corpus, "learning")[arm]
+        batches = subject.batches(10, 2)
+        trainer = Trainer(subject.build(), 1e-3, 1.0)
+        trainer.run(batches[:6])
+        with torch.no_grad():
+            next(trainer.model.classifier.parameters()).fill_(float("nan"))
+        with pytest.raises(Diverged, match="not finite at step 7") as error:
+            trainer.run(batches[6:])
+        assert error.value.details == {"step": 7}
+
+    def test_learns_a_batch_by_heart(self, corpus, arm):
+        subject = subjects(corpus, "learning")[arm]
+        batch = subject.rows("train", 8, seed=0)
+        trainer = Trainer(subject.build(), 3e-3, 1.0)
+        before, _ = evaluate(trainer.model, batch, 4)
+        trainer.run([batch] * 40)
+        after, accuracy = evaluate(trainer.model, batch, 4)
+        assert after < 0.1 < before
+        assert accuracy == 1.0
+
+    def test_evaluation_counts_a_short_last_batch_by_its_rows(self, corpus):
+        subject = subjects(corpus, "learning")["lstm"]
+        rows, model = subject.rows("test", 7, seed=0), subject.build()
+        assert evaluate(model, rows, 3) == pytest.approx(evaluate(model, rows, 7))
+
+    def test_learning_rate_with_the_best_trial_is_kept(self, corpus):
+        cell = study.load(str(TINY)).cells[0]
+        protocol = cell.protocol | {"learning_rates": [1e-30, 1e-2], "trial_steps": 3}
+        subject = subjects(corpus, "learning", protocol=protocol)["transformer"]
+        measurement = probes.load("learning").Measurement(subject, lambda share: None)
+        measurement.round()
+        result = measurement.result()
+        losses = dict(result.samples["trials"])
+        assert result.metrics["learning_rate"] == min(losses, key=losses.get)
+        assert result.metrics["learning_rate_trials"] == 2
+
+
+class TestGradient:
+    def test_equals_finite_differences(self, corpus, arm):
+        """In float64, entry by entry, at the loss position and far from it."""
+        subject = subjects(corpus, "gradient", dtype="float64", length=16)[arm]
+        model, rows = subject.build(), subject.rows("validation", 2, seed=0)
+        gradient = flow(model, rows)
+        embeds = model.get_input_embeddings()(rows.input_ids).detach()
+        step = 1e-6
+        for position in (0, 5, 15):
+            for entry in (0, 17):
+                nudge = torch.zeros_like(embeds)
+                nudge[0, position, entry] = step
+                with torch.no_grad():
+                    high, low = (
+                        model(inputs_embeds=embeds + sign * nudge, labels=rows.labels).loss * 2
+                        for sign in (1, -1)
+                    )
+                difference = float(high - low) / (2 * step)
+                assert float(gradient[0, position, entry]) == pytest.approx(
+                    difference, rel=1e-4, abs=1e-9
+                )
+
+    def test_a_rows_gradient_does_not_depend_on_the_batch(self, corpus, arm):
+        subject = subjects(corpus, "gradient", dtype="float64")[arm]
+        model, rows = subject.build(), subject.rows("validation", 4, seed=0)
+        alone = Batch(rows.input_ids[:1], rows.labels[:1])
+        torch.testing.assert_close(flow(model, rows)[:1], flow(model, alone))
+
+    def test_probing_changes_nothing_in_training(self, corpus, arm):
+        """A probed and an unprobed run end with bitwise the same weights."""
+        subject = subjects(corpus, "gradient")[arm]
+        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
+        plain = Trainer(copy.deepcopy(measurement.model), 1e-3, 1.0)
+        measurement.round()
+        plain.run(subject.batches(2, 2))
+        for probed, unprobed in zip(
+            measurement.model.parameters(), plain.model.parameters(), strict=True
+        ):
+            assert torch.equal(probed, unprobed)
+
+    def test_distance_is_counted_from_where_the_loss_is_read(self, corpus, arm):
+        """Zeroing the embeddings' influence beyond a distance leaves only nearer positions."""
+        subject = subjects(corpus, "gradient")[arm]
+        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
+        measurement.round()
+        samples = measurement.result().samples
+        length = subject.cell.length
+        assert samples["distance_init"] == list(range(length))
+        norms = flow(subject.build(), subject.rows("validation", 2, seed=0)).double().norm(dim=-1)
+        at_loss = norms[:, subject.arm.loss_position(length)].mean()
+        assert samples["norm_init"][0] == pytest.approx(float(at_loss))
+
+    def test_exact_zeros_are_counted_and_located(self, corpus):
+        """An LSTM whose forget gates are shut lets nothing through but the last steps."""
+        subject = subjects(corpus, "gradient")["lstm"]
+        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
+        layers = measurement.model.recurrent.layers
+        with torch.no_grad():
+            layers.weight_hh_l0.zero_()
+            layers.bias_ih_l0[subject.config.hidden_size : 2 * subject.config.hidden_size] = -1e4
+        measurement._measure("init")
+        metrics, samples = measurement.metrics, measurement.samples
+        assert metrics["zero_from_distance_init"] == 1
+        assert metrics["zero_share_init"] == pytest.approx(31 / 32)
+        assert samples["norm_init"][0] > 0
+        assert samples["norm_init"][1:] == [0.0] * 31
+
+    def test_norm_is_not_lost_to_float32_squares(self, corpus):
+        """Entries of 1e-30 have a norm, though their squares underflow in float32."""
+        subject = subjects(corpus, "gradient")["transformer"]
+        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
+        with torch.no_grad():
+            measurement.model.classifier.weight.mul_(1e-28)
+        measurement._measure("init")
+        metrics = measurement.metrics
+        assert 1e-33 < metrics["norm_at_end_init"] < 1e-25
+        assert metrics["zero_from_distance_init"] is None
+        assert metrics["float32_norm_zero_from_distance_init"] is not None
+
+
+class TestSpeed:
+    @pytest.mark.parametrize("phase", ["training", "forward"])
+    def test_a_sample_a_round_and_the_rate_is_tokens_over_the_median(self, corpus, arm, phase):
+        subject = subjects(corpus, "speed", axes={"phase": phase})[arm]
+        measurement = probes.load("speed").Measurement(subject, lambda share: None)
+        for _ in range(4):
+            measurement.round()
+        result = measurement.result()
+        seconds = sorted(result.samples["seconds"])
+        assert len(seconds) == 4
+        assert result.metrics["step_s"] == (seconds[1] + seconds[2]) / 2
+        tokens = subject.cell.protocol["batch_size"] * subject.cell.length
+        assert result.metrics["tokens_per_s"] == tokens / result.metrics["step_s"]
+        assert len(result.samples["warmup_seconds"]) >= 2
+
+    def test_short_steps_are_timed_many_at_once(self, corpus):
+        cell = next(c for c in study.load(str(TINY)).cells if c.probe == "speed")
+        protocol = cell.protocol | {"block_ms": 200.0}
+        subject = subjects(corpus, "speed", protocol=protocol)["lstm"]
+        measurement = probes.load("speed").Measurement(subject, lambda share: None)
+        assert measurement.block_steps > 1
+
+
+def test_an_absent_device_is_refused_not_replaced():
+    absent = [d for d in study.DEVICES if d not in ("cpu", _accelerator())]
+    for device in absent:
+        with pytest.raises(Unsupported, match=f"no {device} device"):
+            prepare.check_device(device)
+
+
+def _accelerator():
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found.type if found else "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(_accelerator() == "cpu", reason="no accelerator on this machine")
+@pytest.mark.parametrize("probe", registry.probes())
+def test_every_probe_on_the_accelerator(corpus, arm, probe):
+    subject = subjects(corpus, probe, device=_accelerator())[arm]
+    measurement = probes.load(probe).Measurement(subject, lambda share: None)
+    measurement.round()
+    measurement.round() if probe == "speed" else None
+    assert measurement.result().metrics

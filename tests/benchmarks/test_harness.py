@@ -1,0 +1,94 @@
+"""What the harness costs: its training loop against the same loop written bare.
+
+Same model, same batches, in turn in one process. Run with ``tox -e benchmarks``.
+"""
+
+import copy
+import random
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from bench import stats, study
+from bench.execute import prepare
+from bench.plugin import Replay
+from bench.probes.learning import Trainer
+from bench.probes.subject import Subject
+
+ROUNDS, STEPS, BATCH, LENGTH = 40, 6, 8, 64
+GOAL = 0.98
+
+
+def bare_loop(model, optimizer, batches):
+    start = time.perf_counter_ns()
+    for batch in batches:
+        optimizer.zero_grad()
+        loss = model(input_ids=batch.input_ids, labels=batch.labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return (time.perf_counter_ns() - start) / 1e9
+
+
+@pytest.fixture(scope="module", params=["lstm", "transformer"])
+def measured(request, corpus):
+    """Seconds of both loops, round by round, in a random order and its reverse."""
+    cell = next(
+        c
+        for c in study.load("quick").cells
+        if (c.probe, c.comparison, c.arm) == ("learning", "scratch", request.param)
+    ).model_copy(update={"length": LENGTH})
+    subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
+    batches = subject.batches(STEPS, BATCH)
+    ours = Trainer(subject.build(), 1e-5, 1.0)
+    model = copy.deepcopy(ours.model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+
+    def harness():
+        start = time.perf_counter_ns()
+        ours.run(batches)
+        return (time.perf_counter_ns() - start) / 1e9
+
+    loops = {"harness": harness, "bare": lambda: bare_loop(model, optimizer, batches)}
+    for loop in loops.values():
+        loop()
+        loop()
+    seconds = {name: [] for name in loops}
+    order = random.Random(0)
+    for _ in range(ROUNDS):
+        permutation = order.sample(list(loops), 2)
+        for name in permutation + permutation[::-1]:
+            seconds[name].append(loops[name]() / STEPS)
+    return request.param, seconds
+
+
+REPLAYS = {name: Replay() for name in ("harness", "bare")}
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(name, marks=pytest.mark.benchmark(group="training loop", timer=replay))
+        for name, replay in REPLAYS.items()
+    ],
+)
+def test_harness(benchmark, measured, loop):
+    arm, seconds = measured
+    ratio = stats.paired_ratio(seconds["bare"], seconds["harness"], per_round=2)
+    REPLAYS[loop].load(seconds[loop])
+    benchmark.group = f"training loop, {arm}"
+    benchmark.extra_info.update(
+        arm=arm,
+        length=LENGTH,
+        device="cpu",
+        tokens_per_s=BATCH * LENGTH / float(np.median(seconds[loop])),
+        ratio_to_bare=ratio.value,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+    )
+    benchmark.pedantic(lambda: None, rounds=len(seconds[loop]), iterations=1)
+    print(f"\n{arm}: harness/bare tokens per second {ratio.value:.4f} "
+          f"[{ratio.low:.4f}, {ratio.high:.4f}], goal {GOAL}")  # fmt: skip
+    assert ratio.high >= GOAL, "the harness costs more than its goal, noise aside"

@@ -1,0 +1,90 @@
+"""The rooms, the direction of the arrows between them, and what may stand in none."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import bench
+import models
+
+ROOTS = {name: Path(package.__file__).parent for name, package in
+         (("bench", bench), ("models", models))}  # fmt: skip
+SOURCES = sorted(path for root in ROOTS.values() for path in root.rglob("*.py"))
+
+#: room -> what it must not import, anywhere in its files
+FORBIDDEN = {
+    "models": {"bench"},
+    "bench.report": {"torch", "transformers", "datasets", "models", "bench.probes",
+                     "bench.execute", "bench.cli", "bench.plugin", "bench.sweep"},
+    "bench.store": {"torch", "transformers", "datasets", "models", "bench.probes",
+                    "bench.execute", "bench.report", "bench.stats"},
+    "bench.stats": {"torch", "transformers", "datasets", "models", "bench.probes",
+                    "bench.execute", "bench.report"},
+    "bench.study": {"torch", "transformers", "datasets", "models", "bench.probes",
+                    "bench.execute", "bench.report", "bench.store"},
+    "bench.registry": {"torch", "transformers", "models"},
+    "bench.tasks": {"bench.probes", "bench.execute", "bench.report", "bench.store"},
+    "bench.probes": {"bench.execute", "bench.report", "bench.store", "bench.cli", "bench.plugin"},
+    "bench.execute": {"bench.report", "bench.store", "bench.cli", "bench.plugin", "bench.sweep"},
+}  # fmt: skip
+
+
+def module_of(path):
+    root = next(root for root in ROOTS.values() if path.is_relative_to(root))
+    parts = path.relative_to(root.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name, room):
+    return name == room or name.startswith(room + ".")
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_arrows_point_one_way(room):
+    files = [path for path in SOURCES if within(module_of(path), room)]
+    assert files
+    for path in files:
+        wrong = [name for name in imports(path) for ban in FORBIDDEN[room] if within(name, ban)]
+        assert not wrong, f"{module_of(path)} imports {wrong}"
+
+
+def test_nothing_is_unpickled_and_no_remote_code_runs():
+    for path in SOURCES:
+        banned = {
+            "pickle",
+            "cPickle",
+            "dill",
+            "cloudpickle",
+            "shelve",
+            "marshal",
+            "multiprocessing",
+        }
+        assert not banned & {name.partition(".")[0] for name in imports(path)}, path.name
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword):
+                assert node.arg != "trust_remote_code", path.name
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) != ("torch", "load"), path.name
+
+
+def test_no_exception_is_swallowed_whole():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler):
+                broad = node.type is None or (
+                    isinstance(node.type, ast.Name)
+                    and node.type.id in ("Exception", "BaseException")
+                )
+                silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+                assert not (broad and silent), f"{path.name}:{node.lineno}"
