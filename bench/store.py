@@ -13,6 +13,7 @@ from typing import Any
 
 FILE = "records.sqlite"
 _SCHEMA = 1
+_SIZE = ("page_count", "page_size")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS records (
@@ -132,7 +133,7 @@ class Store:
         except sqlite3.OperationalError as error:
             raise StoreError(f"cannot open {self.path}: {error}") from None
         try:
-            healthy = db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+            healthy = self._whole(db) and db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
             if healthy and write:
                 db.executescript(_TABLES)
                 db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (str(_SCHEMA),))
@@ -154,6 +155,11 @@ class Store:
             db.close()
             raise StoreError(f"{self.path} has schema {schema[0]}; this version reads {_SCHEMA}")
         return db
+
+    def _whole(self, db: sqlite3.Connection) -> bool:
+        """Whether the file is as long as its header says: a quick check reads past a lost end."""
+        pages, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _SIZE)
+        return self.path.stat().st_size >= pages * size
 
     def _quarantine(self, write: bool) -> str:
         """Move a damaged file aside, where it may be moved, and say so."""

@@ -223,19 +223,10 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
             grids.append((index, model.model_validate(fields)))
         except ValidationError as error:
             report(error, ("grid", index), list(model.model_fields))
-    for index, grid in grids:
-        for task in grid.task:
-            least, most = registry.tasks()[task].literals["LENGTHS"]
-            for length in grid.length:
-                if not least <= length <= most:
-                    where = ("grid", index, "length")
-                    mistakes.append(
-                        (
-                            _line_of(text, where),
-                            f"{_dotted(where)}: task {task!r} has lengths from {least} to {most}. "
-                            f"Got {length}.",
-                        )
-                    )
+    for index, fields in _tables(content.get("grid")):
+        where = ("grid", index, "length")
+        for mistake in _wrong_lengths(fields):
+            mistakes.append((_line_of(text, where), f"{_dotted(where)}: {mistake}"))
     if mistakes or head is None:
         lines = [f"{path.name}:{line}: {mistake}" for line, mistake in sorted(set(mistakes))]
         raise StudyError("\n".join(lines))
@@ -252,6 +243,28 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
         comparisons=comparisons,
         cells=tuple(itertools.chain.from_iterable(groups.values())),
     )
+
+
+def _wrong_lengths(fields: Any) -> list[str]:
+    """Lengths that a task of the grid has not; whatever else is wrong is said elsewhere."""
+    if not isinstance(fields, dict):
+        return []
+    names, lengths = (
+        value if isinstance(value, list) else [value]
+        for value in (fields.get("task"), fields.get("length"))
+    )
+    wrong = []
+    for name in names:
+        entry = registry.tasks().get(name) if isinstance(name, str) else None
+        if entry is None:
+            continue
+        least, most = entry.literals["LENGTHS"]
+        wrong += [
+            f"task {name!r} has lengths from {least} to {most}. Got {length}."
+            for length in lengths
+            if type(length) is int and length >= 1 and not least <= length <= most
+        ]
+    return wrong
 
 
 class _Head(BaseModel):

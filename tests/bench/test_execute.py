@@ -152,7 +152,7 @@ class TestGroups:
     ):
         cell = cells_of("learning")[0][1]
         wild = cell.model_copy(
-            update={"protocol": cell.protocol | {"learning_rates": [1e38], "steps": 12}}
+            update={"protocol": cell.protocol | {"learning_rates": [1e10], "steps": 12}}
         )
         configs = decided | {wild.key: decided[cell.key]}
         heard = run(server, configs, fingerprint, [wild], Heard())

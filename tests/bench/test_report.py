@@ -30,6 +30,11 @@ def records(tiny):
         return store.records()
 
 
+def read_csv(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
 class Tags(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
@@ -64,7 +69,7 @@ def test_captions_say_machine_versions_seeds_and_limits(tiny):
 
 
 def test_cells_without_a_result_are_listed_with_their_reason(tiny):
-    rows = list(csv.DictReader((tiny.folder / "tables/missing.csv").open()))
+    rows = read_csv(tiny.folder / "tables/missing.csv")
     assert [row["status"] for row in rows] == ["unsupported"] * 2
     assert "beyond the 32 positions" in (tiny.folder / "README.md").read_text()
 
@@ -116,7 +121,7 @@ def test_formulas_are_defused_and_numbers_untouched():
 
 
 def test_tokens_per_second_are_recomputed_from_the_samples(tiny, records):
-    rows = list(csv.DictReader((tiny.folder / "tables/speed.csv").open()))
+    rows = read_csv(tiny.folder / "tables/speed.csv")
     speed = {r["group"] + r["cell"]["arm"]: r for r in tables.of(records, "speed")}
     assert len(rows) == len(speed)
     for row, record in zip(rows, speed.values(), strict=True):

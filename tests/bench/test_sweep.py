@@ -138,7 +138,7 @@ def test_killed_sweep_loses_no_finished_cell(tmp_path):
     folder = tmp_path / "tiny"
     choose = random.Random(0)
     finished: set[str] = set()
-    for _ in range(4):
+    for _ in range(2):
         process = start(folder)
         deadline = time.monotonic() + 120
         wanted = len(finished) + choose.randint(1, 4)
