@@ -80,7 +80,7 @@ def run(
         fresh: put existing records aside and measure everything.
         again: do so only where nothing is missing, or where what made them has changed.
         allow_mixed: go on with records that other code, versions or data made.
-        dry_run: plan and estimate only; nothing is written to the store.
+        dry_run: plan and estimate only; records stay as they are.
         selected: keys of the cells to run, all where None.
 
     Raises:
@@ -99,9 +99,9 @@ def run(
         changed = _changed(store.meta("provenance"), provenance)
         pending = _pending(wanted, store.statuses())
         if fresh or (again and (changed or not pending)):
-            if (aside := store.archive()) is not None:
-                display.say(f"earlier records put aside: {aside}")
             pending, changed = wanted, []
+            if not dry_run and (aside := store.archive()) is not None:
+                display.say(f"earlier records put aside: {aside}")
         if changed and not allow_mixed:
             raise ChangedError(
                 f"the records in {folder} were made with other {_and(changed)} than are here now. "

@@ -17,7 +17,7 @@ import pytest
 
 from bench import study
 from bench.outcome import DONE, UNSUPPORTED
-from bench.store import Store
+from bench.store import FILE, Store
 
 from ..conftest import TINY
 
@@ -84,10 +84,15 @@ def test_only_what_is_missing_is_run(folder, rvt):
 
 
 def test_fresh_puts_records_aside(folder, rvt):
-    again = rvt("run", str(TINY), "--output", str(folder.parent), "--fresh", "--dry-run")
-    assert again.code == 0
+    arguments = ["run", str(TINY), "--output", str(folder.parent), "--fresh", "--device", "xpu"]
+    dry = rvt(*arguments, "--dry-run")
+    assert dry.code == 0
+    assert not list(folder.glob("records-*.sqlite")), "a dry run changes nothing"
+    again = rvt(*arguments)
     assert "earlier records put aside" in again.out
-    assert list(folder.glob("records-*.sqlite"))
+    (aside,) = folder.glob("records-*.sqlite")
+    aside.rename(folder / FILE)
+    assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
 
 
 @pytest.mark.parametrize("name", ["code", "torch", "corpus"])
