@@ -159,7 +159,7 @@ class Store:
     def _whole(self, db: sqlite3.Connection) -> bool:
         """Whether the file is as long as its header says: a quick check reads past a lost end."""
         pages, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _SIZE)
-        return self.path.stat().st_size >= pages * size
+        return self.path.stat().st_size >= int(pages * size)
 
     def _quarantine(self, write: bool) -> str:
         """Move a damaged file aside, where it may be moved, and say so."""

@@ -4,6 +4,7 @@ Every function takes records of one facet and returns a figure, or None where th
 draw. A log axis has no place for zero, so zeros get a strip of their own below it.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ SMALLEST_NORMAL = 1.1754943508222875e-38
 SMALLEST_SUBNORMAL = 1.401298464324817e-45
 _FLOOR, _CEILING = 1e-46, 1e3  # the drawn range of a gradient norm
 _ZERO, _BOTTOM = 1e-49, 1e-53  # the strip of exact zeros, a row for each arm, and its lower edge
-_WHEN = {"init": "at initialisation", "trained": "after training"}
+_STAGES = ("init", "trained")
 
 Record = dict[str, Any]
 
@@ -84,8 +85,9 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
 
     A column for each length, a row for before and for after training, a line for each arm.
     """
+    records = sorted(records, key=lambda r: _rank(r["cell"]["arm"]))
     lengths = sorted({r["cell"]["length"] for r in records})
-    stages = [w for w in _WHEN if any(f"norm_{w}" in r["samples"] for r in records)]
+    stages = [w for w in _STAGES if any(f"norm_{w}" in r["samples"] for r in records)]
     if not lengths or not stages:
         return None
     with mpl.rc_context(_STYLE):
@@ -109,17 +111,16 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
                     here.text(
                         0.5,
                         0.5,
-                        f"T = {length}, {_WHEN[when]}:\nnot part of this study",
+                        f"T = {length}, {_stage(when, records)}:\nnot part of this study",
                         transform=here.transAxes,
                         ha="center",
                         color="#777777",
                     )
                     continue
                 _flow_panel(here, drawn, when, length)
-                here.set_title(f"T = {length}, {_WHEN[when]}")
+                here.set_title(f"T = {length}, {_stage(when, drawn)}")
+                here.set_xlabel("distance from the loss (tokens)")
             axes[row][0].set_ylabel("‖∂loss/∂embedding‖")
-        for here in axes[-1]:
-            here.set_xlabel("distance from the loss (tokens)")
         _legend(figure, [r["cell"]["arm"] for r in records])
     return figure
 
@@ -160,6 +161,20 @@ def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -
                 "va": "center",
             }
             here.text(first - length * 0.01, level, f"from {first}", **style)
+
+
+def _stage(when: str, records: Sequence[Record]) -> str:
+    """``at initialisation``, or after how many steps."""
+    if when == "init":
+        return "at initialisation"
+    steps = sorted({r["cell"]["protocol"]["steps"] for r in records} - {0})
+    return f"after {' or '.join(map(str, steps))} training steps"
+
+
+def _rank(arm: str) -> tuple[int, str]:
+    """Where an arm stands in a legend: known ones in the palette's order, then by name."""
+    known = list(_COLOURS)
+    return (known.index(arm) if arm in known else len(known), arm)
 
 
 def _note(here: Axes, x: float, y: float, text: str) -> None:
@@ -310,16 +325,18 @@ def _arms(records: Sequence[Record]) -> list[str]:
 
 
 def _by_arm(records: Sequence[Record]) -> list[list[Record]]:
-    """Records of one arm together, in order of first appearance."""
+    """Records of one arm, kernel and protocol together: a line each, its seeds inside."""
     series: dict[str, list[Record]] = {}
     for record in records:
-        series.setdefault(record["cell"]["arm"], []).append(record)
+        cell = record["cell"]
+        alike = json.dumps([cell["arm"], cell["kernel"], cell["protocol"]], sort_keys=True)
+        series.setdefault(alike, []).append(record)
     return list(series.values())
 
 
 def _legend(figure: Figure, arms: Sequence[str]) -> None:
     handles = [
         Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
-        for arm in dict.fromkeys(arms)
+        for arm in sorted(set(arms), key=_rank)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))

@@ -160,6 +160,18 @@ def test_zeros_are_drawn_below_the_log_axis_not_dropped():
     plt.close(figure)
 
 
+def test_trainings_of_different_lengths_share_a_figure(records):
+    """Two grids of one study may train the same arm for different numbers of steps."""
+    learning = [json.loads(json.dumps(r)) for r in tables.of(records, "learning")]
+    shorter = learning[0]
+    shorter["cell"]["protocol"]["steps"] = 2
+    for name in ("loss", "gradient_norm", "seconds", "validation"):
+        shorter["samples"][name] = shorter["samples"][name][:2]
+    for figure in (figures.learning_curves(learning, 0.125), figures.gradient_norm(learning)):
+        assert figure is not None
+        plt.close(figure)
+
+
 def test_a_gradient_that_is_not_a_number_is_a_gap_not_an_exception():
     figure = figures.gradient_flow([flow_record([1.0, None, 0.5])])
     assert figure is not None
