@@ -56,7 +56,8 @@ _STYLE: dict[Any, Any] = {
 SMALLEST_NORMAL = 1.1754943508222875e-38
 SMALLEST_SUBNORMAL = 1.401298464324817e-45
 _FLOOR, _CEILING = 1e-46, 1e3  # the drawn range of a gradient norm
-_ZERO, _BOTTOM = 1e-49, 1e-53  # the strip of exact zeros, a row for each arm, and its lower edge
+_ZERO, _BOTTOM = 1e-53, 1e-61  # the strip of exact zeros, a row for each arm, and its lower edge
+_ZERO_ROW = 1e-3  # from one arm's row to the next
 _STAGES = ("init", "trained")
 
 Record = dict[str, Any]
@@ -85,7 +86,7 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
 
     A column for each length, a row for before and for after training, a line for each arm.
     """
-    records = sorted(records, key=lambda r: _rank(r["cell"]["arm"]))
+    records = sorted(records, key=lambda r: rank(r["cell"]["arm"]))
     lengths = sorted({r["cell"]["length"] for r in records})
     stages = [w for w in _STAGES if any(f"norm_{w}" in r["samples"] for r in records)]
     if not lengths or not stages:
@@ -150,7 +151,7 @@ def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -
         zero = norm == 0
         here.plot(distance, np.where(zero, np.nan, norm), color=colour(arm), linewidth=1.6)
         if zero.any():
-            level = _ZERO * 10.0 ** (1.2 - 1.5 * offsets[arm])
+            level = _ZERO * _ZERO_ROW ** (offsets[arm] - 1)
             strip = np.where(zero, level, np.nan)
             here.plot(distance, strip, color=colour(arm), linewidth=3.2, solid_capstyle="butt")
             first = int(distance[zero][0])
@@ -171,7 +172,7 @@ def _stage(when: str, records: Sequence[Record]) -> str:
     return f"after {' or '.join(map(str, steps))} training steps"
 
 
-def _rank(arm: str) -> tuple[int, str]:
+def rank(arm: str) -> tuple[int, str]:
     """Where an arm stands in a legend: known ones in the palette's order, then by name."""
     known = list(_COLOURS)
     return (known.index(arm) if arm in known else len(known), arm)
@@ -337,6 +338,6 @@ def _by_arm(records: Sequence[Record]) -> list[list[Record]]:
 def _legend(figure: Figure, arms: Sequence[str]) -> None:
     handles = [
         Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
-        for arm in sorted(set(arms), key=_rank)
+        for arm in sorted(set(arms), key=rank)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))

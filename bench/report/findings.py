@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench import registry
 from bench.report import tables
-from bench.report.figures import label
+from bench.report.figures import label, rank
 
 Record = dict[str, Any]
 _FLAT = 1e4  # a norm that stays within this factor, over a window, has not vanished
@@ -48,6 +48,7 @@ def _gradient(frame: pd.DataFrame) -> list[str]:
     for (comparison, device, dtype), group in start.groupby(keys, sort=False):
         for length in sorted(group["length"].unique(), reverse=True)[:2]:
             rows = group[group["length"] == length].to_dict("records")
+            rows.sort(key=lambda row: rank(row["arm"]))
             fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
             lines.append(f"T={length} ({comparison}, {device}, {dtype}): {fates}.")
     return lines
