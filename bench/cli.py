@@ -64,8 +64,9 @@ def run(
         fail(str(error), 2)
     from bench import sweep
     from bench.display import Display
-    from bench.execute.local import CellFailed
+    from bench.execute.local import CellFailed, ServerError
     from bench.store import StoreError
+    from bench.tasks.corpus import CorpusError
 
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
@@ -81,6 +82,8 @@ def run(
         fail(str(error), 2)
     except StoreError as error:
         fail(str(error), 3)
+    except (ServerError, CorpusError) as error:
+        fail(str(error), 1)
     except CellFailed as error:
         fail(
             f"preparing the sweep failed: {error.reason}; see {output / loaded.name / sweep.LOG}", 1

@@ -97,7 +97,11 @@ class Display:
         self._parts, self._done_s, self._start = {}, 0.0, time.monotonic()
         self._total_s = max(total_s, 1e-3)
         with Progress(
-            *columns, console=self.console, disable=not self.console.is_terminal, transient=True
+            *columns,
+            console=self.console,
+            disable=not self.console.is_terminal,
+            transient=True,
+            auto_refresh=False,  # a thread that draws would disturb what is being timed
         ) as bar:
             self._progress = bar
             self._task = bar.add_task("starting", total=self._total_s)
@@ -129,7 +133,9 @@ class Display:
     def _update(self, cell: Cell) -> None:
         if self._progress is not None:
             completed = self._done_s + sum(self._parts.values())
-            self._progress.update(self._task, completed=completed, description=cell.name)
+            self._progress.update(
+                self._task, completed=completed, description=cell.name, refresh=True
+            )
 
 
 def _headline(outcome: dict[str, Any]) -> str:
@@ -141,8 +147,7 @@ def _headline(outcome: dict[str, Any]) -> str:
     if "tokens_per_s" in metrics:
         parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
     for when in ("init", "trained"):
-        if f"norm_at_half_{when}" in metrics:
-            norm = metrics[f"norm_at_half_{when}"]
+        if (norm := metrics.get(f"norm_at_half_{when}")) is not None:
             parts.append(f"gradient half a window back, {when}: {norm:.1e}")
     return ", ".join(parts) or "done"
 

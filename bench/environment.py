@@ -27,6 +27,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | found
 
 
+def provenance() -> dict[str, str]:
+    """What records must share to be compared: code, versions, processor and threads."""
+    return {"code": code_hash(), "cpu": _cpu(), "threads": str(threads())} | versions()
+
+
 def code_hash() -> str:
     """Hash of every source file that can change a measurement; reports and doors cannot."""
     root = Path(__file__).parent.parent

@@ -23,6 +23,7 @@ class CellError(Exception):
 
     status = FAILED
     details: Mapping[str, Any] = {}
+    samples: Mapping[str, Any] = {}
 
 
 class Unsupported(CellError):

@@ -133,8 +133,9 @@ class Door:
 
         from bench import sweep
         from bench.display import Display
-        from bench.execute.local import CellFailed
+        from bench.execute.local import CellFailed, ServerError
         from bench.store import Store, StoreError
+        from bench.tasks.corpus import CorpusError
 
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
@@ -148,6 +149,8 @@ class Door:
                     self.outcomes = {record["key"]: record for record in store.records()}
             except StoreError as error:
                 pytest.exit(str(error), returncode=3)
+            except (ServerError, CorpusError) as error:
+                pytest.exit(str(error), returncode=1)
             except CellFailed as error:
                 pytest.exit(f"preparing the sweep failed: {error.reason}", returncode=1)
             except KeyboardInterrupt:
@@ -158,6 +161,11 @@ class Door:
         for key, outcome in self.outcomes.items():
             if key in self.replays:
                 self.replays[key].load(outcome["samples"].get("seconds", []))
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Nothing measured is a failure here as it is for ``rvt run``."""
+        if self.summary is not None and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self.summary.exit_code
 
     def pytest_unconfigure(self) -> None:
         """The last line says where the report is."""

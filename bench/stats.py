@@ -1,4 +1,10 @@
-"""Intervals for what was measured: medians, and ratios of arms that were timed in turn."""
+"""Intervals for what was measured: medians, and ratios of arms that were timed in turn.
+
+Rounds are few, so intervals come from order statistics: exact for the median of independent
+rounds whatever their distribution, where a percentile bootstrap of four or five rounds holds the
+truth in 80 to 90 of 100 cases. Below six rounds there is no two-sided 95% interval, and none is
+given.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-_RESAMPLES = 2000
-_SEED = 20261123  # the same records give the same report
+LEAST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% interval; the interval is not finite where it cannot be told."""
+    """A value with its 95% interval; the ends are NaN where there are too few rounds for one."""
 
     value: float
     low: float
@@ -23,19 +28,24 @@ class Estimate:
 
     def map(self, function: Callable[[float], float]) -> "Estimate":
         """The estimate of a monotone function of the value."""
-        ends = sorted((function(self.low), function(self.high)))
-        return Estimate(function(self.value), ends[0], ends[1])
+        low, high = function(self.low), function(self.high)
+        return Estimate(function(self.value), *((high, low) if high < low else (low, high)))
+
+    def interval(self) -> str:
+        """``[1.02, 1.10]``, or why there is none."""
+        if math.isnan(self.low):
+            return f"[fewer than {LEAST_ROUNDS} rounds: no interval]"
+        return f"[{self.low:.2f}, {self.high:.2f}]"
 
 
 def median(samples: Sequence[float], per_round: int = 1) -> Estimate:
-    """Median with a percentile bootstrap over rounds.
+    """Median over rounds of a round's mean, with an exact 95% interval.
 
     Args:
         samples: in the order of measurement.
-        per_round: samples of one round, which are resampled together as they are not independent.
+        per_round: samples of one round, which are not independent of one another.
     """
-    rounds = _rounds(samples, per_round)
-    return _bootstrap(rounds, lambda drawn: np.median(drawn, axis=(-2, -1)))
+    return _median(_rounds(samples, per_round).mean(axis=1))
 
 
 def paired_ratio(
@@ -53,8 +63,7 @@ def paired_ratio(
     if len(numerator) != len(denominator):
         raise ValueError(f"expected equally many samples. Got {len(numerator)}, {len(denominator)}")
     logs = np.log(_rounds(numerator, per_round)) - np.log(_rounds(denominator, per_round))
-    means = logs.mean(axis=1, keepdims=True)
-    return _bootstrap(means, lambda drawn: np.median(drawn, axis=(-2, -1))).map(math.exp)
+    return _median(logs.mean(axis=1)).map(math.exp)
 
 
 def _rounds(samples: Sequence[float], per_round: int) -> npt.NDArray[np.float64]:
@@ -63,19 +72,10 @@ def _rounds(samples: Sequence[float], per_round: int) -> npt.NDArray[np.float64]
     return np.asarray(samples[:whole], dtype=np.float64).reshape(-1, per_round)
 
 
-def _bootstrap(rounds: npt.NDArray[np.float64], statistic: Callable[[Any], Any]) -> Estimate:
-    value = float(statistic(rounds))
-    if len(rounds) < 2 or np.ptp(rounds) == 0:
-        spread = math.nan if len(rounds) < 2 else 0.0
-        return Estimate(value, value - spread, value + spread)
-    indices = np.arange(len(rounds))
-    result = stats.bootstrap(
-        (indices,),
-        lambda drawn, axis: statistic(rounds[drawn]),
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(_SEED),
-    )
-    interval = result.confidence_interval
+def _median(rounds: npt.NDArray[np.float64]) -> Estimate:
+    value = float(np.median(rounds))
+    if len(rounds) < LEAST_ROUNDS:
+        return Estimate(value, math.nan, math.nan)
+    test = stats.quantile_test(rounds, q=value, p=0.5)
+    interval: Any = test.confidence_interval(confidence_level=0.95)
     return Estimate(value, float(interval.low), float(interval.high))

@@ -13,6 +13,7 @@ from typing import Any
 
 FILE = "records.sqlite"
 _SCHEMA = 1
+_NOT_DAMAGE = ("readonly", "disk", "unable", "locked", "busy")  # what SQLite says of its place
 _SIZE = ("page_count", "page_size")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -143,8 +144,8 @@ class Store:
             db.execute("SELECT count(record) FROM records").fetchone()
         except sqlite3.OperationalError as error:
             db.close()
-            if "readonly" in str(error) or "disk" in str(error) or "unable" in str(error):
-                raise StoreError(f"cannot write {self.path}: {error}") from None
+            if any(word in str(error) for word in _NOT_DAMAGE):
+                raise StoreError(f"cannot use {self.path}: {error}") from None
             healthy = False
         except sqlite3.DatabaseError:
             healthy = False

@@ -150,9 +150,13 @@ class Cell(BaseModel):
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study and its plan, cells of a group standing together."""
+    """A validated study and its plan, cells of a group standing together.
+
+    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's.
+    """
 
     name: str
+    source: str
     title: str
     summary: str
     timeout_s: int
@@ -188,10 +192,14 @@ def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
         content = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{path.name}: cannot be read as TOML: {error}") from None
-    mistakes = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
-    if mistakes:
-        raise StudyError("\n".join(mistakes))
-    return _plan(path, text, content, devices)
+    wrong = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
+    try:
+        planned = _plan(path, text, content, devices)
+    except StudyError as error:
+        raise StudyError("\n".join([*wrong, str(error)])) from None
+    if wrong:
+        raise StudyError("\n".join(wrong))
+    return planned
 
 
 def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str] | None) -> Study:
@@ -237,6 +245,7 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
         groups.setdefault(cell.alike, []).append(cell)
     return Study(
         name=path.stem,
+        source=path.stem if path in registry.studies().values() else path.name,
         title=head.title,
         summary=head.summary,
         timeout_s=head.timeout_s,

@@ -1,6 +1,7 @@
 """The engine behind both doors: plan, prepare, measure what is missing, record, report."""
 
 import contextlib
+import hashlib
 import signal
 import threading
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import environment
+from bench import environment, registry
 from bench.display import Display
 from bench.execute import local
 from bench.outcome import DONE, FINAL, UNSUPPORTED
@@ -88,17 +89,16 @@ def run(
         ChangedError: the records do not belong to what is here now.
         KeyboardInterrupt: after the record being written is safe.
     """
+    started = time.monotonic()
     wanted = [cell for cell in study.cells if selected is None or cell.key in selected]
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
-        provenance = {
-            "code": environment.code_hash(),
-            "corpus": library,
-            **environment.versions(),
-        }
+        provenance = environment.provenance() | {"corpus": library}
         changed = _changed(store.meta("provenance"), provenance)
         pending = _pending(wanted, store.statuses())
-        if fresh or (again and (changed or not pending)):
+        if again and not pending and len(wanted) < len(study.cells):
+            pending = wanted  # a part of the study is measured anew, in its place
+        elif fresh or (again and (changed or not pending)):
             pending, changed = wanted, []
             if not dry_run and (aside := store.archive()) is not None:
                 display.say(f"earlier records put aside: {aside}")
@@ -109,6 +109,10 @@ def run(
                 "labelled, with --allow-mixed."
             )
         summary = Summary(study.name, folder / render.PAGE, len(wanted), {})
+        if dry_run and not pending:
+            display.say(f"nothing to do: {len(wanted)} of {len(wanted)} cells are recorded")
+            return summary
+        told = False if dry_run else _tell(store, study)
         if pending:
             with local.Server(folder / LOG) as server:
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
@@ -119,19 +123,29 @@ def run(
                 display.plan(study, pending, decided["cells"], estimate)
                 if dry_run:
                     return summary
-                _begin(store, study, provenance, decided["corpus"], estimate)
-                recorder = _Recorder(store, decided, display, provenance, estimate)
+                _begin(store, provenance, decided["corpus"], estimate)
+                recorder = _Recorder(store, decided, display, provenance, estimate, started)
                 _measure(study, pending, server, decided, library, recorder)
                 summary.measured = len(pending)
         summary.statuses = _statuses(wanted, store)
-        if pending or not summary.report.exists():
+        if pending or told or not summary.report.exists():
             display.say("writing the report")
             render.write(store, folder)
     return summary
 
 
 def _pending(cells: Sequence[Cell], statuses: dict[str, str]) -> list[Cell]:
-    return [cell for cell in cells if statuses.get(cell.key) not in FINAL]
+    """Cells without a final record, and with them all that are timed in turn with one of them."""
+    missing = {cell.alike for cell in cells if statuses.get(cell.key) not in FINAL}
+    return [
+        cell
+        for cell in cells
+        if cell.alike in missing
+        and (
+            registry.probes()[cell.probe].literals["INTERLEAVED"]
+            or statuses.get(cell.key) not in FINAL
+        )
+    ]
 
 
 def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:
@@ -154,21 +168,31 @@ def _and(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
 
 
+def _tell(store: Store, study: Study) -> bool:
+    """Store what the study is, so that a report is about this plan; whether anything changed."""
+    told = {
+        "study": study.name,
+        "source": study.source,
+        "title": study.title,
+        "summary": study.summary,
+        "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},
+        "plan": [cell.key for cell in study.cells],
+        "cells": {cell.key: cell.model_dump(mode="json") for cell in study.cells},
+    }
+    changed = any(store.meta(name) != value for name, value in told.items())
+    if changed:
+        store.set_meta(**told)
+    return changed
+
+
 def _begin(
     store: Store,
-    study: Study,
     provenance: dict[str, str],
     library: dict[str, Any] | None,
     estimate_s: float,
 ) -> None:
     """Write down what the records will belong to, before there are any."""
     store.set_meta(
-        study=study.name,
-        title=study.title,
-        summary=study.summary,
-        comparisons={name: c.model_dump() for name, c in study.comparisons.items()},
-        plan=[cell.key for cell in study.cells],
-        cells={cell.key: cell.model_dump(mode="json") for cell in study.cells},
         provenance=provenance,
         corpus=library or store.meta("corpus"),
         begun=store.meta("begun") or now(),
@@ -202,6 +226,7 @@ def _measure(
                             "metrics": {},
                             "samples": {},
                             "seconds": 0.0,
+                            "together": None,
                         },
                     )
                 else:
@@ -228,11 +253,12 @@ class _Recorder:
         display: Display,
         provenance: dict[str, str],
         estimate_s: float,
+        started: float,
     ) -> None:
         self._store, self._answers, self.display = store, decided["cells"], display
         self._provenance, self.estimate_s = provenance, estimate_s
         self._machine = environment.machine()
-        self._last = time.monotonic()
+        self._last = started
 
     def cell_progress(self, cell: Cell, share: float) -> None:
         self.display.advance(cell, self._estimate(cell) * min(share, 1.0))
@@ -243,6 +269,7 @@ class _Recorder:
             "key": cell.key,
             "name": cell.name,
             "group": cell.group,
+            "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
             "cell": cell.model_dump(mode="json"),
             "model": {name: answer.get(name) for name in ("parameters", "match")},
             "environment": self._machine,

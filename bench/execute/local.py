@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from bench.study import Cell
 
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
+_SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
 
 class Server:
@@ -51,9 +53,12 @@ class Server:
             self._control.receive(_START_TIMEOUT_S)
         except (Closed, Silent):
             self.__exit__(None, None, None)
-            raise RuntimeError(
-                f"the worker server did not start; see {self._log.name}:\n{_tail(self._log)}"
+            raise ServerError(
+                f"the worker server did not start; see {self._log}:\n{_tail(self._log)}"
             ) from None
+        except BaseException:  # Ctrl-C while torch is being imported
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -62,29 +67,44 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in list(self._workers):
-            worker.kill(grace_s=0.0)
+        for worker in self._workers:  # nobody is asked, as the conversation may be broken off
+            worker.channel.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
+        self._workers.clear()
         self._control.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def start(self, job: dict[str, Any]) -> "Worker":
-        """Fork a worker and give it its job."""
+        """Fork a worker and give it its job.
+
+        Raises:
+            ServerError: the server is gone.
+        """
         ours, theirs = socket.socketpair()
-        with theirs:
-            request = json.dumps({"op": "fork"}).encode()
-            socket.send_fds(self._control.sock, [request], [theirs.fileno()])
-        worker = Worker(self, self._control.receive()["pid"], Channel(ours))
+        try:
+            with theirs:
+                request = json.dumps({"op": "fork"}).encode()
+                socket.send_fds(self._control.sock, [request], [theirs.fileno()])
+            worker = Worker(self, self._control.receive()["pid"], Channel(ours))
+        except (Closed, OSError):
+            ours.close()
+            raise ServerError(f"the worker server is gone; see {self._log}") from None
         self._workers.add(worker)
-        worker.channel.send(job)
+        with contextlib.suppress(Closed):  # a worker that died at once is found when it is asked
+            worker.channel.send(job)
         return worker
 
     def reap(self, worker: "Worker") -> int:
         """Exit code of a worker that has ended or is about to, negative for a signal."""
         self._workers.discard(worker)
-        self._control.send({"op": "wait", "pid": worker.pid})
-        code: int = self._control.receive()["exit"]
+        try:
+            self._control.send({"op": "wait", "pid": worker.pid})
+            code: int = self._control.receive()["exit"]
+        except Closed:
+            raise ServerError(f"the worker server is gone; see {self._log}") from None
         return code
 
 
@@ -94,12 +114,23 @@ class CellFailed(Exception):
     Args:
         status: how its cell ended.
         reason: in one sentence.
-        details: what else is known.
+        metrics, samples: what is known all the same.
     """
 
-    def __init__(self, status: str, reason: str, **details: Any) -> None:
+    def __init__(
+        self,
+        status: str,
+        reason: str,
+        metrics: dict[str, Any] | None = None,
+        samples: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(reason)
-        self.status, self.reason, self.details = status, reason, details
+        self.status, self.reason = status, reason
+        self.metrics, self.samples = metrics or {}, samples or {}
+
+
+class ServerError(RuntimeError):
+    """The process that forks the workers did not start, or is gone."""
 
 
 class Worker:
@@ -136,8 +167,9 @@ class Worker:
             raise CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed") from None
         if "failed" in answer:
             self.end()
-            status, reason = answer.pop("failed"), answer.pop("reason")
-            raise CellFailed(status, reason, **answer)
+            raise CellFailed(
+                answer["failed"], answer["reason"], answer.get("details"), answer.get("samples")
+            )
         return answer
 
     def end(self) -> int:
@@ -145,17 +177,15 @@ class Worker:
         self.channel.close()
         return self._server.reap(self)
 
-    def kill(self, grace_s: float = _GRACE_S) -> None:
+    def kill(self) -> None:
         """End the process and all it started: asked first, then made to."""
-        if grace_s:
-            self._signal(signal.SIGTERM)
-            deadline = time.monotonic() + grace_s
-            with contextlib.suppress(Closed, Silent):
-                while (left := deadline - time.monotonic()) > 0:
-                    self.channel.receive(left)
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_S
+        with contextlib.suppress(Closed, Silent):
+            while (left := deadline - time.monotonic()) > 0:
+                self.channel.receive(left)
         self._signal(signal.SIGKILL)
-        with contextlib.suppress(Closed):
-            self.end()
+        self.end()
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -177,7 +207,11 @@ class Listener(Protocol):
         ...
 
     def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
-        """A cell has an outcome: ``status``, ``reason``, ``metrics``, ``samples``, ``seconds``."""
+        """A cell has ended.
+
+        Its outcome has ``status``, ``reason``, ``metrics``, ``samples``, ``seconds``, and
+        ``together``, shared by cells that were timed in the same rounds.
+        """
         ...
 
 
@@ -249,6 +283,7 @@ class _Turns:
         self._threads, self._timeout_s, self._listener = threads, timeout_s, listener
         self._workers: dict[str, Worker] = {}
         self._seconds: dict[str, float] = {}
+        self._together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
 
     def run(self, cells: list[Cell], rounds: int) -> None:
         """Build and warm every cell, measure in turn, collect."""
@@ -262,6 +297,7 @@ class _Turns:
             # a probe that is not interleaved has one round and no reverse
             for cell in permutation + permutation[::-1] if rounds > 1 else permutation:
                 if cell.key in self._workers:
+                    time.sleep(_SETTLE_S)
                     self._attempt(cell, self._round)
             if rounds > 1:
                 for cell in alive:
@@ -282,9 +318,10 @@ class _Turns:
                 {
                     "status": failure.status,
                     "reason": failure.reason,
-                    "metrics": failure.details,
-                    "samples": {},
+                    "metrics": failure.metrics,
+                    "samples": failure.samples,
                     "seconds": spent,
+                    "together": self._together,
                 },
             )
         else:
@@ -315,7 +352,9 @@ class _Turns:
         worker.end()
         seconds = self._seconds[cell.key] + time.monotonic() - start
         self._listener.cell_ended(
-            cell, {"status": DONE, "reason": None, "seconds": seconds} | result
+            cell,
+            {"status": DONE, "reason": None, "seconds": seconds, "together": self._together}
+            | result,
         )
 
     def _tell(self, cell: Cell, share: float) -> None:

@@ -6,6 +6,7 @@ one step of every model timed so that the plan can say how long it will take.
 
 import math
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -130,17 +131,19 @@ def _estimate(
     for keys in alike.values():
         try:
             pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], library)
+            work = {
+                key: probes.load(cells[key].probe).work(cells[key].protocol, cells[key].axes)
+                for key in keys
+            }
+            for key in sorted(keys, key=lambda key: -sum(work[key])):
+                seconds = pace.seconds(cells[key], *work[key])
+                decided[key]["estimate_s"] = _FIXED_S + pace.build_s + seconds
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
-            continue
-        work = {
-            key: probes.load(cells[key].probe).work(cells[key].protocol, cells[key].axes)
-            for key in keys
-        }
-        for key in sorted(keys, key=lambda key: -sum(work[key])):
-            seconds = pace.seconds(cells[key], *work[key])
-            decided[key]["estimate_s"] = _FIXED_S + pace.build_s + seconds
+        except Exception as error:
+            # Out of memory, say: what cannot be timed here is for its own worker to report.
+            traceback.print_exception(error)
 
 
 def _tokens(cell: Cell) -> int:

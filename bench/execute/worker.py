@@ -80,7 +80,11 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         measurement.round()
         channel.send({"round": True})
     result = measurement.result()
-    metrics = result.metrics | {"build_s": built_s, "peak_rss_bytes": peak_rss_bytes()}
+    metrics = result.metrics | {
+        "build_s": built_s,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "accelerator": accelerator_name(cell.device),
+    }
     channel.send({"result": {"metrics": metrics, "samples": result.samples}})
 
 
@@ -93,11 +97,23 @@ def peak_rss_bytes() -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
+def accelerator_name(device: str) -> str | None:
+    """What the accelerator calls itself, None on the CPU."""
+    if device == "cpu":
+        return None
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """A status and a reason for whatever a worker raised; the traceback goes to its log."""
     traceback.print_exception(error)
     if isinstance(error, CellError):
-        return {"failed": error.status, "reason": str(error)} | dict(error.details)
+        return {
+            "failed": error.status,
+            "reason": str(error),
+            "details": dict(error.details),
+            "samples": dict(error.samples),
+        }
     if isinstance(error, CheckpointError | corpus.CorpusError):
         return {"failed": UNAVAILABLE, "reason": str(error)}
     text = f"{type(error).__name__}: {error}".partition("\n")[0]

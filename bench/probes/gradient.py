@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from bench.outcome import Diverged
 from bench.probes import Progress, Result
 from bench.probes.learning import Trainer
 from bench.probes.subject import Batch, Subject
@@ -87,7 +88,10 @@ class Measurement:
     def _measure(self, when: str) -> None:
         """Norm by distance, and the shares of entries too small to be normal, and exactly zero."""
         cell = self.subject.cell
-        gradient = flow(self.model, self.rows).abs()
+        gradient = flow(self.model, self.rows).abs().cpu()
+        if not bool(gradient.isfinite().all()):
+            steps = cell.protocol["steps"] if when == "trained" else 0
+            raise Diverged(steps, "the gradient at the embeddings")
         smallest = torch.finfo(torch.float32).smallest_normal
         zero, subnormal = gradient == 0, (gradient > 0) & (gradient < smallest)
         # Entries near 1e-40 vanish when squared in float32, so the norm is taken in float64.

@@ -1,5 +1,6 @@
 """Loss, accuracy and global gradient norm by step, and the training rate."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -128,11 +129,15 @@ class Measurement:
         self.trainer = Trainer(self.subject.build(), rate, self.protocol["clip_norm"])
         self._validate(0)
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
-        for start in range(0, steps, every):
-            stop = min(start + every, steps)
-            self.trainer.run(self.batches[start:stop])
-            self._validate(stop)
-            self.progress(stop / steps)
+        try:
+            for start in range(0, steps, every):
+                stop = min(start + every, steps)
+                self.trainer.run(self.batches[start:stop])
+                self._validate(stop)
+                self.progress(stop / steps)
+        except Diverged as error:
+            error.samples = self._samples()
+            raise
 
     def result(self) -> Result:
         training = self.trainer.training()
@@ -154,17 +159,23 @@ class Measurement:
                 "learning_rate": self.learning_rate,
                 "learning_rate_trials": len(self.trials),
             },
-            {
-                "loss": training.losses,
-                "gradient_norm": training.norms,
-                "seconds": training.seconds,
-                "validation": [list(point) for point in self.curve],
-                "trials": [list(trial.values()) for trial in self.trials],
-            },
+            self._samples(),
         )
+
+    def _samples(self) -> dict[str, list[Any]]:
+        training = self.trainer.training()
+        return {
+            "loss": training.losses,
+            "gradient_norm": training.norms,
+            "seconds": training.seconds,
+            "validation": [list(point) for point in self.curve],
+            "trials": [list(trial.values()) for trial in self.trials],
+        }
 
     def _validate(self, step: int) -> None:
         loss, accuracy = evaluate(self.trainer.model, self.validation, self.protocol["batch_size"])
+        if not math.isfinite(loss):
+            raise Diverged(step, "the validation loss")
         self.curve.append((step, loss, accuracy))
 
     def _best_learning_rate(self) -> float:

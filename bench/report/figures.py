@@ -149,7 +149,8 @@ def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -
             [math.nan if n is None else n for n in samples[f"norm_{when}"]], dtype=float
         )
         zero = norm == 0
-        here.plot(distance, np.where(zero, np.nan, norm), color=colour(arm), linewidth=1.6)
+        shown = np.where(zero, np.nan, np.maximum(norm, _FLOOR))  # float64 may go lower than drawn
+        here.plot(distance, shown, color=colour(arm), linewidth=1.6)
         if zero.any():
             level = _ZERO * _ZERO_ROW ** (offsets[arm] - 1)
             strip = np.where(zero, level, np.nan)
@@ -239,9 +240,8 @@ def learning_curves(records: Sequence[Record], floor: float) -> Figure | None:
             for series in _by_arm([r for r in records if r["cell"]["length"] == length]):
                 arm = series[0]["cell"]["arm"]
                 curves = [np.asarray(r["samples"]["validation"], dtype=float) for r in series]
-                _lines(accuracy, arm, curves[0][:, 0], [curve[:, 2] for curve in curves])
-                losses = [_smooth(r["samples"]["loss"]) for r in series]
-                _lines(loss, arm, np.arange(1, len(losses[0]) + 1), losses)
+                _lines(accuracy, arm, [(curve[:, 0], curve[:, 2]) for curve in curves])
+                _lines(loss, arm, [_by_step(_smooth(r["samples"]["loss"])) for r in series])
             accuracy.axhline(floor, color="#444444", linestyle="--", linewidth=0.9)
             accuracy.text(
                 0.98,
@@ -279,8 +279,7 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
             chosen = [r for r in records if r["cell"]["length"] == length]
             for series in _by_arm(chosen):
                 arm = series[0]["cell"]["arm"]
-                norms = [np.asarray(r["samples"]["gradient_norm"], dtype=float) for r in series]
-                _lines(here, arm, np.arange(1, len(norms[0]) + 1), norms)
+                _lines(here, arm, [_by_step(r["samples"]["gradient_norm"]) for r in series])
             for clip in sorted({r["cell"]["protocol"]["clip_norm"] for r in chosen}):
                 here.axhline(clip, color="#444444", linestyle="--", linewidth=0.9)
                 here.text(
@@ -300,18 +299,30 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
     return figure
 
 
-def _lines(here: Axes, arm: str, x: Any, series: Sequence[Any]) -> None:
-    """Every seed thin, and their median thick."""
-    if len(series) > 1:
-        for values in series:
+def _lines(here: Axes, arm: str, series: Sequence[tuple[Any, Any]]) -> None:
+    """Every seed thin, a cross where it diverged, and the median as far as all seeds go."""
+    longest = max(len(x) for x, _ in series)
+    common = min(len(x) for x, _ in series)
+    for x, values in series:
+        if len(series) > 1:
             here.plot(x, values, color=colour(arm), linewidth=0.6, alpha=0.5)
-    here.plot(x, np.median(np.stack(series), axis=0), color=colour(arm), linewidth=1.8)
+        if len(x) < longest:
+            here.plot(x[-1:], values[-1:], color=colour(arm), marker="x")
+    middle = np.median(np.stack([values[:common] for _, values in series]), axis=0)
+    here.plot(series[0][0][:common], middle, color=colour(arm), linewidth=1.8)
+
+
+def _by_step(values: Any) -> tuple[Any, Any]:
+    """Steps counted from 1, and their values; those that are not numbers end the line."""
+    numbers = np.asarray([v for v in values if v is not None], dtype=float)
+    return np.arange(1, len(numbers) + 1), numbers
 
 
 def _smooth(values: Sequence[float], width: int = 5) -> Any:
     """Trailing mean over up to ``width`` steps."""
-    sums = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
-    ends = np.arange(1, len(values) + 1)
+    _, numbers = _by_step(values)
+    sums = np.cumsum(np.insert(numbers, 0, 0.0))
+    ends = np.arange(1, len(numbers) + 1)
     starts = np.maximum(0, ends - width)
     return (sums[ends] - sums[starts]) / (ends - starts)
 

@@ -1,5 +1,6 @@
 """What a report says first: sentences made from the records, RNN wins and losses alike."""
 
+import math
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -9,9 +10,10 @@ import pandas as pd
 from bench import registry
 from bench.report import tables
 from bench.report.figures import label, rank
+from bench.stats import Estimate
 
 Record = dict[str, Any]
-_FLAT = 1e4  # a norm that stays within this factor, over a window, has not vanished
+_FLAT = 100  # a norm that stays within this factor from the second token on is called level
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,23 @@ def _fate(row: dict[str, Any]) -> str:
             f"is {half:.0e} half a window back{caveat}, "
             f"every entry exactly 0.0 from {zero_from:.0f} on"
         )
-    if not row["norm_least"]:
+    least, most = row["norm_least_beyond_0"], row["norm_most_beyond_0"]
+    if not least:
         return f"is {half:.0e} half a window back, with zeros in between"
-    if row["norm_most"] / row["norm_least"] < _FLAT:
-        return f"stays between {row['norm_least']:.0e} and {row['norm_most']:.0e} all along"
+    if most / least < _FLAT:
+        return (
+            f"is level: {row['norm_at_loss']:.0e} at the loss, "
+            f"between {least:.0e} and {most:.0e} everywhere else"
+        )
     return (
         f"falls from {row['norm_at_loss']:.0e} to {half:.0e} half a window back "
         f"and {row['norm_at_end']:.0e} at its end"
     )
+
+
+def _interval(row: dict[str, Any]) -> str:
+    names = ("speed_ratio", "speed_ratio_low", "speed_ratio_high")
+    return Estimate(*(row[name] for name in names)).interval()
 
 
 def _speed(frame: pd.DataFrame) -> list[str]:
@@ -84,17 +95,17 @@ def _speed(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     measured = frame.dropna(subset=["speed_ratio"])
-    keys = ["comparison", "device", "dtype", "denormals", "phase"]
-    for (comparison, device, dtype, denormals, phase), group in measured.groupby(keys, sort=False):
+    keys = ["comparison", "device", "dtype", "denormals", "batch_size", "phase"]
+    for key, group in measured.groupby(keys, sort=False):
+        comparison, device, dtype, denormals, batch_size, phase = key
         lengths = sorted(group["length"].unique())
         for length in dict.fromkeys((lengths[0], lengths[-1])):
             here = group[group["length"] == length].sort_values("speed_ratio", ascending=False)
             ratios = ", ".join(
-                f"{label(row['arm'])} {row['speed_ratio']:.2f}× "
-                f"[{row['speed_ratio_low']:.2f}, {row['speed_ratio_high']:.2f}]"
+                f"{label(row['arm'])} {row['speed_ratio']:.2f}× {_interval(row)}"
                 for row in here.to_dict("records")
             )
-            where = f"{comparison}, {device}, {dtype}"
+            where = f"{comparison}, {device}, {dtype}, batch {batch_size}"
             if denormals != "keep":
                 where += ", subnormals flushed"
             lines.append(
@@ -109,27 +120,30 @@ def _learning(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    keys = ["comparison", "task", "length", "device", "dtype"]
-    for (comparison, task, length, _, _), group in frame.groupby(keys, sort=False):
+    keys = ["comparison", "task", "length", "steps", "batch_size", "eval_rows"]
+    for key, group in frame.groupby(keys, sort=False):
+        comparison, task, length, steps, batch_size, eval_rows = key
         parts = []
         for arm, rows in group.groupby("arm", sort=False):
-            scores = [score for score in rows["test_accuracy"] if score == score]
+            scores = rows["test_accuracy"].dropna().tolist()
             diverged = len(rows) - len(scores)
-            text = f"{label(str(arm))} "
+            text = label(str(arm))
             if scores:
-                text += f"{median(scores):.2f}"
+                text += f" {median(scores):.2f}"
             if len(scores) > 1:
                 text += f" ({min(scores):.2f}–{max(scores):.2f})"
             if diverged:
                 text += f" {diverged} of {len(rows)} seeds diverged"
-            parts.append(text.strip())
+                text += " and are not in the median" if scores else ""
+            parts.append(text)
         seeds = group["seed"].nunique()
+        floor = registry.tasks()[str(task)].literals["FLOOR"]
+        noise = 2 * math.sqrt(floor * (1 - floor) / eval_rows)
         lines.append(
-            f"T={length} ({comparison}, task {task}), test accuracy after "
-            f"{group['steps'].iloc[0]} steps of batch {group['batch_size'].iloc[0]}, "
-            f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}, "
-            f"floor {registry.tasks()[str(task)].literals['FLOOR']:g}, exploratory: "
+            f"T={length} ({comparison}, task {task}), test accuracy after {steps} steps of batch "
+            f"{batch_size}, {seeds} seed{'s (median and range)' if seeds > 1 else ''}: "
             + ", ".join(parts)
-            + "."
+            + f". Floor {floor:g}; on {eval_rows} rows, guessing itself scores within "
+            f"±{noise:.2f} of it."
         )
     return lines

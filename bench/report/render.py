@@ -21,6 +21,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bench import __version__, registry
+from bench.outcome import DIVERGED
 from bench.report import figures, findings, tables
 from bench.store import Store, StoreError
 
@@ -89,7 +90,7 @@ def _write(store: Store, work: Path) -> None:
             lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
     context = {
         "title": store.meta("title"),
-        "study": store.meta("study"),
+        "source": store.meta("source"),
         "summary": store.meta("summary"),
         "version": __version__,
         "findings": findings.all_of(records),
@@ -137,7 +138,11 @@ def _sections(
     ]
     comparisons = store.meta("comparisons")
     for section, (probe, name, function) in zip(sections, draw, strict=True):
-        for facet, members in _facets(tables.of(records, probe)):
+        # A training that diverged is drawn as far as it went.
+        diverged = [
+            r for r in tables.of(records, probe, DIVERGED) if r["samples"].get("validation")
+        ]
+        for facet, members in _facets(tables.of(records, probe) + diverged):
             figure = function(members)
             if figure is None:
                 continue
@@ -192,47 +197,98 @@ def _floor(records: list[Record]) -> float:
     return floor
 
 
-_WARNINGS = {
-    "Gradient by distance from the loss": (
-        "The mean over rows of the norm at one position, taken in float64. It says how much of the "
-        "loss reaches a token, not whether the task needs that token; one task, these sizes, "
-        "PyTorch's default initialisation."
-    ),
-    "Training and forward speed": (
-        "Medians with 95% intervals over rounds. A ratio on this machine, at these sizes and this "
-        "batch; there is no A/A control in this version, so a few per cent may be noise, and "
-        "nothing follows for a GPU."
-    ),
-    "Learning": (
-        "One learning-rate budget for every arm, a few steps, fewer than six seeds: exploratory. "
-        "It does not say which architecture learns better in the end; an arm with pretrained "
-        "weights against one without is a comparison of systems, not of architectures."
-    ),
-    "Global gradient norm": (
+def _caption(title: str, comparison: str, records: list[Record]) -> str:
+    """What it shows, on which machine, with which versions and seeds, and what it does not say."""
+    seeds = _distinct(records, lambda r: r["cell"]["seed"])
+    batches = _distinct(records, lambda r: r["cell"]["protocol"]["batch_size"])
+    steps = [n for n in _distinct(records, lambda r: r["cell"]["protocol"].get("steps", 0)) if n]
+    trained = f"{_listed(steps)} training steps; " if steps else ""
+    return (
+        f"{title}; {comparison}. {'; '.join(_distinct(records, _machine))}. "
+        f"Batch {_listed(batches)}; {trained}seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}. "
+        f"{_LIMITS[title](records)}"
+    )
+
+
+def _gradient_limits(records: list[Record]) -> str:
+    return (
+        "The mean over rows of the norm at one position, taken in float64. Compare slopes, not "
+        "heights: embeddings have other scales in other arms. It says how much of the loss "
+        "reaches a token, not whether the task needs that token, and holds for one task, these "
+        "sizes and each architecture's usual initialisation."
+    )
+
+
+def _speed_limits(records: list[Record]) -> str:
+    shares = [r["model"]["parameters"] for r in records]
+    share = max(p["embedding"] / p["total"] for p in shares)
+    text = (
+        f"Medians; bands are exact 95% intervals over "
+        f"{_listed(_distinct(records, _rounds))} rounds. A training step updates every "
+        f"parameter, up to {share:.0%} of which are embedding tables. "
+    )
+    if any(r["cell"]["device"] == "cpu" for r in records):
+        text += (
+            "On a CPU PyTorch has a fused kernel for the LSTM only and runs an Elman network and a "
+            "GRU step by step: what lies between those and the LSTM is the library, not the "
+            "architecture. "
+        )
+    if all(r["cell"]["denormals"] == "keep" for r in records):
+        text += "Subnormal floats are kept, which is slow on some processors. "
+    return text + (
+        "There is no A/A control in this version, so a few per cent may be noise, and nothing "
+        "follows for another machine, size or batch."
+    )
+
+
+def _learning_limits(records: list[Record]) -> str:
+    trials = _distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
+    text = f"Learning rates tried for every arm: {_listed(trials)}. "
+    if len(_distinct(records, lambda r: r["cell"]["seed"])) < _EXPLORATORY:
+        text += f"Fewer than {_EXPLORATORY} seeds: exploratory. "
+    if any(r["cell"]["arm"] == "pretrained" for r in records):
+        text += (
+            "Pretrained weights against random ones is a comparison of systems, not of "
+            "architectures. "
+        )
+    return text + "It does not say which architecture learns better in the end."
+
+
+def _norm_limits(records: list[Record]) -> str:
+    return (
         "Norms of different architectures have different scales: compare a line with itself, not "
         "with another arm's."
-    ),
+    )
+
+
+_EXPLORATORY = 6  # seeds below which a paired test cannot reach 5%
+_LIMITS: dict[str, Callable[[list[Record]], str]] = {
+    "Gradient by distance from the loss": _gradient_limits,
+    "Training and forward speed": _speed_limits,
+    "Learning": _learning_limits,
+    "Global gradient norm": _norm_limits,
 }
 
 
-def _caption(title: str, comparison: str, records: list[Record]) -> str:
-    """What it shows, on which machine, with which versions and seeds, and what it does not say."""
-    seeds = sorted({r["cell"]["seed"] for r in records})
-    batches = sorted({r["cell"]["protocol"]["batch_size"] for r in records})
-    machines = sorted({_machine(r) for r in records})
-    steps = sorted({r["cell"]["protocol"].get("steps", 0) for r in records} - {0})
-    trained = f"{_listed(steps)} training steps; " if steps else ""
-    return (
-        f"{title}; {comparison}. {'; '.join(machines)}. Batch {_listed(batches)}; {trained}"
-        f"seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}. {_WARNINGS[title]}"
-    )
+def _rounds(record: Record) -> int:
+    return len(record["samples"]["seconds"]) // 2
+
+
+def _distinct(records: list[Record], of: Callable[[Record], Any]) -> list[Any]:
+    return sorted({of(record) for record in records})
 
 
 def _machine(record: Record) -> str:
     where = record["environment"]
     versions = where["versions"]
+    device = record["cell"]["device"]
+    name = f"CPU {where['cpu']}"
+    if device != "cpu":
+        name = (
+            f"{device} {record['metrics'].get('accelerator') or 'device'} in a machine with {name}"
+        )
     return (
-        f"{record['cell']['device']} of {where['cpu']}, {where['threads']} threads; "
+        f"{name}, {where['threads']} threads; "
         f"Python {versions['python']}, torch {versions['torch']}, "
         f"transformers {versions['transformers']}"
     )
@@ -253,7 +309,10 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
         )
     for number, machine in enumerate(sorted({_machine(r) for r in records}), 1):
         facts.append(("Machine" if number == 1 else f"Machine {number}", machine))
-    if library := store.meta("corpus"):
+    hashes = {r["provenance"]["corpus"] for r in records}
+    if len(hashes) > 1:
+        facts.append(("Corpus (mixed)", ", ".join(sorted(text[:16] for text in hashes))))
+    elif library := store.meta("corpus"):
         facts.append(
             (
                 "Corpus",

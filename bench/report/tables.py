@@ -45,14 +45,19 @@ def models(records: list[Record]) -> pd.DataFrame:
 def speed(records: list[Record]) -> pd.DataFrame:
     """Step time and rate with intervals, and the ratio to the arm that set the budget."""
     done = of(records, "speed")
-    reference = {r["group"]: r for r in done if r["cell"]["arm"] == r["cell"]["model"]["match_to"]}
+    # A ratio needs the same rounds: the same settings, measured together.
+    reference = {
+        (r["alike"], r["together"]): r
+        for r in done
+        if r["cell"]["arm"] == r["cell"]["model"]["match_to"]
+    }
     rows = []
     for record in done:
         cell, seconds = record["cell"], record["samples"]["seconds"]
         step = stats.median(seconds, per_round=2)
         tokens = record["metrics"]["tokens_per_step"]
         rate = step.map(partial(truediv, tokens))
-        base = reference.get(record["group"])
+        base = reference.get((record["alike"], record["together"]))
         row = {name: cell[name] for name in COORDINATES} | {
             "phase": cell["axes"]["phase"],
             "batch_size": cell["protocol"]["batch_size"],
@@ -91,6 +96,7 @@ def learning(records: list[Record]) -> pd.DataFrame:
                 "batch_size": cell["protocol"]["batch_size"],
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
+                "eval_rows": cell["protocol"]["eval_rows"],
                 "test_accuracy": metrics.get("test_accuracy"),
                 "test_loss": metrics.get("test_loss"),
                 "validation_accuracy": metrics.get("validation_accuracy"),
@@ -111,7 +117,7 @@ def gradient(records: list[Record]) -> pd.DataFrame:
         for when in ("init", "trained"):
             if f"norm_at_loss_{when}" not in metrics:
                 continue
-            norms = [n for n in record["samples"][f"norm_{when}"] if n is not None]
+            beyond = record["samples"][f"norm_{when}"][1:]
             rows.append(
                 {name: cell[name] for name in COORDINATES}
                 | {
@@ -121,8 +127,8 @@ def gradient(records: list[Record]) -> pd.DataFrame:
                     "norm_at_loss": metrics[f"norm_at_loss_{when}"],
                     "norm_at_half": metrics[f"norm_at_half_{when}"],
                     "norm_at_end": metrics[f"norm_at_end_{when}"],
-                    "norm_least": min(norms, default=None),
-                    "norm_most": max(norms, default=None),
+                    "norm_least_beyond_0": min(beyond, default=None),
+                    "norm_most_beyond_0": max(beyond, default=None),
                     "subnormal_share": metrics[f"subnormal_share_{when}"],
                     "zero_share": metrics[f"zero_share_{when}"],
                     "zero_from_distance": metrics[f"zero_from_distance_{when}"],

@@ -63,12 +63,17 @@ def test_no_host_name_in_the_json(session):
 
 
 def test_measuring_again_is_measuring(session):
-    """A finished study is put aside and measured anew, as a benchmark is expected to be."""
+    """A part of a finished study is measured anew in its place; the rest stays as it is."""
     folder, _ = session
+    lines = folder / "reports/local/tiny/records.jsonl"
+    before = {r["key"]: r for r in map(json.loads, lines.read_text().splitlines())}
     done = run_pytest(folder, "--benchmark", "--study", str(TINY), "-k", "gradient")
     assert done.returncode == 0, done.stdout
-    assert "earlier records put aside" in done.stdout
     assert "2 passed" in done.stdout
+    after = {r["key"]: r for r in map(json.loads, lines.read_text().splitlines())}
+    anew = {key for key in before if after[key]["together"] != before[key]["together"]}
+    assert {before[key]["cell"]["probe"] for key in anew} == {"gradient"}
+    assert len(after) == len(before)
 
 
 def test_wrong_study_exits_2_with_every_mistake(tmp_path):
@@ -86,6 +91,7 @@ def test_absent_device_skips_with_the_reason(tmp_path):
     done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), "--device", "xpu")
     assert "no xpu device on this machine" in done.stdout
     assert " passed" not in done.stdout
+    assert done.returncode == 1, "nothing was measured"
 
 
 def test_bare_pytest_runs_no_benchmark(tmp_path):

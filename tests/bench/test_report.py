@@ -65,7 +65,7 @@ def test_captions_say_machine_versions_seeds_and_limits(tiny):
     for caption in captions:
         for words in ("threads", "torch 2", "transformers 5", "seed"):
             assert words in caption
-        assert re.search(r"not |no A/A", caption)
+        assert re.search(r"not |no A/A|nothing follows", caption)
 
 
 def test_cells_without_a_result_are_listed_with_their_reason(tiny):
@@ -194,20 +194,26 @@ def test_every_known_arm_has_its_own_colour():
 
 def test_a_divergence_is_counted_not_dropped(records):
     learning = [dict(r) for r in tables.of(records, "learning")]
-    learning[0] |= {"status": "diverged", "metrics": {"step": 7}, "samples": {}}
+    cut = {name: values[:2] for name, values in learning[0]["samples"].items()}
+    learning[0] |= {"status": "diverged", "metrics": {"step": 3}, "samples": cut}
     frame = tables.learning(learning)
     assert len(frame) == len(learning)
-    assert 7 in list(frame["diverged_at_step"])
+    assert 3 in list(frame["diverged_at_step"])
+    figure = figures.learning_curves(learning, 0.125)
+    crosses = [line for here in figure.axes for line in here.lines if line.get_marker() == "x"]
+    assert crosses, "where it ended is marked"
+    plt.close(figure)
     assert any("1 of 2 seeds diverged" in line for line in sentences(learning))
 
 
 def test_findings_quote_wins_of_either_side():
     """The sentence orders arms by what was measured, whoever is first."""
 
-    def record(arm, seconds):
+    def record(arm, seconds, together="x"):
         return {
             "key": arm,
-            "group": "g",
+            "alike": "g",
+            "together": together,
             "status": "done",
             "cell": {
                 "probe": "speed", "comparison": "scratch", "task": "package", "length": 64,
@@ -216,13 +222,15 @@ def test_findings_quote_wins_of_either_side():
                 "protocol": {"batch_size": 8}, "model": {"match_to": "transformer"},
             },
             "metrics": {"tokens_per_step": 512, "first_step_s": 1.0, "peak_rss_bytes": 1},
-            "samples": {"seconds": [seconds] * 8},
+            "samples": {"seconds": [seconds] * 12},
         }  # fmt: skip
 
     (line,) = sentences([record("lstm", 0.5), record("transformer", 1.0)])
     assert "LSTM 2.00× [2.00, 2.00]" in line
     (line,) = sentences([record("lstm", 2.0), record("transformer", 1.0)])
     assert "LSTM 0.50× [0.50, 0.50]" in line
+    apart = [record("lstm", 2.0, "earlier"), record("transformer", 1.0)]
+    assert sentences(apart) == [], "no ratio of what was not timed in the same rounds"
 
 
 def test_jsonl_is_the_store(tiny, records):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import registry, study
+from bench import registry, stats, study
 from bench.study import StudyError
 
 from ..conftest import TINY
@@ -84,6 +84,13 @@ def test_unknown_study_and_device_name_the_nearest():
         study.load("quick", ["cpuu"])
 
 
+def test_wrong_device_does_not_hide_the_mistakes_of_the_file(tmp_path):
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, WRONG), ["cpuu"])
+    assert "unknown device 'cpuu'" in str(error.value)
+    assert "unknown arm 'gruu'" in str(error.value)
+
+
 @pytest.mark.parametrize("name", registry.studies())
 def test_shipped_studies_plan(name):
     planned = study.load(name)
@@ -96,6 +103,12 @@ def test_shipped_studies_plan(name):
         }
         assert len(shared) == 1, "cells of a group differ in arm or kernel only"
     assert len({group[0].alike for group in planned.groups}) == len(planned.groups)
+
+
+@pytest.mark.parametrize("name", registry.studies())
+def test_shipped_studies_have_rounds_enough_for_an_interval(name):
+    rounds = [c.protocol["rounds"] for c in study.load(name).cells if c.probe == "speed"]
+    assert min(rounds) >= stats.LEAST_ROUNDS
 
 
 def test_quick_keeps_its_promise():

@@ -83,6 +83,32 @@ def test_only_what_is_missing_is_run(folder, rvt):
     assert all(records[record["key"]] == record for record in kept)
 
 
+def test_arms_that_are_timed_in_turn_are_measured_again_together(folder, rvt):
+    """One arm of a group is missing: its mates' old rounds are no rounds of its own."""
+    with Store(folder, write=True) as store:
+        timed = [r for r in store.records() if r["cell"]["probe"] == "speed"]
+        group = [r for r in timed if r["alike"] == timed[0]["alike"]]
+        store.put(timed[0] | {"status": "killed", "samples": {}})
+    again = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert f"preparing {len(group)} of" in again.out
+    with Store(folder) as store:
+        mates = [r for r in store.records() if r["alike"] == timed[0]["alike"]]
+    assert len({r["together"] for r in mates}) == 1
+    assert mates[0]["together"] != timed[0]["together"]
+
+
+def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):
+    """The plan follows what was asked for last, and nothing that was measured is lost."""
+    arguments = ["run", str(TINY), "--output", str(folder.parent)]
+    assert rvt(*arguments, "--device", "xpu").code == 1
+    assert statuses(folder) == {UNSUPPORTED: PLANNED}
+    again = rvt(*arguments)
+    assert again.code == 0
+    assert "nothing to do" in again.out
+    assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
+    assert "LSTM" in (folder / "README.md").read_text()
+
+
 def test_fresh_puts_records_aside(folder, rvt):
     arguments = ["run", str(TINY), "--output", str(folder.parent), "--fresh", "--device", "xpu"]
     dry = rvt(*arguments, "--dry-run")
@@ -95,7 +121,7 @@ def test_fresh_puts_records_aside(folder, rvt):
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
 
 
-@pytest.mark.parametrize("name", ["code", "torch", "corpus"])
+@pytest.mark.parametrize("name", ["code", "torch", "corpus", "threads"])
 def test_changed_code_versions_or_data_are_not_mixed(folder, rvt, name):
     with Store(folder, write=True) as store:
         store.set_meta(provenance=store.meta("provenance") | {name: "something else"})

@@ -91,4 +91,4 @@ def test_harness(benchmark, measured, loop):
     benchmark.pedantic(lambda: None, rounds=len(seconds[loop]), iterations=1)
     print(f"\n{arm}: harness/bare tokens per second {ratio.value:.4f} "
           f"[{ratio.low:.4f}, {ratio.high:.4f}], goal {GOAL}")  # fmt: skip
-    assert ratio.high >= GOAL, "the harness costs more than its goal, noise aside"
+    assert ratio.value >= GOAL
