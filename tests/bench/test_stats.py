@@ -9,7 +9,7 @@ from bench import stats
 
 
 def test_median_of_constant_samples_has_no_width():
-    estimate = stats.median([2.0] * 10, per_round=2)
+    estimate = stats.median([2.0] * 12, per_round=2)
     assert (estimate.value, estimate.low, estimate.high) == (2.0, 2.0, 2.0)
 
 
