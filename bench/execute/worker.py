@@ -2,7 +2,8 @@
 
 The sweep speaks first: ``{"job": "cell", ...}``. The worker answers ``ready`` when its model is
 built and warm, measures a round each time it is told ``round``, and on ``finish`` sends its
-result. A worker whose turn it is not blocks on its socket and uses no processor.
+result. A worker whose turn it is not blocks on its socket; its threads spin for a moment after a
+turn, which is why the sweep rests before the next.
 """
 
 import contextlib

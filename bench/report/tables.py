@@ -11,8 +11,6 @@ from bench import stats
 from bench.outcome import DIVERGED, DONE
 
 COORDINATES = ["comparison", "task", "length", "arm", "kernel", "device", "dtype", "denormals"]
-#: What a figure or a table of one subject has in common.
-FACET = ["comparison", "task", "device", "dtype", "denormals"]
 
 Record = dict[str, Any]
 

@@ -154,7 +154,7 @@ class TestGradient:
             assert torch.equal(probed, unprobed)
 
     def test_distance_is_counted_from_where_the_loss_is_read(self, corpus, arm):
-        """Zeroing the embeddings' influence beyond a distance leaves only nearer positions."""
+        """The first distance is 0, and its norm is the one at the designated position."""
         subject = subjects(corpus, "gradient")[arm]
         measurement = probes.load("gradient").Measurement(subject, lambda share: None)
         measurement.round()
