@@ -1,66 +1,212 @@
 """The recurrent body: embeddings and a stack of Elman, LSTM or GRU layers."""
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
 
-from models.recurrent.configuration import RecurrentConfig
+from models.recurrent.configuration import GATES, RecurrentConfig
+from models.recurrent.execution import STACKS, cell_of, run
+from models.recurrent.padding import Padding, read_mask
+from models.recurrent.state import RecurrentState
 
-_STACKS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+@dataclass
+class RecurrentModelOutput(ModelOutput):
+    """What the body returns.
+
+    Args:
+        last_hidden_state: (batch, length, output_size) the top layer's outputs, zero at padding.
+        pooler_output: (batch, output_size) the top layer's state after a row's last token; beside
+            it, in a bidirectional model, the reverse direction's after the first.
+        past_key_values: the state of every layer, where asked for.
+        hidden_states: the embeddings and every layer's outputs, where asked for.
+    """
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    past_key_values: RecurrentState | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
 
 
 class RecurrentPreTrainedModel(PreTrainedModel):
     """Initialisation and naming shared by every recurrent model."""
 
     config_class = RecurrentConfig
+    config: RecurrentConfig
     base_model_prefix = "recurrent"
+    _no_split_modules = ("RNN", "LSTM", "GRU")
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """PyTorch's own defaults, written out.
+        """PyTorch's own defaults, written out, then what the configuration asks for.
 
         Hugging Face's version leaves Elman and GRU weights uninitialised and gives an LSTM
         Xavier weights with zero biases, so the three cells would not start alike.
         """
         if isinstance(module, nn.RNNBase):
-            bound = 1 / math.sqrt(module.hidden_size)
-            for weight in module.parameters():
-                init.uniform_(weight, -bound, bound)
+            self._init_recurrence(module)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=self.config.embedding_std)
-        elif isinstance(module, nn.Linear):
-            bound = 1 / math.sqrt(module.in_features)
+        elif isinstance(module, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
             init.uniform_(module.weight, -bound, bound)
             if module.bias is not None:
                 init.uniform_(module.bias, -bound, bound)
 
+    def _init_recurrence(self, stack: nn.RNNBase) -> None:
+        config, size = self.config, stack.hidden_size
+        bound = 1 / math.sqrt(size)
+        for name, weight in stack.named_parameters():
+            if config.initialization == "orthogonal" and name.startswith("weight_hh"):
+                gates = [
+                    nn.init.orthogonal_(torch.empty(size, size, device=weight.device))
+                    for _ in range(GATES[cell_of(stack)])
+                ]
+                init.copy_(weight, torch.cat(gates).to(weight.dtype))
+            else:
+                init.uniform_(weight, -bound, bound)
+        if config.forget_bias is None and config.initialization != "chrono":
+            return
+        for name, bias in stack.named_parameters():
+            if name.startswith("bias"):
+                init.copy_(bias, self._gate_biases(bias, size, first="bias_ih" in name))
+
+    def _gate_biases(self, bias: Tensor, size: int, *, first: bool) -> Tensor:
+        """A bias with its memory gates set; PyTorch adds two, of which the first gets the value."""
+        config, bias = self.config, bias.clone()
+        if config.initialization == "chrono":
+            memory = torch.empty(size, device=bias.device).uniform_(1, config.chrono_length - 1)
+            keep = memory.log() if first else torch.zeros_like(memory)
+            bias[size : 2 * size] = keep  # an LSTM's forget gate, a GRU's z: both keep the state
+            if config.cell_type == "lstm":
+                bias[:size] = -keep
+        else:
+            bias[size : 2 * size] = config.forget_bias if first else 0.0
+        return bias
+
+
+def build_stack(config: RecurrentConfig, input_size: int, *, bidirectional: bool) -> nn.RNNBase:
+    """The module that holds a stack's weights, named and shaped as PyTorch's."""
+    return STACKS[config.cell_type](
+        input_size,
+        config.hidden_size,
+        config.num_layers,
+        batch_first=True,
+        dropout=config.dropout if config.num_layers > 1 else 0.0,
+        bidirectional=bidirectional,
+    )
+
+
+def encode(
+    stack: nn.RNNBase,
+    config: RecurrentConfig,
+    embeds: Tensor,
+    attention_mask: Tensor | None = None,
+    past: RecurrentState | None = None,
+    *,
+    use_cache: bool = False,
+    output_hidden_states: bool = False,
+) -> RecurrentModelOutput:
+    """Run a stack over embeddings of any padding.
+
+    Args:
+        stack: the recurrent layers.
+        config: of the model they belong to.
+        embeds: (batch, length, features).
+        attention_mask: (batch, length), 1 for a token and 0 for padding, wherever it stands.
+        past: the state to start from.
+        use_cache: whether to return the state at the end.
+        output_hidden_states: whether to return every layer's outputs.
+
+    Raises:
+        ValueError: an empty batch, features, a mask or a state of another shape, a row of padding.
+    """
+    if embeds.dim() != 3 or 0 in embeds.shape[:2]:
+        raise ValueError(
+            "Expected at least one row and one token, (batch, length, features). "
+            f"Got {tuple(embeds.shape)}."
+        )
+    if embeds.shape[-1] != stack.input_size:
+        raise ValueError(f"Expected {stack.input_size} input features. Got {embeds.shape[-1]}.")
+    batch, length, _ = embeds.shape
+    start = None if past is None else _checked(past, stack, batch)
+    padding = read_mask(attention_mask, batch, length, continued=past is not None)
+    ran = run(
+        stack,
+        config.kernel,
+        embeds if padding is None else padding.to_front(embeds),
+        None if padding is None else padding.lengths,
+        start,
+        keep_state=use_cache,
+        keep_layers=output_hidden_states,
+    )
+    pooled = _pool(ran.hidden, padding, stack)
+    hidden, layers = ran.hidden, ran.layers
+    if padding is not None:
+        hidden, layers = padding.to_place(hidden), [padding.to_place(layer) for layer in layers]
+    seen = 0 if past is None else past.seen_tokens
+    return RecurrentModelOutput(
+        last_hidden_state=hidden,
+        pooler_output=pooled,
+        past_key_values=RecurrentState(ran.state or (), seen + length) if use_cache else None,
+        hidden_states=(embeds, *layers) if output_hidden_states else None,
+    )
+
+
+def _checked(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Tensor, ...]:
+    directions = 2 if stack.bidirectional else 1
+    expected = (stack.num_layers * directions, batch, stack.hidden_size)
+    for tensor in past.tensors:
+        if tuple(tensor.shape) != expected:
+            raise ValueError(
+                "past_key_values must hold states of shape (layers, batch, hidden)="
+                f"{expected}. Got {tuple(tensor.shape)}."
+            )
+    return past.tensors
+
+
+def _pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
+    """The state after each row's last token; of the reverse direction, after its first."""
+    size = stack.hidden_size
+    if padding is None:
+        last = hidden[:, -1, :size]
+    else:
+        rows = torch.arange(len(hidden), device=hidden.device)
+        last = hidden[rows, (padding.lengths - 1).clamp(min=0), :size]
+    return torch.cat([last, hidden[:, 0, size:]], dim=-1) if stack.bidirectional else last
+
+
+def only_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> None:
+    """Raise ``ValueError`` unless exactly one of the two was given."""
+    if (input_ids is None) == (inputs_embeds is None):
+        given = "both" if input_ids is not None else "neither"
+        raise ValueError(f"Expected exactly one of input_ids and inputs_embeds. Got {given}.")
+
+
+def expect_shape(name: str, tensor: Tensor | None, meaning: str, expected: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` unless a tensor that was given has the expected shape."""
+    if tensor is not None and tuple(tensor.shape) != expected:
+        raise ValueError(f"{name} must have shape {meaning}={expected}. Got {tuple(tensor.shape)}.")
+
 
 class RecurrentModel(RecurrentPreTrainedModel):
-    """Embeddings and ``num_layers`` recurrent layers, read from left to right.
+    """Embeddings and ``num_layers`` recurrent layers; behind ``AutoModel``.
 
-    With input e_t and state h_t (and c_t in the LSTM):
-
-    - ``rnn``: h_t = tanh(W e_t + U h_{t-1} + b)
-    - ``lstm``: c_t = f*c_{t-1} + i*g, h_t = o*tanh(c_t); i, f, o are sigmoids and g a tanh of
-      W e_t + U h_{t-1} + b
-    - ``gru``: h_t = (1-z)*n + z*h_{t-1}, n = tanh(W e_t + r*(U h_{t-1} + b'))
+    The cells' equations are in :func:`models.recurrent.cells.step`.
     """
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
         self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size)
-        self.layers = _STACKS[config.cell_type](
-            config.embedding_size,
-            config.hidden_size,
-            config.num_layers,
-            batch_first=True,
-            dropout=config.dropout if config.num_layers > 1 else 0.0,
+        self.layers = build_stack(
+            config, config.embedding_size, bidirectional=config.bidirectional
         )
         self.post_init()
 
@@ -70,43 +216,45 @@ class RecurrentModel(RecurrentPreTrainedModel):
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.embeddings = cast("nn.Embedding", value)
 
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        past_key_values: RecurrentState | None = None,
+        use_cache: bool = False,
+        output_hidden_states: bool | None = None,
         **kwargs: Any,
-    ) -> BaseModelOutput:
+    ) -> RecurrentModelOutput:
         """Run the stack over a batch.
 
         Args:
             input_ids: (batch, length) token ids; or
             inputs_embeds: (batch, length, embedding_size) embeddings. Exactly one of the two.
-            attention_mask: (batch, length), 1 for a token and 0 for padding. Padding stands to
-                the right, where it cannot reach an earlier state.
-
-        Returns:
-            ``last_hidden_state`` of shape (batch, length, hidden_size).
+            attention_mask: (batch, length), 1 for a token and 0 for padding, left or right.
+            past_key_values: the state after earlier tokens, to go on from.
+            use_cache: whether to return the state after these.
+            output_hidden_states: whether to return every layer's outputs.
 
         Raises:
-            ValueError: both or neither input given, a mask of another shape, padding on the left.
+            ValueError: both or neither input given, a shape that does not fit, an empty batch, a
+                row of padding only, or a state for a model that reads in both directions.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            given = "both" if input_ids is not None else "neither"
-            raise ValueError(f"Expected exactly one of input_ids and inputs_embeds. Got {given}.")
-        if inputs_embeds is None:
-            inputs_embeds = self.embeddings(input_ids)
-        if attention_mask is not None:
-            expected = tuple(inputs_embeds.shape[:2])
-            if tuple(attention_mask.shape) != expected:
-                raise ValueError(
-                    f"attention_mask must have shape (batch, length)={expected}. "
-                    f"Got {tuple(attention_mask.shape)}."
-                )
-            if not bool(attention_mask[:, 0].all()):
-                raise ValueError(
-                    "Expected every row to start with a token. Got a row that starts with "
-                    "padding: set tokenizer.padding_side='right'."
-                )
-        hidden, _ = self.layers(inputs_embeds)
-        return BaseModelOutput(last_hidden_state=hidden)
+        only_one(input_ids, inputs_embeds)
+        if self.config.bidirectional and past_key_values is not None:
+            raise ValueError(
+                "Expected no past_key_values in a bidirectional model: its reverse direction "
+                "starts from tokens that are not there yet."
+            )
+        if output_hidden_states is None:
+            output_hidden_states = bool(self.config.output_hidden_states)
+        return encode(
+            self.layers,
+            self.config,
+            self.embeddings(input_ids) if inputs_embeds is None else inputs_embeds,
+            attention_mask,
+            past_key_values,
+            use_cache=use_cache and not self.config.bidirectional,
+            output_hidden_states=output_hidden_states,
+        )

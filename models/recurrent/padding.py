@@ -1,0 +1,89 @@
+"""Padding made invisible without packed sequences, which on a CPU fall off the fused kernel.
+
+Wherever padding stands, each row's tokens are brought to the front, in order. A recurrence that
+reads from the left then meets padding only after its last token, where it can no longer reach a
+state, and the reverse direction is the same recurrence over the row reversed within its length.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Where a batch's tokens are.
+
+    Args:
+        mask: (batch, length), True for a token.
+        lengths: (batch,) tokens of each row.
+        order: (batch, length) positions, tokens first; None where they stand first already.
+    """
+
+    mask: Tensor
+    lengths: Tensor
+    order: Tensor | None
+
+    def to_front(self, x: Tensor) -> Tensor:
+        """(batch, length, features) with every row's tokens first."""
+        return x if self.order is None else _take(x, self.order)
+
+    def to_place(self, x: Tensor) -> Tensor:
+        """Undo ``to_front``, with zeros where there is padding."""
+        if self.order is not None:
+            x = _take(x, self.order.argsort(dim=1))
+        return x * self.mask.unsqueeze(-1).to(x.dtype)
+
+
+def read_mask(
+    attention_mask: Tensor | None, batch: int, length: int, *, continued: bool
+) -> Padding | None:
+    """The padding of a batch, None where there is none.
+
+    Args:
+        attention_mask: (batch, length), 1 for a token and 0 for padding; longer by what was read
+            before where the batch continues.
+        batch, length: of the inputs.
+        continued: whether there is a state from earlier tokens.
+
+    Raises:
+        ValueError: a mask of another shape, or a row without a token and without a state.
+    """
+    if attention_mask is None:
+        return None
+    fits = attention_mask.dim() == 2 and attention_mask.shape[0] == batch
+    if continued and fits and attention_mask.shape[1] > length:
+        attention_mask = attention_mask[:, -length:]
+    if tuple(attention_mask.shape) != (batch, length):
+        raise ValueError(
+            f"attention_mask must have shape (batch, length)={(batch, length)}. "
+            f"Got {tuple(attention_mask.shape)}."
+        )
+    mask = attention_mask != 0
+    lengths = mask.sum(dim=1)
+    in_front = torch.arange(length, device=mask.device) < lengths.unsqueeze(1)
+    # One look from the host, as each makes it wait for the device.
+    shortest, right = torch.stack([lengths.min(), (in_front == mask).all()]).tolist()
+    if shortest == length:
+        return None
+    if shortest == 0 and not continued:
+        row = int(lengths.argmin())
+        raise ValueError(
+            f"Expected at least one token in every row. Got only padding in row {row}: drop it."
+        )
+    order = None if right else (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    return Padding(mask, lengths, order)
+
+
+def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """(length, batch, features) with every row's tokens in reverse, its padding left in place."""
+    if lengths is None:
+        return x.flip(0)
+    steps = torch.arange(len(x), device=x.device).unsqueeze(1)
+    mirrored = lengths - 1 - steps
+    return _take(x, torch.where(mirrored >= 0, mirrored, steps), dim=0)
+
+
+def _take(x: Tensor, index: Tensor, dim: int = 1) -> Tensor:
+    return x.gather(dim, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))

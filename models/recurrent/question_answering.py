@@ -1,0 +1,63 @@
+"""The head behind ``AutoModelForQuestionAnswering``."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers.modeling_outputs import QuestionAnsweringModelOutput
+from transformers.utils.generic import can_return_tuple
+
+from models.recurrent.configuration import RecurrentConfig
+from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel, expect_shape
+
+
+class RecurrentForQuestionAnswering(RecurrentPreTrainedModel):
+    """Scores every token as the first and as the last of the answer."""
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.recurrent = RecurrentModel(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.qa_outputs = nn.Linear(config.output_size, 2)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> QuestionAnsweringModelOutput:
+        """Find a span.
+
+        Args:
+            input_ids, attention_mask, inputs_embeds, output_hidden_states: as in
+                ``RecurrentModel.forward``.
+            start_positions, end_positions: (batch,) first and last token of the answer; with both
+                the output has a ``loss``.
+
+        Returns:
+            ``start_logits`` and ``end_logits`` of shape (batch, length), and ``loss``, the mean
+            of both cross-entropies, where asked for.
+
+        Raises:
+            ValueError: positions of another shape, or only one of the two.
+        """
+        outputs = self.recurrent(
+            input_ids, attention_mask, inputs_embeds, output_hidden_states=output_hidden_states
+        )
+        logits = self.qa_outputs(self.dropout(outputs.last_hidden_state))
+        start, end = (part.squeeze(-1).contiguous() for part in logits.split(1, dim=-1))
+        if (start_positions is None) != (end_positions is None):
+            raise ValueError("Expected both or neither of start_positions and end_positions.")
+        loss = None
+        if start_positions is not None and end_positions is not None:
+            expect_shape("start_positions", start_positions, "(batch,)", (len(start),))
+            expect_shape("end_positions", end_positions, "(batch,)", (len(end),))
+            loss = self.loss_function(start, end, start_positions, end_positions)
+        return QuestionAnsweringModelOutput(
+            loss=loss, start_logits=start, end_logits=end, hidden_states=outputs.hidden_states
+        )
