@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from torch import Tensor, nn
-from transformers.generation import GenerationMixin
+from transformers import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils.generic import can_return_tuple
 
@@ -45,8 +45,8 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         self.lm_head = nn.Linear(width, config.vocab_size, bias=False)
         self.post_init()
 
-    def get_output_embeddings(self) -> nn.Linear:
-        return self.lm_head
+    def get_output_embeddings(self) -> nn.Module:
+        return cast("nn.Module", self.lm_head)
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.lm_head = cast("nn.Linear", new_embeddings)

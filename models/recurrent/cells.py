@@ -61,6 +61,7 @@ def step(
         i, f, g, o = (gates + recurrent).chunk(4, dim=-1)
         c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
+    assert late_bias is not None, "a GRU has one"
     x_r, x_z, x_n = gates.chunk(3, dim=-1)
     h_r, h_z, h_n = recurrent.chunk(3, dim=-1)
     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)

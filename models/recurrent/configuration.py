@@ -1,7 +1,7 @@
 """One configuration for every recurrent model."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -107,3 +107,70 @@ class RecurrentConfig(PreTrainedConfig):
     def output_size(self) -> int:
         """Features of a position's output: both directions side by side."""
         return self.hidden_size * (2 if self.bidirectional else 1)
+
+
+@strict
+class RecurrentVisionConfig(RecurrentConfig):
+    """A recurrent reader of images, patch by patch in reading order.
+
+    Args:
+        image_size: side of a square image, in pixels.
+        patch_size: side of a patch; every patch is one step.
+        num_channels: colours.
+    """
+
+    model_type = "recurrent_vision_model"
+
+    image_size: int = 224
+    patch_size: int = 32
+    num_channels: int = 3
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        if self.num_channels < 1 or not 1 <= self.patch_size <= self.image_size:
+            raise ValueError(
+                "Expected num_channels >= 1 and 1 <= patch_size <= image_size. Got "
+                f"{self.num_channels}, {self.patch_size}, {self.image_size}."
+            )
+
+
+@strict
+class RecurrentClipConfig(PreTrainedConfig):
+    """Two recurrent towers, one for text and one for images, whose outputs are compared.
+
+    Args:
+        text_config: of the text tower, a configuration or its fields.
+        vision_config: of the image tower, likewise.
+        projection_dim: width of the space that both are projected to.
+        logit_scale_init_value: logarithm of the first inverse temperature (CLIP's: log(1 / 0.07)).
+    """
+
+    model_type = "recurrent_clip"
+    sub_configs: ClassVar[dict[str, type]] = {
+        "text_config": RecurrentConfig,
+        "vision_config": RecurrentVisionConfig,
+    }
+
+    text_config: dict[str, Any] | PreTrainedConfig | None = None
+    vision_config: dict[str, Any] | PreTrainedConfig | None = None
+    projection_dim: int = 512
+    logit_scale_init_value: float = 2.6592
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        for name, kind in self.sub_configs.items():
+            given = getattr(self, name) or {}
+            if isinstance(given, dict):
+                given = kind(**{k: v for k, v in given.items() if k != "model_type"})
+            if not isinstance(given, kind):
+                raise ValueError(f"{name} must be a {kind.__name__}. Got {type(given).__name__}.")
+            setattr(self, name, given)
+        if self.projection_dim < 1:
+            raise ValueError(f"projection_dim must be at least 1. Got {self.projection_dim}.")
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+
+    @property
+    def towers(self) -> tuple[RecurrentConfig, RecurrentVisionConfig]:
+        """Both configurations; ``__post_init__`` has made them of what was given."""
+        return cast(
+            "tuple[RecurrentConfig, RecurrentVisionConfig]", (self.text_config, self.vision_config)
+        )

@@ -108,9 +108,7 @@ def run(
     return _by_layer(stack, kernel, inputs, lengths, state, keep_state, keep_layers)
 
 
-def _library(
-    stack: nn.RNNBase, inputs: Tensor, lengths: Tensor | None, keep_state: bool
-) -> bool:
+def _library(stack: nn.RNNBase, inputs: Tensor, lengths: Tensor | None, keep_state: bool) -> bool:
     """Whether PyTorch's own kernel runs the whole stack fastest."""
     if inputs.device.type == "cuda":
         return True  # cuDNN takes packed sequences as they are
@@ -198,7 +196,9 @@ def _direction(
     else:
         states = _recurrence(stack, kernel, layer, backwards, x, weights, start)
         hidden = states[0]
-        end = tuple(_last(part, lengths, before) for part, before in zip(states, start, strict=True))
+        end = tuple(
+            _last(part, lengths, before) for part, before in zip(states, start, strict=True)
+        )
     return reverse(hidden, lengths) if backwards else hidden, end
 
 

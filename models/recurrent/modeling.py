@@ -1,6 +1,7 @@
 """The recurrent body: embeddings and a stack of Elman, LSTM or GRU layers."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.utils import ModelOutput
-from transformers.utils.generic import can_return_tuple
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
-from models.recurrent.configuration import GATES, RecurrentConfig
+from models.recurrent.configuration import GATES, KERNELS, RecurrentConfig
 from models.recurrent.execution import STACKS, cell_of, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
@@ -41,7 +41,18 @@ class RecurrentPreTrainedModel(PreTrainedModel):
     config_class = RecurrentConfig
     config: RecurrentConfig
     base_model_prefix = "recurrent"
-    _no_split_modules = ("RNN", "LSTM", "GRU")
+
+    def set_kernel(self, kernel: str) -> None:
+        """Execute the recurrence by another kernel; the weights stay as they are.
+
+        Raises:
+            ValueError: no such kernel.
+        """
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel must be one of {KERNELS}. Got {kernel!r}.")
+        for module in self.modules():
+            if isinstance(module, RecurrentPreTrainedModel) and hasattr(module.config, "kernel"):
+                module.config.kernel = kernel
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -81,20 +92,21 @@ class RecurrentPreTrainedModel(PreTrainedModel):
     def _gate_biases(self, bias: Tensor, size: int, *, first: bool) -> Tensor:
         """A bias with its memory gates set; PyTorch adds two, of which the first gets the value."""
         config, bias = self.config, bias.clone()
-        if config.initialization == "chrono":
+        if config.chrono_length is not None and config.initialization == "chrono":
             memory = torch.empty(size, device=bias.device).uniform_(1, config.chrono_length - 1)
             keep = memory.log() if first else torch.zeros_like(memory)
             bias[size : 2 * size] = keep  # an LSTM's forget gate, a GRU's z: both keep the state
             if config.cell_type == "lstm":
                 bias[:size] = -keep
-        else:
+        elif config.forget_bias is not None:
             bias[size : 2 * size] = config.forget_bias if first else 0.0
         return bias
 
 
 def build_stack(config: RecurrentConfig, input_size: int, *, bidirectional: bool) -> nn.RNNBase:
     """The module that holds a stack's weights, named and shaped as PyTorch's."""
-    return STACKS[config.cell_type](
+    stack: Callable[..., nn.RNNBase] = STACKS[config.cell_type]
+    return stack(
         input_size,
         config.hidden_size,
         config.num_layers,
@@ -205,9 +217,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
         self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size)
-        self.layers = build_stack(
-            config, config.embedding_size, bidirectional=config.bidirectional
-        )
+        self.layers = build_stack(config, config.embedding_size, bidirectional=config.bidirectional)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:

@@ -9,7 +9,8 @@ a chain of small operations whose backward adds to the weight gradient at every 
   weight gradient is one product at the end;
 - weights too large for a core's cache are packed once and used at every step.
 
-The operators are opaque to ``torch.compile``, and ``torch.utils.flop_counter`` knows their formulas.
+The operators are opaque to ``torch.compile``, and their FLOPs are known to
+``torch.utils.flop_counter``.
 """
 
 from collections.abc import Callable, Sequence
@@ -97,9 +98,7 @@ def elman_scan_backward(
     before = torch.cat([h0.unsqueeze(0), output[:-1]])
     grad_states = torch.cat([torch.zeros_like(h0).unsqueeze(0), grad])
     slopes = 1 - output * output  # becomes the gradient at a
-    for slope, dh, dh_before in reversed(
-        _steps(slopes, grad_states[1:], grad_states[:-1])
-    ):
+    for slope, dh, dh_before in reversed(_steps(slopes, grad_states[1:], grad_states[:-1])):
         product(slope.mul_(dh), dh_before)
     return slopes, _weight_gradient(slopes, before), grad_states[0].clone()
 
@@ -297,7 +296,8 @@ def _elman_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None
 
 
 def _elman_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-    return torch.ops.rvt.elman_scan_backward(grad, *ctx.saved_tensors)
+    gradients: tuple[Tensor, ...] = elman_scan_backward(grad, *ctx.saved_tensors)
+    return gradients
 
 
 def _gru_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
@@ -306,7 +306,8 @@ def _gru_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...
 
 
 def _gru_gradient(ctx: Any, grad: Tensor, *unused: Any) -> tuple[Tensor, ...]:
-    return torch.ops.rvt.gru_scan_backward(grad, *ctx.saved_tensors)
+    gradients: tuple[Tensor, ...] = gru_scan_backward(grad, *ctx.saved_tensors)
+    return gradients
 
 
 def _lstm_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
@@ -319,7 +320,8 @@ def _lstm_gradient(
 ) -> tuple[Tensor, ...]:
     saved = ctx.saved_tensors
     grad = torch.zeros_like(saved[3]) if grad is None else grad
-    return torch.ops.rvt.lstm_scan_backward(grad, grad_cells, *saved)
+    gradients: tuple[Tensor, ...] = lstm_scan_backward(grad, grad_cells, *saved)
+    return gradients
 
 
 elman_scan.register_autograd(_elman_gradient, setup_context=_elman_context)

@@ -14,17 +14,22 @@ class RecurrentState:
     Args:
         tensors: h, and c in an LSTM; each (layers, batch, hidden).
         seen_tokens: positions read, padding included.
+        keys: (batch, source length, features) what a decoder's attention compares its state with,
+            which is the same at every step.
     """
 
     is_compileable = False  # ``generate`` asks a cache; there is nothing of fixed length to compile
 
-    def __init__(self, tensors: Sequence[Tensor], seen_tokens: int) -> None:
+    def __init__(
+        self, tensors: Sequence[Tensor], seen_tokens: int, keys: Tensor | None = None
+    ) -> None:
         self.tensors = tuple(tensors)
         self.seen_tokens = seen_tokens
+        self.keys = keys
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, the same after any number of tokens."""
+        """Bytes of the states, the same after any number of tokens."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -33,7 +38,7 @@ class RecurrentState:
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Keep the beams of these indices, (batch,)."""
-        self._apply(lambda x: x.index_select(1, beam_idx.to(x.device)))
+        self._apply(lambda x, dim: x.index_select(dim, beam_idx.to(x.device)))
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Keep the rows of these indices."""
@@ -41,11 +46,11 @@ class RecurrentState:
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         """Every row so many times."""
-        self._apply(lambda x: x.repeat_interleave(repeats, dim=1))
+        self._apply(lambda x, dim: x.repeat_interleave(repeats, dim=dim))
 
     def reset(self) -> None:
         """Forget what was read."""
-        self._apply(torch.zeros_like)
+        self.tensors = tuple(torch.zeros_like(tensor) for tensor in self.tensors)
         self.seen_tokens = 0
 
     def crop(self, max_length: int) -> None:
@@ -59,5 +64,8 @@ class RecurrentState:
             "request to drop tokens (assisted decoding?). Use greedy, sampling or beam search."
         )
 
-    def _apply(self, function: Callable[[Tensor], Tensor]) -> None:
-        self.tensors = tuple(function(tensor) for tensor in self.tensors)
+    def _apply(self, function: Callable[[Tensor, int], Tensor]) -> None:
+        """A function of a tensor and its batch dimension, over all that is held."""
+        self.tensors = tuple(function(tensor, 1) for tensor in self.tensors)
+        if self.keys is not None:
+            self.keys = function(self.keys, 0)

@@ -1,0 +1,243 @@
+"""The head behind ``AutoModelForSeq2SeqLM``: an encoder and a decoder, attention optional."""
+
+import copy
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import Seq2SeqLMOutput
+from transformers.utils.generic import can_return_tuple
+
+from models.recurrent import cells
+from models.recurrent.causal_lm import RecurrentGenerationMixin
+from models.recurrent.configuration import RecurrentConfig
+from models.recurrent.execution import cell_of, layer_weights, run
+from models.recurrent.modeling import (
+    RecurrentModel,
+    RecurrentModelOutput,
+    RecurrentPreTrainedModel,
+    build_stack,
+    expect_shape,
+    only_one,
+)
+from models.recurrent.state import RecurrentState
+
+
+class AdditiveAttention(nn.Module):
+    """Weights of source positions: softmax over j of v . tanh(W s + U h_j) (Bahdanau et al., 2015).
+
+    Args:
+        query_size: features of the decoder's state s.
+        source_size: features of an encoder's output h_j.
+    """
+
+    def __init__(self, query_size: int, source_size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(query_size, query_size, bias=False)
+        self.key = nn.Linear(source_size, query_size)
+        self.score = nn.Linear(query_size, 1, bias=False)
+
+    def forward(
+        self, state: Tensor, keys: Tensor, source: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Attend.
+
+        Args:
+            state: (batch, query_size).
+            keys: (batch, source length, query_size), ``self.key(source)``, the same at every step.
+            source: (batch, source length, source_size).
+            mask: (batch, source length), True for a token.
+
+        Returns:
+            The context, (batch, source_size), and the weights, (batch, source length).
+        """
+        energy = self.score(torch.tanh(keys + self.query(state).unsqueeze(1))).squeeze(-1)
+        if mask is not None:
+            energy = energy.masked_fill(~mask, torch.finfo(energy.dtype).min)
+        weights = energy.softmax(dim=-1)
+        return (weights.unsqueeze(1) @ source).squeeze(1), weights
+
+
+class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
+    """An encoder that reads the source, and a decoder that writes the target.
+
+    The decoder starts from a projection of the encoder's summary. With ``attention`` every step
+    also reads the source: its context, found from the top layer's last state, enters the next
+    state beside the token, so that the steps of training cannot run in one kernel.
+
+    ``is_encoder_decoder`` is set, and ``decoder_start_token_id`` where it is missing: the beginning
+    of a sentence, else padding.
+
+    Raises:
+        ValueError: there is no token for the decoder to start from.
+    """
+
+    _tied_weights_keys = {"lm_head.weight": "encoder.embeddings.weight"}  # noqa: RUF012  # theirs
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        config = copy.deepcopy(config)
+        config.is_encoder_decoder = True
+        if config.decoder_start_token_id is None:
+            start = config.pad_token_id if config.bos_token_id is None else config.bos_token_id
+            config.decoder_start_token_id = start
+        if config.decoder_start_token_id is None:
+            raise ValueError(
+                "Expected decoder_start_token_id, bos_token_id or pad_token_id. Got none of them."
+            )
+        super().__init__(config)
+        size, source, embedding = config.hidden_size, config.output_size, config.embedding_size
+        states = 2 if config.cell_type == "lstm" else 1
+        self.encoder = RecurrentModel(config)
+        self.bridge = nn.Linear(source, states * config.num_layers * size)
+        context = source if config.attention else 0
+        self.attention = AdditiveAttention(size, source) if config.attention else None
+        self.decoder = build_stack(config, embedding + context, bidirectional=False)
+        self.dropout = nn.Dropout(config.dropout)
+        width = embedding if config.tie_word_embeddings else size
+        self.readout: nn.Module = nn.Identity()
+        if config.attention:
+            self.readout = nn.Sequential(nn.Linear(size + context + embedding, width), nn.Tanh())
+        elif width != size:
+            self.readout = nn.Linear(size, width)
+        self.lm_head = nn.Linear(width, config.vocab_size, bias=False)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.encoder.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        return cast("nn.Module", self.lm_head)
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.lm_head = cast("nn.Linear", new_embeddings)
+
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
+        """(batch, length) labels shifted right behind the start token."""
+        start = cast("int", self.config.decoder_start_token_id)
+        filler = start if self.config.pad_token_id is None else self.config.pad_token_id
+        shifted = torch.full_like(labels, start)
+        shifted[:, 1:] = labels[:, :-1]
+        return shifted.masked_fill(shifted == -100, filler)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_outputs: RecurrentModelOutput | None = None,
+        past_key_values: RecurrentState | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        **kwargs: Any,
+    ) -> Seq2SeqLMOutput:
+        """Read a source and predict the target's next tokens.
+
+        Args:
+            input_ids, attention_mask, inputs_embeds: the source, as in ``RecurrentModel.forward``.
+            decoder_input_ids: (batch, target length) what was written so far; or
+            decoder_inputs_embeds: its embeddings; or neither, and ``labels`` shifted right.
+            decoder_attention_mask: (batch, target length); padding stands to the right, where it
+                cannot reach an earlier state.
+            encoder_outputs: of an earlier call, instead of the source.
+            past_key_values: the decoder's state after earlier tokens.
+            labels: (batch, target length) tokens to predict, -100 where there are none.
+            use_cache: whether to return the decoder's state; by default as the configuration
+                says, and not in training.
+            output_attentions: whether to return the weights of the source positions.
+
+        Returns:
+            ``logits`` of shape (batch, target length, vocab_size); ``loss``, ``past_key_values``
+            and ``cross_attentions`` (one of (batch, 1, target length, source length)) where asked
+            for.
+
+        Raises:
+            ValueError: no target, a target padded on the left, or inputs that do not fit.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.encoder(input_ids, attention_mask, inputs_embeds)
+        if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
+            decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+        only_one(decoder_input_ids, decoder_inputs_embeds)
+        embeds = (
+            self.get_input_embeddings()(decoder_input_ids)
+            if decoder_inputs_embeds is None
+            else decoder_inputs_embeds
+        )
+        if decoder_attention_mask is not None and not bool(decoder_attention_mask[:, 0].all()):
+            raise ValueError("Expected every target to start with a token. Got padding before one.")
+        if use_cache is None:
+            use_cache = self.config.use_cache and not self.training
+        hidden, state, weights = self._decode(
+            embeds, encoder_outputs, attention_mask, past_key_values, keep_state=use_cache
+        )
+        logits = self.lm_head(self.readout(self.dropout(hidden)))
+        loss = None
+        if labels is not None:
+            expect_shape("labels", labels, "(batch, length)", tuple(logits.shape[:2]))
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
+        return Seq2SeqLMOutput(
+            loss=loss,
+            logits=logits,
+            past_key_values=state,  # type: ignore[arg-type]  # a state in a cache's place
+            encoder_last_hidden_state=encoder_outputs.last_hidden_state,
+            cross_attentions=(weights,) if output_attentions and weights is not None else None,
+        )
+
+    def _decode(
+        self,
+        embeds: Tensor,
+        source: RecurrentModelOutput,
+        attention_mask: Tensor | None,
+        past: RecurrentState | None,
+        *,
+        keep_state: bool,
+    ) -> tuple[Tensor, RecurrentState | None, Tensor | None]:
+        """(batch, length, features) for the readout, the state, and the attention weights."""
+        tensors = self._start(source) if past is None else past.tensors
+        seen = embeds.shape[1] + (0 if past is None else past.seen_tokens)
+        if self.attention is None:
+            ran = run(
+                self.decoder, self.config.kernel, embeds, None, tensors, keep_state=keep_state
+            )
+            state = RecurrentState(ran.state or (), seen) if keep_state else None
+            return ran.hidden, state, None
+        memory = source.last_hidden_state
+        keys = self.attention.key(memory) if past is None or past.keys is None else past.keys
+        mask = None if attention_mask is None else attention_mask != 0
+        outputs, weights = [], []
+        for token in embeds.unbind(dim=1):
+            context, weight = self.attention(tensors[0][-1], keys, memory, mask)
+            tensors = self._step(torch.cat([token, context], dim=-1), tensors)
+            outputs.append(torch.cat([tensors[0][-1], context, token], dim=-1))
+            weights.append(weight)
+        state = RecurrentState(tensors, seen, keys) if keep_state else None
+        return torch.stack(outputs, dim=1), state, torch.stack(weights, dim=1).unsqueeze(1)
+
+    def _start(self, source: RecurrentModelOutput) -> tuple[Tensor, ...]:
+        """The decoder's first state, (layers, batch, hidden) each."""
+        summary = torch.tanh(self.bridge(source.pooler_output))
+        layers, size = self.config.num_layers, self.config.hidden_size
+        parts = summary.unflatten(-1, (-1, layers, size)).permute(1, 2, 0, 3)
+        return tuple(part.contiguous() for part in parts.unbind())
+
+    def _step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """One token through every layer of the decoder."""
+        cell_type = cell_of(self.decoder)
+        after = []
+        for layer in range(self.decoder.num_layers):
+            if layer:
+                x = nn.functional.dropout(x, self.decoder.dropout, self.training)
+            input_weight, weight, *biases = layer_weights(self.decoder, layer)
+            gates, late_bias = cells.input_gates(cell_type, x, input_weight, *biases)
+            before = tuple(part[layer] for part in state)
+            after.append(cells.step(cell_type, gates, weight, late_bias, before))
+            x = after[-1][0]
+        return tuple(torch.stack(part) for part in zip(*after, strict=True))
