@@ -212,7 +212,7 @@ def test_memory_stays_flat_over_4096_tokens():
     assert state.get_seq_length() == 4096
     grown = resident[1] - resident[0]
     print(f"\nresident memory from token 64 to token 4,096: {grown / 2**20:+.1f} MiB", end="")
-    assert grown < 4 * state.nbytes * 4096 / 64  # keys and values would have taken 64 times that
+    assert grown < 4096 * state.nbytes / 4  # a cache keeps something of every token
 
 
 def test_transformer_arm_beside_hugging_face(ids):
