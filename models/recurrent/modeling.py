@@ -16,6 +16,8 @@ from models.recurrent.execution import STACKS, cell_of, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
 
+_ALIGNMENT = 64  # bytes, of what PyTorch allocates
+
 
 @dataclass
 class RecurrentModelOutput(ModelOutput):
@@ -41,6 +43,20 @@ class RecurrentPreTrainedModel(PreTrainedModel):
     config_class = RecurrentConfig
     config: RecurrentConfig
     base_model_prefix = "recurrent"
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load weights, as everywhere in Hugging Face, and lay them out as new ones would be.
+
+        Tensors mapped from a file start at any eighth byte, and BLAS rounds by alignment: the same
+        weights would give other numbers, and another speed, than before they were saved.
+        """
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for weight in model.parameters():
+            if weight.data_ptr() % _ALIGNMENT:
+                weight.data = weight.data.clone()
+        return loaded
 
     def set_kernel(self, kernel: str) -> None:
         """Execute the recurrence by another kernel; the weights stay as they are.
