@@ -164,7 +164,7 @@ def encode(
     if embeds.shape[-1] != stack.input_size:
         raise ValueError(f"Expected {stack.input_size} input features. Got {embeds.shape[-1]}.")
     batch, length, _ = embeds.shape
-    start = None if past is None else _checked(past, stack, batch)
+    start = None if past is None else tensors_of(past, stack, batch)
     padding = read_mask(attention_mask, batch, length, continued=past is not None)
     ran = run(
         stack,
@@ -188,7 +188,18 @@ def encode(
     )
 
 
-def _checked(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Tensor, ...]:
+def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Tensor, ...]:
+    """A state's tensors, once they are known to fit.
+
+    Raises:
+        ValueError: another number of them, or of another shape.
+    """
+    number = 2 if stack.mode == "LSTM" else 1
+    if len(past.tensors) != number:
+        raise ValueError(
+            f"Expected {number} tensors in past_key_values, as in every {stack.mode}. "
+            f"Got {len(past.tensors)}."
+        )
     directions = 2 if stack.bidirectional else 1
     expected = (stack.num_layers * directions, batch, stack.hidden_size)
     for tensor in past.tensors:

@@ -20,6 +20,7 @@ from models.recurrent.modeling import (
     build_stack,
     expect_shape,
     only_one,
+    tensors_of,
 )
 from models.recurrent.state import RecurrentState
 
@@ -206,7 +207,9 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         keep_state: bool,
     ) -> tuple[Tensor, RecurrentState | None, Tensor | None]:
         """(batch, length, features) for the readout, the state, and the attention weights."""
-        tensors = self._start(source) if past is None else past.tensors
+        tensors = (
+            self._start(source) if past is None else tensors_of(past, self.decoder, len(embeds))
+        )
         seen = embeds.shape[1] + (0 if past is None else past.seen_tokens)
         if self.attention is None:
             ran = run(
