@@ -20,6 +20,11 @@ class RecurrentGenerationMixin(GenerationMixin):
     def _supports_default_dynamic_cache(cls) -> bool:
         return False  # the model makes its own state, so generate() must not bring keys and values
 
+    def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
+        # A BERT tokenizer's token types are ignored, as in every forward.
+        known = {name: it for name, it in model_kwargs.items() if name != "token_type_ids"}
+        super()._validate_model_kwargs(known)
+
 
 class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
     """Predicts the next token from the top layer's output at every token.

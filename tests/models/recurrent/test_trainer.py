@@ -62,12 +62,12 @@ def losses(trainer):
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_resumed_from_a_checkpoint_ends_with_the_same_weights(cell_type, windows, tmp_path):
     """Dropout, order of rows and the optimiser's moments included."""
-    options = {"save_strategy": "steps", "save_steps": 4}
+    options = {"save_strategy": "steps", "save_steps": 12, "max_steps": 24}
     whole = Trainer(classifier(cell_type), arguments(tmp_path, **options), train_dataset=windows)
     whole.train()
-    assert losses(whole)[-1] < losses(whole)[0] - 0.2
+    assert sum(losses(whole)[-4:]) / 4 < losses(whole)[0] - 0.1
     again = Trainer(classifier(cell_type), arguments(tmp_path, **options), train_dataset=windows)
-    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-12"))
     assert len(losses(again)) == len(losses(whole))
     for name, weight in whole.model.named_parameters():
         assert torch.equal(again.model.get_parameter(name), weight), name
