@@ -9,6 +9,7 @@ from transformers.utils.generic import can_return_tuple
 
 from models.recurrent.configuration import RecurrentConfig
 from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel, expect_shape
+from models.recurrent.padding import next_labels
 from models.recurrent.state import RecurrentState
 
 
@@ -18,6 +19,11 @@ class RecurrentGenerationMixin(GenerationMixin):
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
         return False  # the model makes its own state, so generate() must not bring keys and values
+
+    def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
+        # A BERT tokenizer's token types are ignored, as in every forward.
+        known = {name: it for name, it in model_kwargs.items() if name != "token_type_ids"}
+        super()._validate_model_kwargs(known)
 
 
 class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
@@ -70,7 +76,7 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             input_ids, attention_mask, inputs_embeds, past_key_values, output_hidden_states: as in
                 ``RecurrentModel.forward``.
             labels: (batch, length), shifted inside as everywhere in Hugging Face; -100 where there
-                is nothing to learn.
+                is nothing to learn. At padding they are not looked at.
             use_cache: whether to return the state; by default as the configuration says, and not
                 in training.
             logits_to_keep: how many of the last positions need logits, 0 for all.
@@ -98,6 +104,8 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         logits = self.lm_head(self.projection(self.dropout(hidden[:, kept])))
         loss = None
         if labels is not None:
+            if "shift_labels" not in kwargs:
+                kwargs["shift_labels"] = next_labels(labels, attention_mask)
             loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **kwargs)
         return CausalLMOutputWithPast(
             loss=loss,

@@ -16,6 +16,8 @@ from models.recurrent.execution import STACKS, cell_of, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
 
+_ALIGNMENT = 64  # bytes, of what PyTorch allocates
+
 
 @dataclass
 class RecurrentModelOutput(ModelOutput):
@@ -41,6 +43,20 @@ class RecurrentPreTrainedModel(PreTrainedModel):
     config_class = RecurrentConfig
     config: RecurrentConfig
     base_model_prefix = "recurrent"
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load weights, as everywhere in Hugging Face, and lay them out as new ones would be.
+
+        Tensors mapped from a file start at any eighth byte, and BLAS rounds by alignment: the same
+        weights would give other numbers, and another speed, than before they were saved.
+        """
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for weight in model.parameters():
+            if weight.data_ptr() % _ALIGNMENT:
+                weight.data = weight.data.clone()
+        return loaded
 
     def set_kernel(self, kernel: str) -> None:
         """Execute the recurrence by another kernel; the weights stay as they are.
@@ -148,7 +164,7 @@ def encode(
     if embeds.shape[-1] != stack.input_size:
         raise ValueError(f"Expected {stack.input_size} input features. Got {embeds.shape[-1]}.")
     batch, length, _ = embeds.shape
-    start = None if past is None else _checked(past, stack, batch)
+    start = None if past is None else tensors_of(past, stack, batch)
     padding = read_mask(attention_mask, batch, length, continued=past is not None)
     ran = run(
         stack,
@@ -172,7 +188,18 @@ def encode(
     )
 
 
-def _checked(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Tensor, ...]:
+def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Tensor, ...]:
+    """A state's tensors, once they are known to fit.
+
+    Raises:
+        ValueError: another number of them, or of another shape.
+    """
+    number = 2 if stack.mode == "LSTM" else 1
+    if len(past.tensors) != number:
+        raise ValueError(
+            f"Expected {number} tensors in past_key_values, as in every {stack.mode}. "
+            f"Got {len(past.tensors)}."
+        )
     directions = 2 if stack.bidirectional else 1
     expected = (stack.num_layers * directions, batch, stack.hidden_size)
     for tensor in past.tensors:

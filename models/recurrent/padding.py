@@ -76,6 +76,26 @@ def read_mask(
     return Padding(mask, lengths, order)
 
 
+def next_labels(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """The label of the token after each token, past whatever padding stands between them.
+
+    Args:
+        labels: (batch, length) of the tokens themselves.
+        attention_mask: (batch, length) or longer by what was read before, or None.
+
+    Returns:
+        (batch, length), -100 at padding and at each row's last token.
+    """
+    shifted = torch.full_like(labels, -100)
+    if attention_mask is None:
+        shifted[:, :-1] = labels[:, 1:]
+        return shifted
+    mask = attention_mask[:, -labels.shape[1] :] != 0
+    order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    in_order = labels.masked_fill(~mask, -100).gather(1, order)
+    return shifted.scatter(1, order[:, :-1], in_order[:, 1:])
+
+
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
     """(length, batch, features) with every row's tokens in reverse, its padding left in place."""
     if lengths is None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 from transformers.utils.generic import can_return_tuple
@@ -40,8 +41,8 @@ class RecurrentForQuestionAnswering(RecurrentPreTrainedModel):
                 the output has a ``loss``.
 
         Returns:
-            ``start_logits`` and ``end_logits`` of shape (batch, length), and ``loss``, the mean
-            of both cross-entropies, where asked for.
+            ``start_logits`` and ``end_logits`` of shape (batch, length), lowest at padding, and
+            ``loss``, the mean of both cross-entropies, where asked for.
 
         Raises:
             ValueError: positions of another shape, or only one of the two.
@@ -51,6 +52,9 @@ class RecurrentForQuestionAnswering(RecurrentPreTrainedModel):
         )
         logits = self.qa_outputs(self.dropout(outputs.last_hidden_state))
         start, end = (part.squeeze(-1).contiguous() for part in logits.split(1, dim=-1))
+        if attention_mask is not None:  # an answer cannot be in the padding, nor compete with it
+            padding, lowest = attention_mask == 0, torch.finfo(start.dtype).min
+            start, end = (part.masked_fill(padding, lowest) for part in (start, end))
         if (start_positions is None) != (end_positions is None):
             raise ValueError("Expected both or neither of start_positions and end_positions.")
         loss = None

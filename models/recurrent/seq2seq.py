@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from transformers.loss.loss_utils import ForMaskedLMLoss
 from transformers.modeling_outputs import Seq2SeqLMOutput
 from transformers.utils.generic import can_return_tuple
 
@@ -19,6 +20,7 @@ from models.recurrent.modeling import (
     build_stack,
     expect_shape,
     only_one,
+    tensors_of,
 )
 from models.recurrent.state import RecurrentState
 
@@ -72,7 +74,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         ValueError: there is no token for the decoder to start from.
     """
 
-    _tied_weights_keys = {"lm_head.weight": "encoder.embeddings.weight"}  # noqa: RUF012  # theirs
+    _tied_weights_keys = {"lm_head.weight": "recurrent.embeddings.weight"}  # noqa: RUF012  # theirs
 
     def __init__(self, config: RecurrentConfig) -> None:
         config = copy.deepcopy(config)
@@ -87,7 +89,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         super().__init__(config)
         size, source, embedding = config.hidden_size, config.output_size, config.embedding_size
         states = 2 if config.cell_type == "lstm" else 1
-        self.encoder = RecurrentModel(config)
+        self.recurrent = RecurrentModel(config)  # the encoder, under the name of every body
         self.bridge = nn.Linear(source, states * config.num_layers * size)
         context = source if config.attention else 0
         self.attention = AdditiveAttention(size, source) if config.attention else None
@@ -103,10 +105,13 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:
-        return self.encoder.get_input_embeddings()
+        return self.recurrent.get_input_embeddings()
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        self.encoder.set_input_embeddings(value)
+        self.recurrent.set_input_embeddings(value)
+
+    def get_encoder(self, modality: str | None = None) -> nn.Module:
+        return self.recurrent
 
     def get_output_embeddings(self) -> nn.Module:
         return cast("nn.Module", self.lm_head)
@@ -162,7 +167,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             ValueError: no target, a target padded on the left, or inputs that do not fit.
         """
         if encoder_outputs is None:
-            encoder_outputs = self.encoder(input_ids, attention_mask, inputs_embeds)
+            encoder_outputs = self.recurrent(input_ids, attention_mask, inputs_embeds)
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         only_one(decoder_input_ids, decoder_inputs_embeds)
@@ -182,7 +187,8 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         loss = None
         if labels is not None:
             expect_shape("labels", labels, "(batch, length)", tuple(logits.shape[:2]))
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
+            # Theirs for the loss without a shift; in kwargs the Trainer tells the tokens of a step.
+            loss = ForMaskedLMLoss(logits, labels, self.config.vocab_size, **kwargs)
         return Seq2SeqLMOutput(
             loss=loss,
             logits=logits,
@@ -201,7 +207,9 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         keep_state: bool,
     ) -> tuple[Tensor, RecurrentState | None, Tensor | None]:
         """(batch, length, features) for the readout, the state, and the attention weights."""
-        tensors = self._start(source) if past is None else past.tensors
+        tensors = (
+            self._start(source) if past is None else tensors_of(past, self.decoder, len(embeds))
+        )
         seen = embeds.shape[1] + (0 if past is None else past.seen_tokens)
         if self.attention is None:
             ran = run(

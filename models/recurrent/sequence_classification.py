@@ -7,11 +7,13 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils.generic import can_return_tuple
 
 from models.recurrent.configuration import RecurrentConfig
-from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel
+from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel, expect_shape
 
 
 class RecurrentForSequenceClassification(RecurrentPreTrainedModel):
     """A linear classifier on the top layer's state after a row's last token."""
+
+    accepts_loss_kwargs = False  # a mean over rows, which the Trainer averages over a step itself
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
@@ -40,6 +42,9 @@ class RecurrentForSequenceClassification(RecurrentPreTrainedModel):
 
         Returns:
             ``logits`` of shape (batch, num_labels), and ``loss``, a scalar, where asked for.
+
+        Raises:
+            ValueError: another number of labels, and as ``RecurrentModel.forward``.
         """
         outputs = self.recurrent(
             input_ids, attention_mask, inputs_embeds, output_hidden_states=output_hidden_states
@@ -47,6 +52,7 @@ class RecurrentForSequenceClassification(RecurrentPreTrainedModel):
         logits = self.classifier(self.dropout(outputs.pooler_output))
         loss = None
         if labels is not None:
+            expect_shape("labels", labels, "(batch, ...)", (len(logits), *labels.shape[1:]))
             loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states

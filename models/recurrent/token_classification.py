@@ -50,5 +50,5 @@ class RecurrentForTokenClassification(RecurrentPreTrainedModel):
         loss = None
         if labels is not None:
             expect_shape("labels", labels, "(batch, length)", tuple(logits.shape[:2]))
-            loss = self.loss_function(logits, labels, self.config)
+            loss = self.loss_function(logits, labels, self.config, **kwargs)
         return TokenClassifierOutput(loss=loss, logits=logits, hidden_states=outputs.hidden_states)
