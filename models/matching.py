@@ -2,8 +2,9 @@
 
 What is matched is a polynomial of the free dimension of degree two at most, because the dimension
 is a side of matrices: parameters and FLOPs grow with its square or with it, a state with it. Three
-sizes give the polynomial, the integer nearest to the budget follows, and its exact count is taken
-from the model itself.
+sizes give the polynomial and with it the integers nearest to the budget, and their exact counts are
+taken from the models themselves, the one exception included: a state exactly as wide as the
+embeddings needs no projection to a tied output layer.
 """
 
 from collections.abc import Callable
@@ -138,10 +139,8 @@ def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: in
             f"{arm.free_dimension(quantity)}={nearest}, where the {_WORDS[quantity]} "
             f"would be {target:,}. Choose a smaller reference or a shorter length."
         )
-    best = at(nearest)
-    if best.got != amount(nearest):
-        raise AssertionError(f"{best.got} of {quantity} at {nearest}, and not {amount(nearest)}")
-    return best
+    around = [at(near) for near in range(max(1, size - 1), size + 3)]
+    return min(around, key=lambda match: abs(match.error))
 
 
 def _polynomial(one: int, two: int, three: int) -> Callable[[int], int]:

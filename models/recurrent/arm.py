@@ -1,31 +1,21 @@
-"""How a recurrent cell takes part in a comparison, and what it costs.
-
-In each layer and direction a token is multiplied with the input weights (G*H*I) and the state with
-the recurrent ones (G*H*H); G is the number of gates, 1 in an Elman network, 3 in a GRU, 4 in an
-LSTM. Every step is counted, the first one from a zero state too. The state is H numbers a layer and
-direction, twice that in an LSTM, however long the row.
-"""
+"""How a recurrent cell takes part in a comparison."""
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-import models.recurrent
 from models import checkpoints
 from models.arms import HEADS, Arm, Quantity, Shape
-from models.cost import Cost, Term, count_parameters
+from models.cost import Cost, count_parameters
 from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
+from models.recurrent import configuration, cost
 from models.recurrent.configuration import RecurrentConfig
 
 #: How a recurrence is executed. One that is added here is added to the literals of ``models/arms``
 #: too; ``loop``, once there is one, is the reference.
 KERNELS = ("fused",)
-
-_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-_Terms = tuple[Term, ...]
 
 
 class RecurrentArm(Arm):
@@ -48,6 +38,8 @@ class RecurrentArm(Arm):
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
         self.require(shape.head)
         fields = self._fields(shape, size) | dict(shape.recurrent)
+        if self.cell_type != "lstm":
+            fields.pop("forget_bias", None)  # the others have no such gate
         if shape.head == "AutoModelForCausalLM" and fields.get("bidirectional"):
             raise ValueError(
                 "a causal language model must read from left to right. Got bidirectional=True."
@@ -83,7 +75,7 @@ class RecurrentArm(Arm):
         if kernel not in KERNELS:
             raise ValueError(f"kernel must be one of {', '.join(KERNELS)}. Got {kernel!r}.")
         chosen = copy.deepcopy(config)
-        for part in (chosen, *(getattr(chosen, name) for name in chosen.sub_configs)):
+        for part in [getattr(chosen, name) for name in chosen.sub_configs] or [chosen]:
             part.kernel = kernel
         model = super().build(chosen, head, seed, kernel)
         source = getattr(_text(config), "embeddings_from", None)
@@ -104,12 +96,7 @@ class RecurrentArm(Arm):
 
     def cost(self, config: PreTrainedConfig, head: str) -> Cost:
         self.require(head)
-        parameters = count_parameters(on_meta(config, head))
-        text: Any = _text(config)
-        state = _state(text)
-        width = _directions(text) * text.hidden_size
-        products = _stack(text) + _readout(text, head, width)
-        return Cost(parameters, products, (Term(state, source=0),))
+        return cost.of(config, head, count_parameters(on_meta(config, head)))
 
 
 def _registered(auto: Any) -> bool:
@@ -117,7 +104,7 @@ def _registered(auto: Any) -> bool:
 
 
 def _clip_config() -> Any:
-    return getattr(models.recurrent, "RecurrentClipConfig", None)
+    return getattr(configuration, "RecurrentClipConfig", None)
 
 
 def _text(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -125,52 +112,9 @@ def _text(config: PreTrainedConfig) -> PreTrainedConfig:
     return text
 
 
-def _directions(config: Any) -> int:
-    return 2 if getattr(config, "bidirectional", False) else 1
-
-
-def _state(config: Any) -> int:
-    """Numbers that are carried from one token to the next."""
-    tensors = 2 if config.cell_type == "lstm" else 1
-    numbers: int = tensors * config.num_layers * _directions(config) * config.hidden_size
-    return numbers
-
-
-def _stack(config: Any) -> _Terms:
-    """Every layer reads the one below it, the first the embeddings."""
-    gates, directions = _GATES[config.cell_type], _directions(config)
-    hidden, amount, inputs = config.hidden_size, 0, config.embedding_size
-    for _ in range(config.num_layers):
-        amount += directions * gates * hidden * (inputs + hidden)
-        inputs = directions * hidden
-    return (Term(amount),)
-
-
-def _readout(config: Any, head: str, width: int) -> _Terms:
-    """The matrix between the states and what a head puts out."""
-    if head == "AutoModelForSequenceClassification":
-        return (Term(width * config.num_labels, source=0),)
-    if head == "AutoModelForTokenClassification":
-        return (Term(width * config.num_labels),)
-    if head == "AutoModelForQuestionAnswering":
-        return (Term(width * 2),)
-    if head == "AutoModelForCausalLM":
-        return _language_model(config, width, Term(1))
-    return ()
-
-
-def _language_model(config: Any, width: int, at: Term) -> _Terms:
-    """The tied output layer, after a projection to its width where the states have another."""
-    table = config.embedding_size * config.vocab_size
-    projection = width * config.embedding_size if width != config.embedding_size else 0
-    return (replace(at, amount=table + projection),)
-
-
 def _two_towers(shape: Shape, text: dict[str, Any]) -> PreTrainedConfig:
-    vision = {
-        name: text[name] for name in ("cell_type", "hidden_size", "num_layers", "dropout")
-    } | {
-        "embedding_size": shape.embedding_size,
+    """The image tower is the text tower again, with patches for tokens."""
+    vision = text | {
         "image_size": shape.image_size,
         "patch_size": shape.patch_size,
         "num_channels": shape.num_channels,
