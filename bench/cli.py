@@ -147,6 +147,7 @@ def _heads() -> Table:
     from bench import inventory
 
     table = Table(*inventory.COLUMNS, caption=inventory.CAPTION)
+    table.columns[0].no_wrap = True
     for row in inventory.rows():
         table.add_row(*vars(row).values())
     return table
