@@ -68,7 +68,11 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
     if kernel not in ATTENTION:
         raise ValueError(f"kernel must be one of {', '.join(ATTENTION)}. Got {kernel!r}.")
     implementation = {"compiled": "sdpa", "flash": _FLASH}.get(kernel, kernel)
-    model.set_attn_implementation(implementation)
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    for part in parts:  # older versions do not reach the stacks of an encoder-decoder by themselves
+        part.set_attn_implementation(implementation)
+    if {part.config._attn_implementation for part in parts} != {implementation}:
+        raise ValueError(f"{type(model).__name__} has no attention kernel {kernel!r}.")
     if kernel == "compiled":
         model.compile()
     return model

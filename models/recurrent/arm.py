@@ -14,14 +14,14 @@ from models.recurrent import configuration, cost
 from models.recurrent.configuration import RecurrentConfig
 
 #: How a recurrence is executed. One that is added here is added to the literals of ``models/arms``
-#: too; ``loop``, once there is one, is the reference.
+#: too; ``loop``, where there is one, is the reference.
 KERNELS = ("fused",)
 
 
 class RecurrentArm(Arm):
     """A stack whose hidden size the solver chooses; a classifier reads its last state."""
 
-    reference_kernel = KERNELS[-1]
+    reference_kernel = "loop" if "loop" in KERNELS else "fused"
 
     def __init__(self, cell_type: str) -> None:
         self.cell_type = cell_type

@@ -44,6 +44,15 @@ def test_double_precision_agrees_closer(head):
                  dtype=torch.float64)  # fmt: skip
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_a_kernel_reaches_every_part(head):
+    config = TRANSFORMER.config(replace(SMALL, head=head))
+    for kernel, expected in (("eager", "eager"), ("sdpa", "sdpa"), ("flash", kernels._FLASH)):
+        model = TRANSFORMER.build(config, head, 0, kernel)
+        parts = [part.config for part in model.modules() if hasattr(part, "config")]
+        assert {part._attn_implementation for part in parts} == {expected}
+
+
 def test_compiled():
     """One layer of one architecture: compiling is slow, and the same for all."""
     check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "compiled")
