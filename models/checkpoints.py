@@ -196,18 +196,18 @@ def find(name: str) -> Checkpoint:
     known = CATALOGUE | {entry.repo: entry for entry in _HUB}
     if name in known:
         return known[name]
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return LocalCheckpoint(name)
     repo, at, revision = name.partition("@")
     if not at or not _REPO.fullmatch(repo):
         raise CheckpointError(_unknown(name))
-    if not _COMMIT.fullmatch(revision):
-        raise CheckpointError(
-            f"{repo}: {revision!r} is a moving revision. Expected a commit, 40 lowercase "
-            f"hexadecimal digits, as in {repo}@{'0123456789abcdef' * 2}01234567; the commits stand "
-            "in the history of the repository's page."
-        )
     pinned = known.get(repo)
+    if not _COMMIT.fullmatch(revision):
+        commit = getattr(pinned, "revision", None) or "<40 hex digits>"
+        raise CheckpointError(
+            f"{repo}: {revision!r} is a moving revision, or too short to be none. Expected a full "
+            f"commit: {repo}@{commit}. The repository's history on the hub lists its commits."
+        )
     if isinstance(pinned, HubCheckpoint):
         if pinned.revision == revision:
             return pinned

@@ -13,13 +13,26 @@ from typing import ClassVar
 import torch
 from transformers import (
     AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
 )
 
 #: AutoClass a task may name -> the class that builds its models.
-HEADS = {"AutoModelForSequenceClassification": AutoModelForSequenceClassification}
+HEADS = {
+    "AutoModel": AutoModel,
+    "AutoModelForSequenceClassification": AutoModelForSequenceClassification,
+    "AutoModelForTokenClassification": AutoModelForTokenClassification,
+    "AutoModelForQuestionAnswering": AutoModelForQuestionAnswering,
+    "AutoModelForCausalLM": AutoModelForCausalLM,
+    "AutoModelForSeq2SeqLM": AutoModelForSeq2SeqLM,
+    "AutoProcessor": AutoModel,  # two towers, fed by a processor
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Shape:
         num_heads: attention heads of such a transformer.
         max_positions: positions such a transformer learns.
         dropout: the same in every arm, checkpoints included.
+        checkpoint: name of the pretrained weights; None for the bundled ones.
     """
 
     head: str
@@ -46,6 +60,7 @@ class Shape:
     num_heads: int
     max_positions: int
     dropout: float = 0.0
+    checkpoint: str | None = None
 
 
 class Arm(ABC):
