@@ -19,7 +19,7 @@ def table() -> Table:
 
     The hub is asked for all at once, so that no network costs seconds once and not for each.
     """
-    catalogue = _catalogue().CATALOGUE.values()
+    catalogue = library().CATALOGUE.values()
     with ThreadPoolExecutor(max_workers=len(catalogue)) as pool:
         states = list(pool.map(lambda entry: entry.state(), catalogue))
     listed = Table(
@@ -45,7 +45,7 @@ def table() -> Table:
     return listed
 
 
-def _catalogue() -> ModuleType:
+def library() -> ModuleType:
     """``models.checkpoints`` without ``models/__init__.py``, which takes seconds to import.
 
     The package's own file registers models with transformers; a bare package of the same name

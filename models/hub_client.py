@@ -73,9 +73,10 @@ class Commit:
 
         token = _token()
         info = self._ask(
+            "its list of files",
             lambda seconds: HfApi().model_info(
                 self.repo, revision=self.revision, files_metadata=True, timeout=seconds, token=token
-            )
+            ),
         )
         self._expect(info.sha)
         if getattr(info, "gated", None) and not token:
@@ -93,14 +94,17 @@ class Commit:
 
         token = _token()
         url = hf_hub_url(self.repo, file, revision=self.revision)
-        head = self._ask(lambda seconds: get_hf_file_metadata(url, token=token, timeout=seconds))
+        head = self._ask(
+            file, lambda seconds: get_hf_file_metadata(url, token=token, timeout=seconds)
+        )
         self._expect(head.commit_hash)
         self._ask(
+            file,
             lambda _: hf_hub_download(self.repo, file, revision=self.revision, token=token),
             bounded=False,  # a large file takes as long as it takes
         )
 
-    def _ask(self, call: Callable[[float], Answer], bounded: bool = True) -> Answer:
+    def _ask(self, what: str, call: Callable[[float], Answer], bounded: bool = True) -> Answer:
         from huggingface_hub.errors import HfHubHTTPError
 
         end = time.monotonic() + DEADLINE_SEC
@@ -110,24 +114,24 @@ class Commit:
                 return _in_time(call, left) if bounded else call(_REQUEST_SEC)
             except _failures() as error:
                 status = _status(error, HfHubHTTPError)
-                self._refuse(error, status)
+                self._refuse(what, error, status)
                 if time.monotonic() + pause >= end:
-                    raise self._unreachable(error, status) from None
+                    raise self._unreachable(what, error, status) from None
                 time.sleep(pause)
         raise AssertionError("the last pause is longer than the deadline")
 
-    def _refuse(self, error: BaseException, status: int | None) -> None:
+    def _refuse(self, what: str, error: BaseException, status: int | None) -> None:
         """Raise what no further attempt can mend."""
         from huggingface_hub.errors import OfflineModeIsEnabled
 
         if isinstance(error, OfflineModeIsEnabled):
-            raise self._unreachable(error, None) from None
+            raise self._unreachable(what, error, None) from None
         if status in (401, 403):
             raise self._gated(status) from None
         if status is not None and status not in _AGAIN:
             raise HubError(
-                f"{host()} has no {self.repo} at commit {self.revision} (HTTP {status}). Check the "
-                "repository's name and the list of its commits.",
+                f"{host()} has no {self.repo} at commit {self.revision} (HTTP {status} for {what})"
+                ". Check the repository's name and the list of its commits.",
                 "missing",
             ) from None
         if isinstance(error, KeyError | TypeError | ValueError):
@@ -161,17 +165,17 @@ class Commit:
             "gated",
         )
 
-    def _unreachable(self, error: BaseException, status: int | None) -> HubError:
+    def _unreachable(self, what: str, error: BaseException, status: int | None) -> HubError:
         from huggingface_hub.errors import OfflineModeIsEnabled
 
         why = f"HTTP {status}" if status else type(error).__name__
         if isinstance(error, OfflineModeIsEnabled):
             why = "HF_HUB_OFFLINE is set"
         elif type(error) is OSError:
-            why = "files arrive shorter than announced"
+            why = "it arrives shorter than announced"
         return HubError(
-            f"{self.repo} is not here (whole), and {host()} does not give it: {why}. Try again "
-            "later, or use a checkpoint that `rvt ls checkpoints` calls present.",
+            f"{self.repo} is not here (whole), and {host()} does not give {what}: {why}. Try "
+            "again later, or use a checkpoint that `rvt ls checkpoints` calls present.",
             "unreachable",
         )
 
