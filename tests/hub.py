@@ -113,6 +113,9 @@ def handler(hub, cdn):
             path = unquote(urlsplit(self.path).path).strip("/")
             if path.startswith("api/agent-harnesses"):  # the client's own, no part of a test
                 return self.send(404)
+            if not hub.servers:  # a connection that outlived the server
+                self.close_connection = True
+                return None
             headers = {key.lower(): value for key, value in self.headers.items()}
             hub.requests.append(Request(self.command, path, headers, cdn))
             if hub.always or hub.fail:
