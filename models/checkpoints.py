@@ -205,8 +205,8 @@ def find(name: str) -> Checkpoint:
     if not _COMMIT.fullmatch(revision):
         commit = getattr(pinned, "revision", None) or "<40 hex digits>"
         raise CheckpointError(
-            f"{repo}: {revision!r} is a moving revision or part of a commit. Expected all 40 digits "
-            f"of one: {repo}@{commit}. The repository's history on the hub lists its commits."
+            f"{repo}: {revision!r} is a moving revision or part of a commit. Expected 40 hex "
+            f"digits: {repo}@{commit}. The repository's history on the hub lists its commits."
         )
     if isinstance(pinned, HubCheckpoint):
         if pinned.revision == revision:

@@ -62,7 +62,8 @@ class HubCheckpoint:
     def verify(self, *names: str) -> Path:
         """The checkpoint's folder, once the named files (all, where none is named) are proven.
 
-        What is missing is fetched first.
+        Whatever is missing is fetched first, and proven as it comes: a checkpoint that was asked
+        for anything is here whole, so that nothing is fetched in the middle of a sweep.
 
         Raises:
             CheckpointError: a file is missing, damaged or unsafe; a :class:`HubError` where the
@@ -71,13 +72,16 @@ class HubCheckpoint:
         folder = self._commit().snapshot()
         listing = self._recorded() or self._list()
         needed = weights.select(listing, self.name)
-        for name in names or needed:
+        for name in names:
             if name not in needed:
                 raise CheckpointError(f"{self.name} has no {name}. It has: {', '.join(needed)}.")
-            if not (folder / name).is_file():
+        for name in needed:
+            missing = not (folder / name).is_file()
+            if missing:
                 self._commit().download(name)
-            self._prove(name, listing[name])
-            weights.refuse_code(folder, self.name)  # before anything larger is fetched
+            if missing or not names or name in names:
+                self._prove(name, listing[name])
+                weights.refuse_code(folder, self.name)  # before anything larger is fetched
         if not names:
             weights.weight_files(folder, self.name)
         return folder

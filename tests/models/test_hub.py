@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -209,9 +210,15 @@ class TestWorks:
         with pytest.raises(CheckpointError, match=r"Fetch it: python -m models\.checkpoints lab/"):
             small.path()
         small.verify("config.json")
-        assert small.state() == "reachable"
-        small.verify()
         assert small.state() == "present"
+        (small.path() / WEIGHTS).resolve().write_bytes(b"shorter")
+        assert small.state() == "reachable"
+
+    def test_whole_before_a_sweep(self, small, hub):
+        """Whoever planned with the configuration has the weights when the network is gone."""
+        small.verify("config.json")
+        hub.stop()
+        small.verify()
 
 
 class TestRefuses:
@@ -280,6 +287,13 @@ class TestRefuses:
         assert "does not answer as a hub does" in message
         assert len(hub.requests) == 1
 
+    def test_cache_that_cannot_be_written(self, small, monkeypatch, tmp_path):
+        (tmp_path / "file").touch()
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+        message, _ = refusal(small)
+        assert "cannot be written" in message
+        assert "HF_HOME" in message
+
     def test_shorter_than_announced(self, small, hub):
         hub.spoil = lambda name, data: data[:-7] if name == WEIGHTS else data
         message, seconds = refusal(small)
@@ -332,8 +346,6 @@ class TestRefuses:
             assert not pointer.exists()
 
     def test_pinned_hash_outweighs_the_hub(self, small):
-        from dataclasses import replace
-
         pinned = replace(small, sha256={WEIGHTS: "0" * 64})
         message, _ = refusal(pinned)
         assert f"Expected SHA-256 {'0' * 64}" in message
