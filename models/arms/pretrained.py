@@ -74,6 +74,7 @@ class CheckpointArm(EncoderArm):
         if text.pad_token_id is None:  # GPT-2 was never padded
             text.pad_token_id = shape.pad_token_id
         config.checkpoint = checkpoint.name
+        config.name_or_path = checkpoint.name  # not the folder: records show no home
         return config
 
     def build(self, config: PreTrainedConfig, head: str, seed: int, kernel: str) -> PreTrainedModel:

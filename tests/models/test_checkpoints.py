@@ -243,6 +243,11 @@ class TestArm:
             assert body.keys() <= expected.keys()
             assert all(torch.equal(weight, expected[key]) for key, weight in body.items())
 
+    def test_configuration_says_which_checkpoint_and_not_where(self):
+        config = json.dumps(models.arms.load("pretrained").config(shape(ENCODER)).to_dict())
+        assert json.loads(config)["checkpoint"] == MINILM.name
+        assert str(MINILM.path().parent.parent) not in config
+
     @pytest.mark.parametrize("head", [head for head in HEADS if head not in MINILM.heads])
     def test_a_head_it_cannot_have_names_those_that_can(self, head):
         with pytest.raises(CheckpointError, match=f"no head for {head}") as refusal:
