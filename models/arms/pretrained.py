@@ -55,6 +55,7 @@ class CheckpointArm(EncoderArm):
 
         Raises:
             CheckpointError: the checkpoint cannot be had, or cannot have this head or vocabulary.
+            ValueError: no checkpoint has such a head.
         """
         checkpoint = find(shape.checkpoint or MINILM.name)
         config: PreTrainedConfig = AutoConfig.from_pretrained(
@@ -111,6 +112,8 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
     BERT is listed among the causal language models, but reads both ways: what was pretrained to
     fill masks is no language model unless it was made a decoder.
     """
+    if head not in ARCHITECTURES:
+        raise ValueError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
     has = type(config) in ARCHITECTURES[head]
     masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
     if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):

@@ -255,6 +255,10 @@ class TestArm:
         assert for_head(head)
         assert all(name in str(refusal.value) for name in for_head(head))
 
+    def test_a_head_that_none_has_lists_those_there_are(self):
+        with pytest.raises(ValueError, match=r"one of AutoModel, .*Got 'AutoModelForPoetry'"):
+            models.arms.load("pretrained").config(shape("AutoModelForPoetry"))
+
     def test_a_new_head_is_drawn_from_the_seed_and_an_old_one_kept(self, saved):
         arm, weights = models.arms.load("pretrained"), load_file(saved / WEIGHTS)
         for labels, kept in [(3, False), (2, True)]:
