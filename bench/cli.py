@@ -29,6 +29,7 @@ class Kind(StrEnum):
     tasks = "tasks"
     arms = "arms"
     probes = "probes"
+    checkpoints = "checkpoints"
 
 
 def main() -> None:
@@ -134,6 +135,10 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
             table.add_row(name, say["WEIGHTS"], ", ".join(say["KERNELS"]), entry.summary)
         console.print(table)
         table = _heads()
+    elif kind == "checkpoints":
+        from bench import checkpoints
+
+        table = checkpoints.table()
     else:
         table = Table("probe", "settings", "what it measures")
         for name, entry in registry.probes().items():

@@ -10,30 +10,22 @@ from models import checkpoints
 from models.arms import HEADS, Arm, Quantity, Shape
 from models.cost import Cost, count_parameters
 from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
-from models.recurrent import configuration, cost
-from models.recurrent.configuration import RecurrentConfig
-
-#: How a recurrence is executed. One that is added here is added to the literals of ``models/arms``
-#: too; ``loop``, where there is one, is the reference.
-KERNELS = ("fused",)
+from models.recurrent import cost
+from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
 
 
 class RecurrentArm(Arm):
     """A stack whose hidden size the solver chooses; a classifier reads its last state."""
 
-    reference_kernel = "loop" if "loop" in KERNELS else "fused"
+    reference_kernel = "loop"
 
     def __init__(self, cell_type: str) -> None:
         self.cell_type = cell_type
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Those that are registered; two towers have a configuration of their own."""
-        return tuple(
-            head
-            for head, auto in HEADS.items()
-            if (_clip_config() is not None if head == IMAGE_TEXT else _registered(auto))
-        )
+        """All of them."""
+        return tuple(HEADS)
 
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
         self.require(shape.head)
@@ -99,14 +91,6 @@ class RecurrentArm(Arm):
         return cost.of(config, head, count_parameters(on_meta(config, head)))
 
 
-def _registered(auto: Any) -> bool:
-    return RecurrentConfig in auto._model_mapping
-
-
-def _clip_config() -> Any:
-    return getattr(configuration, "RecurrentClipConfig", None)
-
-
 def _text(config: PreTrainedConfig) -> PreTrainedConfig:
     text: PreTrainedConfig = getattr(config, "text_config", config)
     return text
@@ -119,10 +103,9 @@ def _two_towers(shape: Shape, text: dict[str, Any]) -> PreTrainedConfig:
         "patch_size": shape.patch_size,
         "num_channels": shape.num_channels,
     }
-    config: PreTrainedConfig = _clip_config()(
+    return RecurrentClipConfig(
         text_config=text, vision_config=vision, projection_dim=shape.projection_size
     )
-    return config
 
 
 @torch.no_grad()
@@ -132,10 +115,8 @@ def _load_embeddings(model: PreTrainedModel, checkpoint: str) -> None:
     Raises:
         ValueError: a table of another shape.
     """
-    find, read = (getattr(checkpoints, name, None) for name in ("find", "word_embeddings"))
-    if find is None or read is None:
-        raise NotImplementedError("models.checkpoints has no word_embeddings to read them with")
-    table, given = input_embeddings(model).weight, read(find(checkpoint))
+    table = input_embeddings(model).weight
+    given = checkpoints.word_embeddings(checkpoints.find(checkpoint))
     if table.shape != given.shape:
         raise ValueError(
             f"word embeddings must have shape (vocab_size, embedding_size)={tuple(table.shape)}. "
