@@ -231,9 +231,9 @@ def _speed_limits(records: list[Record]) -> str:
     )
     if any(r["cell"]["device"] == "cpu" for r in records):
         text += (
-            "On a CPU PyTorch has a fused kernel for the LSTM only and runs an Elman network and a "
-            "GRU step by step: what lies between those and the LSTM is the library, not the "
-            "architecture. "
+            "On a CPU PyTorch has a fused kernel for the LSTM only; an Elman network and a GRU run "
+            "on this suite's own: part of what lies between those and the LSTM is the kernel, not "
+            "the architecture. "
         )
     if all(r["cell"]["denormals"] == "keep" for r in records):
         text += "Subnormal floats are kept, which is slow on some processors. "
