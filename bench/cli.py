@@ -29,6 +29,7 @@ class Kind(StrEnum):
     tasks = "tasks"
     arms = "arms"
     probes = "probes"
+    checkpoints = "checkpoints"
 
 
 def main() -> None:
@@ -106,7 +107,8 @@ def run(
 
 @app.command("ls")
 def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
-    """What there is, a line each."""
+    """What there is, a line each; of the arms, what every head costs too."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if kind == "studies":
         table = Table("study", "cells", "what it measures")
         for name in registry.studies():
@@ -131,12 +133,29 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
         for name, entry in registry.arms().items():
             say = entry.literals
             table.add_row(name, say["WEIGHTS"], ", ".join(say["KERNELS"]), entry.summary)
+        console.print(table)
+        table = _heads()
+    elif kind == "checkpoints":
+        from bench import checkpoints
+
+        table = checkpoints.table()
     else:
         table = Table("probe", "settings", "what it measures")
         for name, entry in registry.probes().items():
             settings = [*entry.literals["AXES"], *entry.literals["PROTOCOL"]]
             table.add_row(name, ", ".join(settings), entry.summary)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console.print(table)
+
+
+def _heads() -> Table:
+    """Head x arm: parameters, FLOPs per token, bytes of state and the match error."""
+    from bench import inventory
+
+    table = Table(*inventory.COLUMNS, caption=inventory.CAPTION)
+    table.columns[0].no_wrap = True
+    for row in inventory.rows():
+        table.add_row(*vars(row).values())
+    return table
 
 
 @app.command()

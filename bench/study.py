@@ -19,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictFloat,
     StrictInt,
     StrictStr,
@@ -33,7 +34,9 @@ from bench import registry
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float32", "float64")
 DENORMALS = ("keep", "flush")
-MATCHES = ("params",)
+MATCHES = ("params", "flops", "state")
+EMBEDDINGS = ("scratch", "checkpoint")
+INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
 
 class StudyError(ValueError):
@@ -76,11 +79,26 @@ _Count = Annotated[StrictInt, Field(ge=1)]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
+class Recurrent(BaseModel):
+    """Options of recurrent arms alone; what is left out stays as the models have it."""
+
+    model_config = _STRICT
+
+    bidirectional: StrictBool = False
+    attention: StrictBool = False  # of a sequence-to-sequence decoder
+    initialization: _one_of("initialization", INITIALIZATIONS) = "default"  # type: ignore[valid-type]
+    forget_bias: StrictFloat | None = None  # of an LSTM
+    chrono_length: _Count | None = None  # longest memory, in steps, that "chrono" provides for
+
+
 class Comparison(BaseModel):
     """What is held equal between the arms of a group.
 
-    ``match_to`` names the arm whose canonical body sets the budget; ``hidden_size`` is the width
-    of a transformer whose shape is ours, and of the embeddings of everything matched to it.
+    ``match_to`` names the arm whose canonical size sets the budget, in body parameters, forward
+    FLOPs or state (``match``; the last two at each cell's length). ``hidden_size`` is the width of
+    a transformer whose shape is ours, and of the embeddings of everything matched to it.
+    ``checkpoint`` names the weights of a pretrained arm, the bundled ones where there is none;
+    with ``embeddings = "checkpoint"`` recurrent arms start from its word embeddings.
     """
 
     model_config = _STRICT
@@ -92,6 +110,9 @@ class Comparison(BaseModel):
     num_layers: _Count = 2
     num_heads: _Count = 2
     max_positions: _Count = 512
+    recurrent: Recurrent = Recurrent()
+    embeddings: StrictStr = "scratch"
+    checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -99,6 +120,17 @@ class Comparison(BaseModel):
             raise ValueError(
                 f"hidden_size must be a multiple of num_heads={self.num_heads}. "
                 f"Got {self.hidden_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_are_the_references(self) -> Self:
+        arms = registry.arms()
+        pretrained = [name for name in arms if arms[name].literals["WEIGHTS"] == "pretrained"]
+        if self.embeddings == "checkpoint" and self.match_to not in pretrained:
+            raise ValueError(
+                "embeddings = 'checkpoint' needs a pretrained arm as match_to, one of: "
+                f"{', '.join(pretrained)}. Got {self.match_to!r}"
             )
         return self
 
@@ -293,6 +325,7 @@ def _comparison_model() -> type[Comparison]:
         "Comparison",
         __base__=Comparison,
         match=(_one_of("match", MATCHES), "params"),
+        embeddings=(_one_of("embeddings", EMBEDDINGS), "scratch"),
         match_to=(_one_of("arm", list(registry.arms())), ...),
     )
 
@@ -390,6 +423,8 @@ def _tables(value: Any) -> list[tuple[Any, Any]]:
 def _sentence(detail: Any, names: Sequence[str]) -> str:
     """A pydantic error in this suite's words: what was expected, and what came."""
     if detail["type"] == "extra_forbidden":
+        if detail["loc"][-2:-1] == ("recurrent",):
+            names = list(Recurrent.model_fields)
         return registry.unknown("field", str(detail["loc"][-1]), names)
     if detail["type"] == "missing":
         return "missing."

@@ -271,7 +271,7 @@ class _Recorder:
             "group": cell.group,
             "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
             "cell": cell.model_dump(mode="json"),
-            "model": {name: answer.get(name) for name in ("parameters", "match")},
+            "model": {name: answer.get(name) for name in ("parameters", "match", "cost")},
             "environment": self._machine,
             "provenance": self._provenance,
             "ended": now(),

@@ -1,16 +1,39 @@
-"""What a model costs, counted from the model itself."""
+"""What a model costs: parameters, FLOPs and state, in closed form, and PyTorch's counter to check.
 
+A cost is a sum of terms ``amount * T**i * U**j`` over a row of T tokens (and U target tokens in an
+encoder-decoder), because that is all there is to count: a matrix that every token is multiplied
+with gives ``T``, attention gives ``T**2``, a classifier read once gives a constant.
+
+The convention, for every architecture alike:
+
+- a multiply-add is 2 FLOPs, and only matrix products count (as in Kaplan et al., 2020): elementwise
+  work, normalisation, softmax and lookups are left out
+- attention counts all T*T scores, masked or not, as the kernels without a causal shortcut do
+- the backward pass takes two products of the forward's size, one for the gradient of the input and
+  one for the weight's; only one where the input is data. Nothing is recomputed, so training is
+  three times forward, nearly
+- what depends on the other rows of a batch (the similarities of a contrastive loss) is no row's
+  own, and left out
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass(frozen=True)
 class Parameters:
     """Trainable numbers of a model; a tied tensor counts once.
 
-    ``embedding`` is every lookup table (tokens, positions, token types), ``body`` the rest. Only
-    the body is matched between arms: a vocabulary is looked up, not computed with.
+    ``embedding`` is every table whose size is the vocabulary's or the window's: what is looked up
+    (tokens, positions, token types) and the output layer of a language model, tied to the input
+    table or not. ``body`` is the rest, and only the body is matched between arms: a vocabulary is
+    the tokenizer's, not the architecture's.
     """
 
     total: int
@@ -30,5 +53,146 @@ def count_parameters(model: nn.Module) -> Parameters:
         for module in model.modules()
         if isinstance(module, nn.Embedding)
     }
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    if output is not None:
+        tables |= {id(weight): weight.numel() for weight in output.parameters()}
     embedding = sum(tables.values())
     return Parameters(total, embedding, total - embedding)
+
+
+@dataclass(frozen=True)
+class Term:
+    """``amount * T**source * U**target`` over a row of T tokens and U target tokens.
+
+    Args:
+        amount: multiply-adds of a matrix product, or numbers of a state.
+        source, target: the powers.
+        gradients: products that the backward pass takes for each of the forward's: 2, or 1 where
+            the input is data, or 0 where no loss reaches it.
+    """
+
+    amount: int
+    source: int = 1
+    target: int = 0
+    gradients: int = 2
+
+    def at(self, length: int, target_length: int) -> int:
+        """The term's value for one row."""
+        value: int = self.amount * length**self.source * target_length**self.target
+        return value
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs for one row; a target length of None means as long as the source.
+
+    Args:
+        parameters: its exact counts.
+        products: its matrix products.
+        state: what it keeps in order to read one more token: a recurrence's state, or the keys
+            and values of every layer and position.
+        tokens: positions it reads: tokens of the row and of its target, patches of an image.
+    """
+
+    parameters: Parameters
+    products: tuple[Term, ...]
+    state: tuple[Term, ...]
+    tokens: tuple[Term, ...] = (Term(1),)
+
+    def forward_flops(self, length: int, target_length: int | None = None) -> int:
+        """FLOPs of one row's forward pass."""
+        return 2 * _sum(self.products, length, target_length)
+
+    def training_flops(self, length: int, target_length: int | None = None) -> int:
+        """FLOPs of one row's forward and backward pass, nothing recomputed."""
+        once = [(1 + term.gradients, term) for term in self.products]
+        return 2 * sum(n * _sum((term,), length, target_length) for n, term in once)
+
+    def forward_flops_per_token(self, length: int, target_length: int | None = None) -> float:
+        """The forward pass shared among the row's tokens."""
+        tokens = _sum(self.tokens, length, target_length)
+        return self.forward_flops(length, target_length) / tokens
+
+    def training_flops_per_token(self, length: int, target_length: int | None = None) -> float:
+        """Forward and backward shared among the row's tokens."""
+        tokens = _sum(self.tokens, length, target_length)
+        return self.training_flops(length, target_length) / tokens
+
+    def state_bytes(
+        self, length: int, target_length: int | None = None, *, itemsize: int = 4
+    ) -> int:
+        """Bytes of one row's state after its last token; ``itemsize`` is the dtype's."""
+        return itemsize * _sum(self.state, length, target_length)
+
+
+def _sum(terms: Sequence[Term], length: int, target_length: int | None) -> int:
+    if length < 1:
+        raise ValueError(f"length must be at least 1. Got {length}.")
+    target = length if target_length is None else target_length
+    return sum(term.at(length, target) for term in terms)
+
+
+def count_flops(model: nn.Module, inputs: Mapping[str, Any], training: bool) -> int:
+    """FLOPs of a call as PyTorch counts them, with the formulas it lacks.
+
+    Args:
+        model: a Hugging Face model, anywhere but on the meta device.
+        inputs: what to call it with; for ``training`` they should give a ``loss``. Without one
+            (``AutoModel``) the sum of the last hidden state stands in.
+        training: count the backward pass too.
+
+    Returns:
+        The FLOPs of the whole batch.
+    """
+    with FlopCounterMode(display=False, custom_mapping=_FORMULAS) as counter:
+        if not training:
+            with torch.no_grad():
+                model(**inputs)
+        else:
+            outputs = model(**inputs)
+            loss = outputs.loss if "loss" in outputs else outputs.last_hidden_state.sum()
+            loss.backward()
+    return int(counter.get_total_flops())
+
+
+# PyTorch's counter gives 0 for its fused recurrent kernels and counts five products in the backward
+# pass of fused attention, which recomputes the scores. A formula gets shapes in place of tensors.
+
+_Shape = Sequence[int]
+
+
+def _mkldnn(shape: _Shape, weight_ih: _Shape, weight_hh: _Shape, *_: Any, **__: Any) -> int:
+    """One layer in one direction: (length, batch, inputs) times both weights."""
+    return 2 * prod(shape[:-1]) * (prod(weight_ih) + prod(weight_hh))
+
+
+def _cudnn(shape: _Shape, weights: Sequence[_Shape], *_: Any, **__: Any) -> int:
+    """All layers and directions; a bias has one dimension, a matrix two."""
+    return 2 * prod(shape[:-1]) * sum(prod(weight) for weight in weights if len(weight) == 2)
+
+
+def _attention(query: _Shape, key: _Shape, value: _Shape, *_: Any, **__: Any) -> int:
+    """(batch, heads, length, width): scores, and the values they weigh."""
+    return 2 * prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def _twice(formula: Callable[..., int]) -> Callable[..., int]:
+    return lambda *args, **kwargs: 2 * formula(*args, **kwargs)
+
+
+def _attention_backward(grad_out: _Shape, *shapes: Any, **_: Any) -> int:
+    return 2 * _attention(*shapes[:3])
+
+
+_aten = torch.ops.aten
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    _aten.mkldnn_rnn_layer: _mkldnn,
+    _aten.mkldnn_rnn_layer_backward: _twice(_mkldnn),
+    _aten._cudnn_rnn: _cudnn,
+    _aten._cudnn_rnn_backward: _twice(_cudnn),
+    _aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    _aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    _aten._scaled_dot_product_flash_attention_backward: _attention_backward,
+    _aten._scaled_dot_product_efficient_attention_backward: _attention_backward,
+    _aten._scaled_dot_product_cudnn_attention_backward: _attention_backward,
+}

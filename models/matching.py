@@ -1,15 +1,32 @@
-"""Sizing an arm to a budget: an integer search on the meta device, which allocates nothing."""
+"""Sizing an arm to a budget: solved in closed form, proven on the meta device.
 
+What is matched is a polynomial of the free dimension of degree two at most, because the dimension
+is a side of matrices: parameters and FLOPs grow with its square or with it, a state with it. Three
+sizes give the polynomial and with it the integers nearest to the budget, and their exact counts are
+taken from the models themselves, the one exception included: a state exactly as wide as the
+embeddings needs no projection to a tied output layer.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
-import torch
 from transformers import PreTrainedConfig
 
-from models.arms import HEADS, Arm, Shape
-from models.cost import Parameters, count_parameters
+from models.arms import Arm, Quantity, Shape
+from models.cost import Cost, Parameters
 
 TOLERANCE = 0.01
+QUANTITIES: tuple[str, ...] = get_args(Quantity)
+
 _LARGEST = 1 << 20
+_MOST_PARAMETERS = 1 << 30  # 4 GiB in float32, and as much again for each of Adam's moments
+
+_WORDS = {
+    "params": "body parameters",
+    "flops": "forward FLOPs of a row",
+    "state": "numbers of state",
+}
 
 
 class MatchError(ValueError):
@@ -22,69 +39,142 @@ class Match:
 
     Args:
         config: the sized configuration.
-        parameters: its exact counts.
-        target: the budget, in body parameters.
+        cost: what it costs, its exact parameters included.
+        quantity: what is held equal.
+        target, got: the budget and what the arm has of it: body parameters, or the forward FLOPs
+            or the numbers of state of one row.
+        size: the free dimension, None where nothing was free.
     """
 
     config: PreTrainedConfig
-    parameters: Parameters
+    cost: Cost
+    quantity: Quantity
     target: int
+    got: int
+    size: int | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The arm's exact counts."""
+        return self.cost.parameters
 
     @property
     def error(self) -> float:
-        """Signed relative distance of the body from the budget."""
-        return self.parameters.body / self.target - 1
+        """Signed relative distance from the budget."""
+        return self.got / self.target - 1
 
 
-def match_parameters(arm: Arm, shape: Shape, reference: Arm, tolerance: float = TOLERANCE) -> Match:
-    """Size ``arm`` so that its body holds as many parameters as the reference's canonical body.
+def match(
+    arm: Arm,
+    shape: Shape,
+    reference: Arm,
+    quantity: Quantity = "params",
+    length: int = 512,
+    tolerance: float = TOLERANCE,
+) -> Match:
+    """Size ``arm`` so that it has as much of a quantity as the reference at its canonical size.
 
     The input embeddings take the reference's width, so that the tables are alike too.
 
+    Args:
+        arm, shape, reference: whom to size, what all share, whose size is the budget.
+        quantity: ``params``, ``flops`` or ``state``.
+        length: tokens of a row, on which FLOPs and a transformer's state depend.
+        tolerance: largest relative error.
+
     Raises:
-        MatchError: the closest size is more than ``tolerance`` away.
+        MatchError: the closest size is more than ``tolerance`` away, or too large to be built.
+        ValueError: an unknown quantity, or a head that one of the arms has not.
     """
-    reference_config = reference.config(shape)
-    target = _count(reference_config, shape.head).body
+    if quantity not in QUANTITIES:
+        raise ValueError(f"match must be one of {', '.join(QUANTITIES)}. Got {quantity!r}.")
+    given = reference.config(shape)
+    cost = reference.cost(given, shape.head)
+    target = _amount(cost, quantity, length, shape)
     if arm is reference:
-        return Match(reference_config, _count(reference_config, shape.head), target)
-    width = getattr(reference_config, "embedding_size", reference_config.hidden_size)
-    best = _closest(arm, replace(shape, embedding_size=width), target)
+        return Match(given, cost, quantity, target, target)
+    best = _closest(arm, replace(shape, embedding_size=_width(given)), quantity, length, target)
     if abs(best.error) > tolerance:
-        raise MatchError(
-            f"expected a body within {tolerance:.1%} of {target:,} parameters; the closest has "
-            f"{best.parameters.body:,} ({best.error:+.2%}"
-            + (
-                f" at {arm.free_dimension}={getattr(best.config, arm.free_dimension)}). "
-                f"Choose a larger reference or another number of layers."
-                if arm.free_dimension
-                else "), and a checkpoint cannot be resized. Match the others to it instead."
-            )
-        )
+        raise MatchError(_too_far(arm, best, tolerance))
     return best
 
 
-def _closest(arm: Arm, shape: Shape, target: int) -> Match:
-    """The size whose count is nearest to the target; counts grow with the size."""
+def match_parameters(arm: Arm, shape: Shape, reference: Arm, tolerance: float = TOLERANCE) -> Match:
+    """``match`` in body parameters, where no length matters."""
+    return match(arm, shape, reference, "params", tolerance=tolerance)
+
+
+def _amount(cost: Cost, quantity: Quantity, length: int, shape: Shape) -> int:
+    if quantity == "params":
+        return cost.parameters.body
+    if quantity == "flops":
+        return cost.forward_flops(length, shape.target_length)
+    return cost.state_bytes(length, shape.target_length, itemsize=1)
+
+
+def _width(config: PreTrainedConfig) -> int:
+    text = getattr(config, "text_config", config)
+    width: int = getattr(text, "embedding_size", text.hidden_size)
+    return width
+
+
+def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: int) -> Match:
+    """The size whose amount is nearest to the target."""
 
     def at(size: int | None) -> Match:
         config = arm.config(shape, size)
-        return Match(config, _count(config, shape.head), target)
+        cost = arm.cost(config, shape.head)
+        return Match(config, cost, quantity, target, _amount(cost, quantity, length, shape), size)
 
-    if arm.free_dimension is None:
+    if arm.free_dimension(quantity) is None:
         return at(None)
+    small = [at(size) for size in (1, 2, 3)]
+    amount = _polynomial(*(match.got for match in small))
+    size = _below(amount, target)
+    nearest = min((size, size + 1), key=lambda size: abs(amount(size) - target))
+    parameters = _polynomial(*(match.parameters.total for match in small))(nearest)
+    if parameters > _MOST_PARAMETERS:
+        raise MatchError(
+            f"expected at most {_MOST_PARAMETERS:,} parameters. Got {parameters:,} at "
+            f"{arm.free_dimension(quantity)}={nearest}, where the {_WORDS[quantity]} "
+            f"would be {target:,}. Choose a smaller reference or a shorter length."
+        )
+    around = [at(near) for near in range(max(1, size - 1), size + 3)]
+    return min(around, key=lambda match: abs(match.error))
+
+
+def _polynomial(one: int, two: int, three: int) -> Callable[[int], int]:
+    """The polynomial of degree two through its values at 1, 2 and 3 (Newton's forward form)."""
+    first, second = two - one, three - 2 * two + one
+    return lambda n: one + (n - 1) * first + (n - 1) * (n - 2) // 2 * second
+
+
+def _below(amount: Callable[[int], int], target: int) -> int:
+    """The largest size whose amount is below the target, 1 where there is none."""
     low, high = 1, 2
-    while at(high).parameters.body < target and high < _LARGEST:
+    while amount(high) < target and high < _LARGEST:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        if at(middle).parameters.body < target:
-            low = middle
-        else:
-            high = middle
-    return min(at(low), at(high), key=lambda match: abs(match.error))
+        low, high = (middle, high) if amount(middle) < target else (low, middle)
+    return low
 
 
-def _count(config: PreTrainedConfig, head: str) -> Parameters:
-    with torch.device("meta"):
-        return count_parameters(HEADS[head].from_config(config))
+def _too_far(arm: Arm, best: Match, tolerance: float) -> str:
+    """The closest achievable, and what to change."""
+    words, dimension = _WORDS[best.quantity], arm.free_dimension(best.quantity)
+    far = (
+        f"expected {words} within {tolerance:.1%} of {best.target:,}; the closest has "
+        f"{best.got:,} ({best.error:+.2%}"
+    )
+    if dimension is not None:
+        return (
+            f"{far} at {dimension}={best.size}). "
+            "Choose a larger reference or another number of layers."
+        )
+    if arm.free_dimension("params") is None:
+        return f"{far}), and a checkpoint cannot be resized. Match the others to it instead."
+    return (
+        f"{far}), and no free dimension changes it in this arm. Match the others to it instead, "
+        "or change hidden_size, num_layers or the length."
+    )

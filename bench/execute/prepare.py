@@ -4,23 +4,25 @@ Checkpoints are verified, the corpus tokenized, models matched, cells that canno
 one step of every model timed so that the plan can say how long it will take.
 """
 
+import json
 import math
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 import models.arms
 from bench import probes, registry, tasks
-from bench.outcome import INVALID, UNAVAILABLE, CellError, Unsupported
-from bench.probes.subject import Batch, Subject, check_device, optimizer, training_step
+from bench.outcome import INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
+from bench.probes.subject import DTYPES, Batch, Subject, check_device, optimizer, training_step
 from bench.study import Cell
 from bench.tasks import corpus
+from models import kernels
 from models.checkpoints import MINILM, CheckpointError
-from models.matching import MatchError, match_parameters
+from models.matching import match
 
 _FIXED_S = 0.8  # forking, opening the corpus, and writing the record
 _FEW = 5  # steps below which a size is not timed beforehand
@@ -33,8 +35,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         job: ``cells`` (the plan), ``corpus`` (its fingerprint) and ``threads``.
 
     Returns:
-        ``corpus`` (what it holds), and ``cells``: key to ``config``, ``parameters``, ``match``
-        and ``estimate_s``, or to ``failed`` (a status) and ``reason``.
+        ``corpus`` (what it holds), and ``cells``: key to ``config``, ``parameters``, ``match``,
+        ``cost`` and ``estimate_s``, or to ``failed`` (a status) and ``reason``.
     """
     torch.set_num_threads(job["threads"])
     cells = {fields["key"]: Cell.model_validate(fields["cell"]) for fields in job["cells"]}
@@ -43,21 +45,42 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     except (CheckpointError, corpus.CorpusError) as error:
         failure = {"failed": UNAVAILABLE, "reason": str(error)}
         return {"corpus": None, "cells": dict.fromkeys(cells, failure)}
-    models_of: dict[str, dict[str, Any]] = {}
-    decided: dict[str, dict[str, Any]] = {}
-    for key, cell in cells.items():
-        try:
-            name = f"{cell.arm} {cell.task} {cell.model.model_dump_json()}"
-            if name not in models_of:
-                models_of[name] = _match(cell, library)
-            model = models_of[name]
-            if "failed" not in model:
-                _check(cell, model, library)
-            decided[key] = dict(model)
-        except CellError as error:
-            decided[key] = {"failed": error.status, "reason": str(error)}
+    decide = _Decisions(library)
+    decided = {key: decide(cell) for key, cell in cells.items()}
     _estimate(cells, decided, library)
     return {"corpus": _describe(library), "cells": decided}
+
+
+class _Decisions:
+    """What becomes of each cell, every model matched and every kernel checked once."""
+
+    def __init__(self, library: corpus.Corpus) -> None:
+        self._library = library
+        self._models: dict[str, dict[str, Any]] = {}
+        self._refusals: dict[str, CellError | None] = {}
+
+    def __call__(self, cell: Cell) -> dict[str, Any]:
+        """The sized model, or the status in which the cell fails and why."""
+        name = f"{cell.arm} {cell.task} {cell.length} {cell.dtype} {_text(cell.model)}"
+        if name not in self._models:
+            self._models[name] = _match(cell, self._library)
+        model = self._models[name]
+        if "failed" in model:
+            return dict(model)
+        try:
+            _check(cell, model, self._library)
+        except CellError as error:
+            return {"failed": error.status, "reason": str(error)}
+        refusal = self._refusal(cell, model["config"])
+        if refusal is not None:
+            return {"failed": refusal.status, "reason": str(refusal)}
+        return dict(model)
+
+    def _refusal(self, cell: Cell, config: dict[str, Any]) -> CellError | None:
+        name = f"{cell.arm} {cell.task} {cell.kernel} {cell.device} {cell.dtype} {_text(config)}"
+        if name not in self._refusals:
+            self._refusals[name] = _refusal(cell, config)
+        return self._refusals[name]
 
 
 def _describe(library: corpus.Corpus) -> dict[str, Any]:
@@ -69,8 +92,13 @@ def _describe(library: corpus.Corpus) -> dict[str, Any]:
     }
 
 
+def _text(value: Any) -> str:
+    """A model or a table as text, equal for equal ones."""
+    return json.dumps(value, sort_keys=True, default=lambda model: model.model_dump(mode="json"))
+
+
 def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
-    """The sized configuration of a cell's model, with its exact counts."""
+    """The sized configuration of a cell's model, with its exact counts and its costs."""
     task = tasks.load(cell.task)
     shape = models.arms.Shape(
         head=task.HEAD,
@@ -81,19 +109,54 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
         num_layers=cell.model.num_layers,
         num_heads=cell.model.num_heads,
         max_positions=cell.model.max_positions,
+        recurrent=cell.model.recurrent.model_dump(exclude_defaults=True),
+        embeddings=cast("Any", cell.model.embeddings),
+        checkpoint=cell.model.checkpoint,
     )
     arm, reference = models.arms.load(cell.arm), models.arms.load(cell.model.match_to)
     try:
-        match = match_parameters(arm, shape, reference)
-    except MatchError as error:
+        quantity = cast("Any", cell.model.match)
+        sized = match(arm, shape, reference, quantity, cell.length)
+    except ValueError as error:  # no such size, head or combination of options
         return {"failed": INVALID, "reason": f"{cell.arm} cannot be matched: {error}"}
     except CheckpointError as error:
         return {"failed": UNAVAILABLE, "reason": str(error)}
     return {
-        "config": match.config.to_dict(),
-        "parameters": asdict(match.parameters),
-        "match": {"target": match.target, "error": match.error},
+        "config": sized.config.to_dict(),
+        "parameters": asdict(sized.parameters),
+        "match": {
+            "quantity": sized.quantity,
+            "target": sized.target,
+            "got": sized.got,
+            "error": sized.error,
+        },
+        "cost": {
+            "length": cell.length,
+            "forward_flops_per_token": sized.cost.forward_flops_per_token(cell.length),
+            "training_flops_per_token": sized.cost.training_flops_per_token(cell.length),
+            "state_bytes": sized.cost.state_bytes(
+                cell.length, itemsize=DTYPES[cell.dtype].itemsize
+            ),
+        },
     }
+
+
+def _refusal(cell: Cell, fields: dict[str, object]) -> CellError | None:
+    """Why a kernel's numbers are not to be trusted, None where they agree with the reference's."""
+    arm, head = models.arms.load(cell.arm), tasks.load(cell.task).HEAD
+    config, dtype = models.arms.config_from_dict(fields), DTYPES[cell.dtype]
+    try:
+        kernels.check_kernel(arm, config, head, cell.kernel, cell.device, dtype)
+    except kernels.KernelUnavailable as error:
+        return Unsupported(str(error))
+    except kernels.KernelError as error:
+        return Invalid(str(error))
+    except CheckpointError as error:
+        return Unavailable(str(error))
+    except Exception as error:
+        # Out of memory, say: what cannot be built here is for its own worker to report.
+        traceback.print_exception(error)
+    return None
 
 
 def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
@@ -126,7 +189,7 @@ def _estimate(
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
         if "failed" not in decided[key]:
-            name = cell.model.model_dump_json()
+            name = _text(decided[key]["config"])
             alike.setdefault((cell.arm, cell.kernel, cell.device, cell.dtype, name), []).append(key)
     for keys in alike.values():
         try:

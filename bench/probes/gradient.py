@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from bench.outcome import Diverged
+from bench.outcome import Diverged, Unsupported
 from bench.probes import Progress, Result
 from bench.probes.learning import Trainer
 from bench.probes.subject import Batch, Subject
@@ -64,6 +64,7 @@ class Measurement:
     def __init__(self, subject: Subject, progress: Progress) -> None:
         self.subject, self.progress = subject, progress
         protocol = subject.cell.protocol
+        self.position = self._loss_position()
         self.rows = subject.rows("validation", protocol["batch_size"], seed=0)
         self.batches = subject.batches(protocol["steps"], protocol["batch_size"])
         self.model = subject.build()
@@ -85,6 +86,13 @@ class Measurement:
     def result(self) -> Result:
         return Result(self.metrics, self.samples)
 
+    def _loss_position(self) -> int:
+        subject, head = self.subject, self.subject.task.HEAD
+        position = subject.arm.loss_position(subject.cell.length, head, subject.config)
+        if position is None:
+            raise Unsupported(f"{subject.cell.arm} reads no one position under {head}")
+        return position
+
     def _measure(self, when: str) -> None:
         """Norm by distance, and the shares of entries too small to be normal, and exactly zero."""
         cell = self.subject.cell
@@ -96,7 +104,7 @@ class Measurement:
         zero, subnormal = gradient == 0, (gradient > 0) & (gradient < smallest)
         # Entries near 1e-40 vanish when squared in float32, so the norm is taken in float64.
         norms = gradient.double().norm(dim=-1)
-        distance = (torch.arange(cell.length) - self.subject.arm.loss_position(cell.length)).abs()
+        distance = (torch.arange(cell.length) - self.position).abs()
         distance, order = distance.sort()
         by_distance = norms.mean(dim=0)[order].tolist()
         reached = distance[(~zero).any(dim=-1).any(dim=0)[order]].tolist()

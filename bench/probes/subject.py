@@ -13,7 +13,8 @@ from bench.outcome import Unsupported
 from bench.study import Cell
 from bench.tasks.corpus import Corpus
 
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+#: A study's name for a dtype -> the dtype.
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def check_device(device: str) -> None:
@@ -65,7 +66,7 @@ class Subject:
         """The model at its initialisation, in the cell's dtype and on its device."""
         cell = self.cell
         model = self.arm.build(self.config, self.task.HEAD, cell.seed, cell.kernel)
-        return torch.nn.Module.to(model, device=cell.device, dtype=_DTYPES[cell.dtype])
+        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[cell.dtype])
 
     def rows(self, split: str, count: int, seed: int) -> Batch:
         """``count`` rows of a split, on the device."""

@@ -165,8 +165,10 @@ def _sections(
     sections = [section for section in sections if section.pictures or section.tables]
     if not models.empty:
         text = (
-            "Matched means: as many parameters outside the embedding tables, within 1%, found by "
-            "an integer search and counted exactly."
+            "Matched means: as many parameters outside the embedding tables (params), forward "
+            "FLOPs of a row (flops) or numbers of state (state), within 1%, counted exactly. "
+            "FLOPs are those of matrix products, 2 for a multiply-add, at the length given; state "
+            "is what reading one more token needs: a recurrence's state, or keys and values."
         )
         sections.append(Section("What was compared", text, tables=[("tables/models.csv", models)]))
     if not missing.empty:

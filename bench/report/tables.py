@@ -21,21 +21,32 @@ def of(records: list[Record], probe: str, status: str = DONE) -> list[Record]:
 
 
 def models(records: list[Record]) -> pd.DataFrame:
-    """What was compared: parameters of every arm and how well it is matched."""
-    rows = {}
+    """What was compared: what every arm costs, at its longest window, and how it is matched."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
         cell, model = record["cell"], record["model"]
         if model["parameters"] is None:
             continue
-        rows[cell["comparison"], cell["task"], cell["arm"]] = {
+        quantity, cost = model["match"].get("quantity", "params"), model.get("cost") or {}
+        # FLOPs and state depend on the length, and so do sizes that are matched by them.
+        length = None if quantity == "params" else cell["length"]
+        key = cell["comparison"], cell["task"], cell["arm"], length
+        if key in rows and (cost.get("length") or 0) < (rows[key]["at_length"] or 0):
+            continue
+        rows[key] = {
             "comparison": cell["comparison"],
             "arm": cell["arm"],
             "body_parameters": model["parameters"]["body"],
             "embedding_parameters": model["parameters"]["embedding"],
             "total_parameters": model["parameters"]["total"],
             "matched_to": cell["model"]["match_to"],
-            "target_parameters": model["match"]["target"],
+            "match": quantity,
+            "target": model["match"]["target"],
             "match_error": model["match"]["error"],
+            "at_length": cost.get("length"),
+            "forward_flops_per_token": cost.get("forward_flops_per_token"),
+            "training_flops_per_token": cost.get("training_flops_per_token"),
+            "state_bytes": cost.get("state_bytes"),
         }
     return pd.DataFrame(rows.values())
 

@@ -6,20 +6,21 @@ be executed; the first is the default).
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
-#: AutoClass a task may name -> the class that builds its models.
-HEADS = {"AutoModelForSequenceClassification": AutoModelForSequenceClassification}
+from models.cost import Cost
+from models.heads import HEADS
+
+__all__ = ["HEADS", "Arm", "Quantity", "Shape", "config_from_dict", "load"]
+
+#: What may be held equal between arms: body parameters, forward FLOPs of a row, state of a row.
+Quantity = Literal["params", "flops", "state"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,18 @@ class Shape:
         num_labels: classes of the task.
         vocab_size, pad_token_id: of the tokenizer that every arm reads through.
         embedding_size: width of the input embeddings.
-        num_layers: layers of a model whose depth is ours to choose.
+        num_layers: layers of a model whose depth is ours to choose, of each stack where it has two.
         num_heads: attention heads of such a transformer.
         max_positions: positions such a transformer learns.
         dropout: the same in every arm, checkpoints included.
+        bos_token_id, eos_token_id: of the tokenizer, where the task writes or needs them.
+        target_length: tokens of a sequence-to-sequence target, None for as many as the source.
+        image_size, patch_size, num_channels: of the images of an image-text task, in pixels.
+        projection_size: width of the space in which images and texts meet.
+        recurrent: options of recurrent arms alone, by their ``RecurrentConfig`` name.
+        embeddings: whether recurrent arms draw their word embeddings (``scratch``) or start from
+            the checkpoint's (``checkpoint``).
+        checkpoint: name of the pretrained weights, None for the bundled ones.
     """
 
     head: str
@@ -46,20 +55,57 @@ class Shape:
     num_heads: int
     max_positions: int
     dropout: float = 0.0
+    bos_token_id: int | None = None
+    eos_token_id: int | None = None
+    target_length: int | None = None
+    image_size: int = 32
+    patch_size: int = 8
+    num_channels: int = 1
+    projection_size: int = 64
+    recurrent: Mapping[str, object] = field(default_factory=dict)
+    embeddings: Literal["scratch", "checkpoint"] = "scratch"
+    checkpoint: str | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Width of a classifier's output; a question's answer has a start and an end."""
+        return 2 if self.head == "AutoModelForQuestionAnswering" else self.num_labels
 
 
 class Arm(ABC):
     """A model family with its starting weights."""
 
-    #: The dimension the matching solver may choose; None where nothing may change.
-    free_dimension: ClassVar[str | None]
+    #: The kernel that the others must agree with.
+    reference_kernel: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def heads(self) -> tuple[str, ...]:
+        """The keys of ``HEADS`` that this arm has."""
 
     @abstractmethod
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
-        """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value."""
+        """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value.
+
+        Raises:
+            ValueError: the arm has no such head.
+        """
+
+    @abstractmethod
+    def free_dimension(self, match: Quantity) -> str | None:
+        """Name of the dimension the solver may choose; None where none changes the quantity."""
+
+    @abstractmethod
+    def cost(self, config: PreTrainedConfig, head: str) -> Cost:
+        """What the model costs, in closed form; its parameters are counted on the meta device."""
 
     def build(self, config: PreTrainedConfig, head: str, seed: int, kernel: str) -> PreTrainedModel:
-        """A model with random weights drawn from ``seed``, on the CPU in float32."""
+        """A model with random weights drawn from ``seed``, on the CPU in float32.
+
+        Raises:
+            ValueError: the arm has no such head or no such kernel.
+        """
+        self.require(head)
         torch.manual_seed(seed)
         model: PreTrainedModel = HEADS[head].from_config(config)
         return model
@@ -69,8 +115,22 @@ class Arm(ABC):
         return None
 
     @abstractmethod
-    def loss_position(self, length: int) -> int:
-        """Position whose state the head reads, from which gradient distance is counted."""
+    def loss_position(
+        self, length: int, head: str, config: PreTrainedConfig | None = None
+    ) -> int | None:
+        """Position whose state the head reads, from which gradient distance is counted.
+
+        None where there is no one position: a loss at every token, or a state from both ends.
+        """
+
+    def require(self, head: str) -> None:
+        """Refuse a head that this arm has not.
+
+        Raises:
+            ValueError: naming those it has.
+        """
+        if head not in self.heads:
+            raise ValueError(f"head must be one of {', '.join(self.heads)}. Got {head!r}.")
 
 
 def load(name: str) -> Arm:

@@ -3,5 +3,5 @@
 from models.recurrent.arm import RecurrentArm
 
 WEIGHTS = "random"
-KERNELS = ("fused",)
+KERNELS = ("fused", "loop", "compiled")
 ARM = RecurrentArm("gru")

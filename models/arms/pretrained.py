@@ -1,45 +1,180 @@
-"""all-MiniLM-L6-v2, a pretrained transformer encoder (Wang et al., 2020), from its wheel."""
+"""A pretrained transformer: all-MiniLM-L6-v2 (Wang et al., 2020) unless another is named."""
 
-from typing import ClassVar
+import re
+from typing import Any
 
 import torch
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
-from models.arms import HEADS, Shape
-from models.checkpoints import CONFIG, MINILM
-from models.checkpoints import WEIGHTS as WEIGHTS_FILE
-from models.transformer import EncoderArm
+from models import kernels
+from models.arms import HEADS, Quantity, Shape
+from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
+from models.transformer import TransformerArm
 
 WEIGHTS = "pretrained"
-KERNELS = ("sdpa", "eager")
+KERNELS = ("sdpa", "eager", "compiled", "flash")
+
+#: Head -> the architectures that have it. An image-text model is what can match the two unseen.
+ARCHITECTURES: dict[str, Any] = {
+    "AutoModel": MODEL_MAPPING,
+    "AutoModelForSequenceClassification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    "AutoModelForTokenClassification": MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    "AutoModelForQuestionAnswering": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    "AutoModelForCausalLM": MODEL_FOR_CAUSAL_LM_MAPPING,
+    "AutoModelForSeq2SeqLM": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    "AutoProcessor": MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
+}
+_DROPOUT = re.compile(r"(.*_)?(dropout|dropout_rate|dropout_prob|pdrop)")
+#: Parts that a checkpoint may lack, though some architectures count them to the body: its own head
+#: did not need them.
+_HEAD = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
 
 
-class CheckpointArm(EncoderArm):
-    """An encoder whose shape and weights come from a verified checkpoint; its head is new."""
+class CheckpointArm(TransformerArm):
+    """A model whose shape and weights come from a verified checkpoint; what its head lacks is new.
 
-    free_dimension: ClassVar[str | None] = None
+    The configuration keeps the checkpoint's name as ``checkpoint``, so that a process which has
+    the configuration only loads the same weights.
+    """
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Those of the bundled checkpoint; one that is named may have others."""
+        return MINILM.heads
+
+    def require(self, head: str) -> None:
+        """Any head may be asked for; a checkpoint's configuration says whether it has it."""
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {', '.join(HEADS)}. Got {head!r}.")
+
+    def free_dimension(self, match: Quantity) -> str | None:
+        return None
 
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
+        """The checkpoint's own configuration, with the labels and dropout of ``shape``.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be had, or cannot have this head or vocabulary.
+            ValueError: no checkpoint has such a head.
+        """
+        checkpoint = find(shape.checkpoint or MINILM.name)
         config: PreTrainedConfig = AutoConfig.from_pretrained(
-            MINILM.verify(CONFIG),
-            local_files_only=True,
-            num_labels=shape.num_labels,
-            hidden_dropout_prob=shape.dropout,
-            attention_probs_dropout_prob=shape.dropout,
+            checkpoint.verify(CONFIG), local_files_only=True
         )
+        _refuse_head(checkpoint, config, shape.head)
+        text = config.get_text_config()
+        if shape.vocab_size > text.vocab_size:
+            raise CheckpointError(
+                f"{checkpoint.name}: expected token ids below {text.vocab_size:,}, which is its "
+                f"vocabulary. Got a tokenizer of {shape.vocab_size:,}. Use the checkpoint's own."
+            )
+        _set_dropout(config, shape.dropout)
+        config.num_labels = shape.outputs
+        if text.pad_token_id is None:  # GPT-2 was never padded
+            text.pad_token_id = shape.pad_token_id
+        config.checkpoint = checkpoint.name
+        config.name_or_path = checkpoint.name  # not the folder: records show no home
         return config
 
     def build(self, config: PreTrainedConfig, head: str, seed: int, kernel: str) -> PreTrainedModel:
+        """The checkpoint's weights, verified, under this head; what is new is drawn from ``seed``.
+
+        Raises:
+            CheckpointError: the weights cannot be had, or do not fill the model's body.
+        """
+        self.require(head)
+        checkpoint = find(getattr(config, "checkpoint", None) or MINILM.name)
+        folder = checkpoint.verify()
         torch.manual_seed(seed)
-        model: PreTrainedModel = HEADS[head].from_pretrained(
-            MINILM.verify(CONFIG, WEIGHTS_FILE),
+        model: PreTrainedModel
+        model, loaded = HEADS[head].from_pretrained(
+            folder,
             config=config,
-            attn_implementation=kernel,
+            attn_implementation="eager",
             dtype=torch.float32,
             local_files_only=True,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # a head of another number of labels is drawn anew
+            output_loading_info=True,
         )
-        return model
+        _refuse_holes(checkpoint, model, {*loaded["missing_keys"], *_names(loaded)})
+        return kernels.use(model, kernel)
+
+    def max_length(self, config: PreTrainedConfig) -> int | None:
+        limit: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        return limit
+
+    def loss_position(
+        self, length: int, head: str, config: PreTrainedConfig | None = None
+    ) -> int | None:
+        """First position of what reads both ways, last of what reads forwards only."""
+        position = super().loss_position(length, head, config)
+        if config is None or position is None or type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+            return position
+        return None if config.is_encoder_decoder else length - 1
+
+
+def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) -> None:
+    """Refuse a head that the architecture has not, or has only in name.
+
+    BERT is listed among the causal language models, but reads both ways: what was pretrained to
+    fill masks is no language model unless it was made a decoder.
+    """
+    if head not in ARCHITECTURES:
+        raise ValueError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
+    has = type(config) in ARCHITECTURES[head]
+    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
+    if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
+        has = False
+    if not has:
+        raise CheckpointError(
+            f"{checkpoint.name} ({config.model_type}) has no head for {head}. Checkpoints that "
+            f"have: {', '.join(for_head(head))}."
+        )
+
+
+def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:
+    """Set every dropout of a configuration and of its parts; None means another one's value."""
+    for part in (config, *(getattr(config, name) for name in config.sub_configs)):
+        for name, value in vars(part).items():
+            if _DROPOUT.fullmatch(name) and isinstance(value, int | float):
+                setattr(part, name, dropout)
+
+
+def _names(loaded: dict[str, Any]) -> set[str]:
+    """Names of the tensors that were drawn anew because the checkpoint's have another shape."""
+    return {key if isinstance(key, str) else key[0] for key in loaded["mismatched_keys"]}
+
+
+def _refuse_holes(checkpoint: Checkpoint, model: PreTrainedModel, new: set[str]) -> None:
+    """Refuse a model whose body is not the checkpoint's: it would be called pretrained and is not.
+
+    Raises:
+        CheckpointError: a tensor outside the head was drawn at random.
+    """
+    body = {id(weight) for weight in model.base_model.parameters()}
+    holes = sorted(
+        name
+        for name, weight in model.named_parameters()
+        if name in new and id(weight) in body and not _HEAD.search(name)
+    )
+    if holes:
+        raise CheckpointError(
+            f"{checkpoint.name}: expected weights for the whole {model.config.model_type}. Got "
+            f"none of the right shape for {len(holes)} tensors, first {holes[0]}."
+        )
 
 
 ARM = CheckpointArm()

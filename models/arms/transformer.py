@@ -1,7 +1,7 @@
-"""Transformer encoder (Vaswani et al., 2017; BERT's layout), random weights."""
+"""Transformers (Vaswani et al., 2017): BERT, GPT-2, T5 or CLIP's layout by head, random weights."""
 
-from models.transformer import EncoderArm
+from models.transformer import TransformerArm
 
 WEIGHTS = "random"
-KERNELS = ("sdpa", "eager")
-ARM = EncoderArm()
+KERNELS = ("sdpa", "eager", "compiled", "flash")
+ARM = TransformerArm()

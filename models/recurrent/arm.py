@@ -1,30 +1,125 @@
 """How a recurrent cell takes part in a comparison."""
 
-from typing import ClassVar
+import copy
+from typing import Any
 
-from models.arms import Arm, Shape
-from models.recurrent.configuration import RecurrentConfig
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from models import checkpoints
+from models.arms import HEADS, Arm, Quantity, Shape
+from models.cost import Cost, count_parameters
+from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
+from models.recurrent import cost
+from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
 
 
 class RecurrentArm(Arm):
-    """A unidirectional stack whose hidden size the solver chooses; it reads the last state."""
+    """A stack whose hidden size the solver chooses; a classifier reads its last state."""
 
-    free_dimension: ClassVar[str | None] = "hidden_size"
+    reference_kernel = "loop"
 
     def __init__(self, cell_type: str) -> None:
         self.cell_type = cell_type
 
-    def config(self, shape: Shape, size: int | None = None) -> RecurrentConfig:
-        return RecurrentConfig(  # type: ignore[call-arg]  # the base class takes num_labels
-            cell_type=self.cell_type,
-            vocab_size=shape.vocab_size,
-            pad_token_id=shape.pad_token_id,
-            embedding_size=shape.embedding_size,
-            hidden_size=shape.embedding_size if size is None else size,
-            num_layers=shape.num_layers,
-            dropout=shape.dropout,
-            num_labels=shape.num_labels,
-        )
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(HEADS)
 
-    def loss_position(self, length: int) -> int:
-        return length - 1
+    def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
+        self.require(shape.head)
+        fields = self._fields(shape, size) | dict(shape.recurrent)
+        if self.cell_type != "lstm":
+            fields.pop("forget_bias", None)  # the others have no such gate
+        if shape.head == "AutoModelForCausalLM" and fields.get("bidirectional"):
+            raise ValueError(
+                "a causal language model must read from left to right. Got bidirectional=True."
+            )
+        if shape.head == IMAGE_TEXT:
+            return _two_towers(shape, fields)
+        return RecurrentConfig(**fields)
+
+    def _fields(self, shape: Shape, size: int | None) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "cell_type": self.cell_type,
+            "vocab_size": shape.vocab_size,
+            "pad_token_id": shape.pad_token_id,
+            "bos_token_id": shape.bos_token_id,
+            "eos_token_id": shape.eos_token_id,
+            "embedding_size": shape.embedding_size,
+            "hidden_size": shape.embedding_size if size is None else size,
+            "num_layers": shape.num_layers,
+            "dropout": shape.dropout,
+            "num_labels": shape.outputs,
+        }
+        if shape.head in TIED:
+            # With PyTorch's standard deviation of 1 the logits would start sqrt(width) large.
+            std = shape.embedding_size**-0.5
+            fields |= {"tie_word_embeddings": True, "embedding_std": std}
+        if shape.head == SEQ2SEQ:
+            fields |= {"is_encoder_decoder": True, "decoder_start_token_id": shape.pad_token_id}
+        if shape.embeddings == "checkpoint":
+            fields["embeddings_from"] = shape.checkpoint or checkpoints.MINILM.name
+        return fields
+
+    def build(self, config: PreTrainedConfig, head: str, seed: int, kernel: str) -> PreTrainedModel:
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel must be one of {', '.join(KERNELS)}. Got {kernel!r}.")
+        chosen = copy.deepcopy(config)
+        for part in [getattr(chosen, name) for name in chosen.sub_configs] or [chosen]:
+            part.kernel = kernel
+        model = super().build(chosen, head, seed, kernel)
+        source = getattr(_text(config), "embeddings_from", None)
+        if source is not None:
+            _load_embeddings(model, source)
+        return model
+
+    def free_dimension(self, match: Quantity) -> str | None:
+        return "hidden_size"
+
+    def loss_position(
+        self, length: int, head: str, config: PreTrainedConfig | None = None
+    ) -> int | None:
+        """The last position of a sequence classifier; one in two directions reads both ends."""
+        if head != "AutoModelForSequenceClassification":
+            return None
+        return None if getattr(config, "bidirectional", False) else length - 1
+
+    def cost(self, config: PreTrainedConfig, head: str) -> Cost:
+        self.require(head)
+        return cost.of(config, head, count_parameters(on_meta(config, head)))
+
+
+def _text(config: PreTrainedConfig) -> PreTrainedConfig:
+    text: PreTrainedConfig = getattr(config, "text_config", config)
+    return text
+
+
+def _two_towers(shape: Shape, text: dict[str, Any]) -> PreTrainedConfig:
+    """The image tower is the text tower again, with patches for tokens."""
+    vision = text | {
+        "image_size": shape.image_size,
+        "patch_size": shape.patch_size,
+        "num_channels": shape.num_channels,
+    }
+    return RecurrentClipConfig(
+        text_config=text, vision_config=vision, projection_dim=shape.projection_size
+    )
+
+
+@torch.no_grad()
+def _load_embeddings(model: PreTrainedModel, checkpoint: str) -> None:
+    """Start from a checkpoint's word embeddings.
+
+    Raises:
+        ValueError: a table of another shape.
+    """
+    table = input_embeddings(model).weight
+    given = checkpoints.word_embeddings(checkpoints.find(checkpoint))
+    if table.shape != given.shape:
+        raise ValueError(
+            f"word embeddings must have shape (vocab_size, embedding_size)={tuple(table.shape)}. "
+            f"Got {tuple(given.shape)} from {checkpoint}."
+        )
+    table.copy_(given)

@@ -23,7 +23,7 @@ class RecurrentGenerationMixin(GenerationMixin):
     def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
         # A BERT tokenizer's token types are ignored, as in every forward.
         known = {name: it for name, it in model_kwargs.items() if name != "token_type_ids"}
-        super()._validate_model_kwargs(known)  # type: ignore[misc]  # a mixin of theirs
+        super()._validate_model_kwargs(known)  # type: ignore[misc]  # a mixin
 
 
 class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):

@@ -104,7 +104,7 @@ def run(
     if _traces and kernel != "loop":
         raise ValueError(f"trace_states needs kernel 'loop'. Got {kernel!r}.")
     if kernel == "fused" and not keep_layers and _library(stack, inputs, lengths, keep_state):
-        return _whole(stack, inputs, lengths, state)
+        return _whole(stack, inputs, lengths, state, keep_state)
     return _by_layer(stack, kernel, inputs, lengths, state, keep_state, keep_layers)
 
 
@@ -128,11 +128,19 @@ def _onednn(stack: nn.RNNBase, x: Tensor) -> bool:
 
 
 def _whole(
-    stack: nn.RNNBase, inputs: Tensor, lengths: Tensor | None, state: Sequence[Tensor] | None
+    stack: nn.RNNBase,
+    inputs: Tensor,
+    lengths: Tensor | None,
+    state: Sequence[Tensor] | None,
+    keep_state: bool,
 ) -> Run:
-    """Through the module's own forward."""
+    """Through the module's own forward.
+
+    Sequences are packed only where the end of each row matters, to the state at the end or to the
+    reverse direction: without, padding on the right reaches nothing.
+    """
     start = state if state is None or stack.mode == "LSTM" else state[0]
-    if lengths is None:
+    if lengths is None or not (stack.bidirectional or keep_state):
         hidden, end = stack(inputs, start)
     else:
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)

@@ -25,12 +25,35 @@ def test_help_without_torch(rvt, without_torch):
     assert "Usage: " in done.out
 
 
-@pytest.mark.parametrize("kind", ["studies", "tasks", "arms", "probes"])
+@pytest.mark.parametrize("kind", ["studies", "tasks", "probes"])
 def test_lists_every_name_without_torch(kind, rvt, without_torch):
     done = rvt("ls", kind, env=without_torch)
     assert done.code == 0, done.err
     for name in getattr(registry, kind)():
         assert name in done.out
+
+
+def test_arms_are_listed_with_every_head_and_its_cost(rvt):
+    from models.arms import HEADS
+
+    done = rvt("ls", "arms")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    for head in HEADS:
+        for name in registry.arms():
+            (row,) = [line for line in lines if f" {head} " in line and f" {name} " in line]
+            cells = [cell.strip() for cell in row.strip("│ ").split("│")]
+            assert cells[-1]  # the size, or why there is none
+            if cells[2]:
+                parameters, body, forward, training, state = (
+                    float(cell.replace(",", "")) for cell in cells[2:7]
+                )
+                assert parameters > body > 0
+                assert 2 * forward < training <= 3 * forward + 1
+                assert state > 0
+            if name == "transformer":
+                assert cells[7:] == ["+0.00%", "sets the budget"]
+    assert "T=512" in done.out
 
 
 def test_wrong_requests_exit_2_without_torch_or_traceback(rvt, tmp_path, without_torch):

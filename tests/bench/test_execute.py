@@ -85,6 +85,10 @@ class TestPreparation:
                 assert "beyond the 32 positions" in answer["reason"]
             else:
                 assert abs(answer["match"]["error"]) <= 0.01
+                assert answer["match"]["quantity"] == "params"
+                assert answer["match"]["got"] == answer["parameters"]["body"]
+                assert answer["cost"]["length"] == cell.length
+                assert answer["cost"]["forward_flops_per_token"] > answer["parameters"]["body"]
                 assert answer["estimate_s"] > 0
 
     def test_absent_device_and_foreign_kernel_are_unsupported(self, server, fingerprint):
@@ -98,6 +102,31 @@ class TestPreparation:
         assert [answers[cell.key]["failed"] for cell in wrong] == [outcome.UNSUPPORTED] * 2
         assert "no xpu device" in reasons[0]
         assert "lstm has no kernel 'sdpa'; it has fused" in reasons[1]
+
+    def test_matched_by_flops_at_each_length(self, server, fingerprint):
+        """Attention grows with the length, so an LSTM that keeps up with it grows too."""
+        planned = [c for c in study.load(str(TINY)).cells if c.arm == "lstm" and c.probe == "speed"]
+        by_flops = planned[0].model.model_copy(update={"match": "flops"})
+        cells = [
+            planned[0].model_copy(update={"model": by_flops, "length": length, "dtype": dtype})
+            for length, dtype in ((32, "float32"), (512, "float32"), (512, "float64"))
+        ]
+        answers = local.prepare(server, cells, fingerprint, THREADS)["cells"]
+        short, long, double = (answers[cell.key] for cell in cells)
+        assert short["match"]["quantity"] == "flops"
+        assert short["config"]["hidden_size"] < long["config"]["hidden_size"]
+        assert long["match"]["got"] == long["cost"]["forward_flops_per_token"] * 512
+        assert double["cost"]["state_bytes"] == 2 * long["cost"]["state_bytes"]
+
+    def test_a_quantity_that_an_arm_cannot_change_is_invalid(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        wrong = cell.model_copy(
+            update={"model": cell.model.model_copy(update={"match": "state", "match_to": "lstm"}),
+                    "arm": "transformer", "kernel": "sdpa"}
+        )  # fmt: skip
+        answer = local.prepare(server, [wrong], fingerprint, THREADS)["cells"][wrong.key]
+        assert answer["failed"] == outcome.INVALID
+        assert "no free dimension changes it" in answer["reason"]
 
     def test_an_arm_that_cannot_be_matched_is_invalid(self, server, fingerprint):
         cell = study.load(str(TINY)).cells[0]

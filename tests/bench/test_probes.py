@@ -162,7 +162,7 @@ class TestGradient:
         length = subject.cell.length
         assert samples["distance_init"] == list(range(length))
         norms = flow(subject.build(), subject.rows("validation", 2, seed=0)).double().norm(dim=-1)
-        at_loss = norms[:, subject.arm.loss_position(length)].mean()
+        at_loss = norms[:, subject.arm.loss_position(length, subject.task.HEAD)].mean()
         assert samples["norm_init"][0] == pytest.approx(float(at_loss))
 
     def test_exact_zeros_are_counted_and_located(self, corpus):

@@ -172,6 +172,56 @@ def test_not_text(tmp_path):
         study.load(str(path))
 
 
+COMPARISON = """
+[comparison.scratch]
+summary = "x"
+match = "flop"
+match_to = "transformer"
+embeddings = "checkpont"
+
+[comparison.shared]
+summary = "x"
+match_to = "transformer"
+embeddings = "checkpoint"
+
+[comparison.options]
+summary = "x"
+match_to = "lstm"
+checkpoint = ""
+recurrent = {bidirectonal = true, initialization = "chronos", forget_bias = 1}
+"""
+
+
+def test_mistakes_in_what_is_compared(tmp_path):
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, COMPARISON))
+    lines = str(error.value).splitlines()
+    for number, words in [
+        (4, "unknown match 'flop'. Did you mean 'flops'"),
+        (6, "unknown embeddings 'checkpont'. Did you mean 'checkpoint'"),
+        (8, "needs a pretrained arm as match_to, one of: pretrained. Got 'transformer'"),
+        (16, "comparison.options.checkpoint: String should have at least 1 character"),
+        (17, "unknown field 'bidirectonal'. Did you mean 'bidirectional'"),
+        (17, "unknown initialization 'chronos'. Did you mean 'chrono'"),
+        (17, "forget_bias"),
+    ]:
+        assert any(line.startswith(f"wrong.toml:{number}:") and words in line for line in lines), (
+            number,
+            words,
+            lines,
+        )
+
+
+def test_what_is_compared_reaches_the_cells(tmp_path):
+    added = 'match = "flops"\nrecurrent = {bidirectional = true, forget_bias = 1.0}\n'
+    text = TINY.read_text().replace('match_to = "transformer"\n', f'match_to = "lstm"\n{added}')
+    cell = study.load(written(tmp_path, text)).cells[0]
+    assert (cell.model.match, cell.model.match_to) == ("flops", "lstm")
+    options = cell.model.recurrent.model_dump(exclude_defaults=True)
+    assert options == {"bidirectional": True, "forget_bias": 1.0}
+    assert study.Cell.model_validate(cell.model_dump(mode="json")) == cell
+
+
 def test_torch_is_not_imported(tmp_path):
     code = (
         "import sys\nfrom bench import cli, study\n"

@@ -8,48 +8,96 @@ import torch
 import models.arms
 from models.arms import HEADS
 from models.cost import count_parameters
-from models.matching import TOLERANCE, MatchError, match_parameters
+from models.matching import QUANTITIES, TOLERANCE, MatchError, match, match_parameters
 
 from .test_arms import SHAPE
 
-WIDE = replace(SHAPE, embedding_size=128, num_layers=2)
+WIDE = replace(SHAPE, embedding_size=128, num_layers=2, target_length=None)
+TRANSFORMER = models.arms.load("transformer")
+RECURRENT = ["rnn", "lstm", "gru"]
 
 
-def body(config):
+def body(config, head=SHAPE.head):
     with torch.device("meta"):
-        return count_parameters(HEADS[SHAPE.head].from_config(config)).body
+        return count_parameters(HEADS[head].from_config(config)).body
 
 
 @pytest.mark.parametrize("reference", ["transformer", "pretrained"])
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "transformer"])
+@pytest.mark.parametrize("name", [*RECURRENT, "transformer"])
 def test_within_one_per_cent(name, reference):
-    match = match_parameters(models.arms.load(name), WIDE, models.arms.load(reference))
-    assert abs(match.error) <= TOLERANCE
-    assert match.parameters.body == body(match.config)
-    assert match.error == match.parameters.body / match.target - 1
+    found = match_parameters(models.arms.load(name), WIDE, models.arms.load(reference))
+    assert abs(found.error) <= TOLERANCE
+    assert found.got == found.parameters.body == body(found.config)
+    assert found.error == found.got / found.target - 1
 
 
-def test_finds_the_closest_of_all_sizes():
-    arm, reference = models.arms.load("gru"), models.arms.load("transformer")
-    match = match_parameters(arm, SHAPE, reference, tolerance=1.0)
-    target = body(reference.config(SHAPE))
-    closest = min(range(1, 128), key=lambda size: abs(body(arm.config(SHAPE, size)) - target))
-    assert match.config.hidden_size == closest
+@pytest.mark.parametrize("quantity", ["params", "flops"])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_every_head_that_both_have(name, quantity):
+    arm = models.arms.load(name)
+    for head in arm.heads:
+        found = match(arm, replace(WIDE, head=head), TRANSFORMER, quantity, length=64)
+        assert abs(found.error) <= TOLERANCE
+        counted = {"params": body(found.config, head), "flops": found.cost.forward_flops(64)}
+        assert found.got == counted[quantity]
+
+
+def amount(arm, config, quantity, length):
+    says = arm.cost(config, SHAPE.head)
+    return {
+        "params": says.parameters.body,
+        "flops": says.forward_flops(length),
+        "state": says.state_bytes(length, itemsize=1),
+    }[quantity]
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_finds_the_closest_of_all_sizes(quantity):
+    arm = models.arms.load("gru")
+    found = match(arm, SHAPE, TRANSFORMER, quantity, length=2, tolerance=1.0)
+    target = amount(TRANSFORMER, TRANSFORMER.config(SHAPE), quantity, 2)
+    sizes = range(1, 160)
+    closest = min(abs(amount(arm, arm.config(SHAPE, s), quantity, 2) - target) for s in sizes)
+    assert abs(found.got - target) == closest
+    assert found.target == target
+    assert found.config.hidden_size == found.size
+
+
+def test_state_is_matched_in_numbers_and_grows_with_the_length():
+    arm = models.arms.load("lstm")
+    sizes = [match(arm, WIDE, TRANSFORMER, "state", length).size for length in (4, 8)]
+    assert sizes == [4 * 128, 8 * 128]  # 2 * T * 128 keys and values a layer; h and c
+
+
+def test_a_size_beyond_memory_is_refused_before_it_is_built():
+    with pytest.raises(MatchError, match=r"at most 1,073,741,824 parameters\. Got .*shorter"):
+        match(models.arms.load("gru"), WIDE, TRANSFORMER, "state", length=512)
+
+
+def test_a_transformers_state_cannot_be_chosen():
+    with pytest.raises(MatchError, match="no free dimension changes it"):
+        match(TRANSFORMER, WIDE, models.arms.load("lstm"), "state", length=64)
 
 
 def test_reference_is_left_as_it_is():
-    arm = models.arms.load("transformer")
-    match = match_parameters(arm, WIDE, arm)
-    assert match.error == 0
-    assert match.config.intermediate_size == 4 * 128
+    for quantity in QUANTITIES:
+        found = match(TRANSFORMER, WIDE, TRANSFORMER, quantity)
+        assert found.error == 0
+        assert found.size is None
+        assert found.config.intermediate_size == 4 * 128
 
 
 def test_too_small_to_match_is_an_error_with_the_closest():
     narrow = replace(SHAPE, embedding_size=4, num_heads=1)
     with pytest.raises(MatchError, match=r"within 1\.0% of .* closest has .* at hidden_size="):
-        match_parameters(models.arms.load("lstm"), narrow, models.arms.load("transformer"))
+        match_parameters(models.arms.load("lstm"), narrow, TRANSFORMER)
 
 
 def test_a_checkpoint_cannot_be_resized():
     with pytest.raises(MatchError, match="cannot be resized"):
-        match_parameters(models.arms.load("pretrained"), WIDE, models.arms.load("transformer"))
+        match_parameters(models.arms.load("pretrained"), WIDE, TRANSFORMER)
+
+
+def test_an_unknown_quantity_lists_the_choices():
+    with pytest.raises(ValueError, match=r"one of params, flops, state\. Got 'time'"):
+        match(TRANSFORMER, WIDE, TRANSFORMER, "time")

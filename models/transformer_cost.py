@@ -1,0 +1,141 @@
+"""What transformers cost, in closed form.
+
+A layer of width H, attention width A (the heads together) and feed-forward width F has, for each
+token, the products Q, K, V and O (4HA) and two feed-forward ones (2HF), and for each pair of tokens
+a score and the value it weighs (2A). Its state is the keys and values of every token: 2A each.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from models.cost import Cost, Parameters, Term
+from models.heads import SEQ2SEQ
+
+_Terms = tuple[Term, ...]
+
+
+def of(config: PreTrainedConfig, head: str, parameters: Parameters) -> Cost:
+    """The cost of an architecture under a head.
+
+    Raises:
+        ValueError: an architecture whose formula is not written down here.
+    """
+    if config.model_type not in _FORMULAS:
+        raise ValueError(
+            f"model_type must be one of {', '.join(_FORMULAS)}, whose costs are known. "
+            f"Got {config.model_type!r}."
+        )
+    return _FORMULAS[config.model_type](config, head, parameters)
+
+
+def _layers(layers: int, width: int, feed_forward: int, attention: int) -> _Terms:
+    """A stack over the source; ``feed_forward`` is the numbers in a layer's matrices of that."""
+    linear = layers * (4 * width * attention + feed_forward)
+    return Term(linear), Term(layers * 2 * attention, source=2)
+
+
+def _readout(config: Any, head: str, width: int) -> _Terms:
+    """The matrix between the body and what a head puts out."""
+    if head == "AutoModelForSequenceClassification":
+        return (Term(width * config.num_labels, source=0),)
+    if head == "AutoModelForTokenClassification":
+        return (Term(width * config.num_labels),)
+    if head == "AutoModelForQuestionAnswering":
+        return (Term(width * 2),)
+    if head == "AutoModelForCausalLM":
+        return (Term(width * config.vocab_size),)
+    return ()
+
+
+def _bert(config: Any, head: str, parameters: Parameters) -> Cost:
+    """An encoder. Its pooler reads the first token; no loss reaches it in the bare body."""
+    width, layers = config.hidden_size, config.num_hidden_layers
+    products = _layers(layers, width, 2 * width * config.intermediate_size, width)
+    if head in ("AutoModel", "AutoModelForSequenceClassification"):
+        products += (Term(width**2, source=0, gradients=0 if head == "AutoModel" else 2),)
+    return Cost(parameters, products + _readout(config, head, width), (Term(layers * 2 * width),))
+
+
+def _distilbert(config: Any, head: str, parameters: Parameters) -> Cost:
+    """An encoder without a pooler; its sequence classifier has a layer of its own instead."""
+    width, layers = config.dim, config.n_layers
+    products = _layers(layers, width, 2 * width * config.hidden_dim, width)
+    if head == "AutoModelForSequenceClassification":
+        products += (Term(width**2, source=0),)
+    return Cost(parameters, products + _readout(config, head, width), (Term(layers * 2 * width),))
+
+
+def _gpt2(config: Any, head: str, parameters: Parameters) -> Cost:
+    """A decoder; causal or not, all scores are counted. The last layer is vocab_size wide."""
+    width, layers = config.n_embd, config.n_layer
+    products = _layers(layers, width, 2 * width * (config.n_inner or 4 * width), width)
+    return Cost(parameters, products + _readout(config, head, width), (Term(layers * 2 * width),))
+
+
+def _t5(config: Any, head: str, parameters: Parameters) -> Cost:
+    """An encoder over the source; a decoder over the target that also attends to the source.
+
+    What decoding keeps is the decoder's: keys and values of the source, made once, and of the
+    target.
+    """
+    width, attention = config.d_model, config.num_heads * config.d_kv
+    feed_forward = (3 if config.is_gated_act else 2) * width * config.d_ff  # a gate is a matrix
+    products = _layers(config.num_layers, width, feed_forward, attention)
+    layers = config.num_decoder_layers
+    if head == SEQ2SEQ:
+        products += (
+            Term(layers * (6 * width * attention + feed_forward), source=0, target=1),
+            Term(layers * 2 * width * attention),  # keys and values of the source
+            Term(layers * 2 * attention, source=0, target=2),
+            Term(layers * 2 * attention, source=1, target=1),
+            Term(width * config.vocab_size, source=0, target=1),
+        )
+    kept = layers * 2 * attention
+    return Cost(
+        parameters,
+        products,
+        (Term(kept), Term(kept, source=0, target=1)),
+        (Term(1), Term(1, source=0, target=1)),
+    )
+
+
+def _clip(config: Any, head: str, parameters: Parameters) -> Cost:
+    """Two encoders and a projection from each; the patches' number does not depend on the text's.
+
+    Pixels are data, so the first matrix of the image tower has no gradient for its input.
+    """
+    text, image = config.text_config, config.vision_config
+    patches = (image.image_size // image.patch_size) ** 2
+    positions = patches + 1  # the class token
+    pixels = image.num_channels * image.patch_size**2
+    towers = [
+        _layers(
+            tower.num_hidden_layers,
+            tower.hidden_size,
+            2 * tower.hidden_size * tower.intermediate_size,
+            tower.hidden_size,
+        )
+        for tower in (text, image)
+    ]
+    products = (
+        *towers[0],
+        *(Term(term.amount * positions**term.source, source=0) for term in towers[1]),
+        Term(patches * pixels * image.hidden_size, source=0, gradients=1),
+        Term((text.hidden_size + image.hidden_size) * config.projection_dim, source=0),
+    )
+    state = (
+        Term(2 * text.num_hidden_layers * text.hidden_size),
+        Term(2 * image.num_hidden_layers * image.hidden_size * positions, source=0),
+    )
+    return Cost(parameters, products, state, (Term(1), Term(patches, source=0)))
+
+
+_FORMULAS: dict[str, Callable[[Any, str, Parameters], Cost]] = {
+    "bert": _bert,
+    "distilbert": _distilbert,
+    "gpt2": _gpt2,
+    "t5": _t5,
+    "clip": _clip,
+}

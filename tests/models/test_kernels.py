@@ -1,0 +1,129 @@
+"""Kernels agree with the reference, and the gate finds those that do not."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+import models.arms
+from bench import registry
+from models import kernels
+from models.arms import HEADS
+from models.kernels import ATTENTION, KernelError, KernelUnavailable, check_kernel
+from models.transformer import TransformerArm
+
+from .test_arms import PAIRS, SHAPE
+
+SMALL = replace(SHAPE, vocab_size=500)
+TRANSFORMER = models.arms.load("transformer")
+INTERPRETED = [
+    (name, head, kernel)
+    for name, head in PAIRS
+    for kernel in registry.arms()[name].literals["KERNELS"]
+    if kernel != "compiled" and not (name == "pretrained" and kernel == "eager")
+]
+
+
+@pytest.mark.parametrize(("name", "head", "kernel"), INTERPRETED)
+def test_every_kernel_gives_the_same_numbers(name, head, kernel):
+    arm = models.arms.load(name)
+    config = arm.config(replace(SMALL, head=head))
+    if config.model_type == "t5" and kernel == "flash":
+        with pytest.raises(KernelUnavailable, match=r"t5 on cpu in torch.float32: .*position bias"):
+            check_kernel(arm, config, head, kernel)
+    else:
+        check_kernel(arm, config, head, kernel)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_double_precision_agrees_closer(head):
+    check_kernel(TRANSFORMER, TRANSFORMER.config(replace(SMALL, head=head)), head, "sdpa",
+                 dtype=torch.float64)  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_kernel_reaches_every_part(head):
+    config = TRANSFORMER.config(replace(SMALL, head=head))
+    for kernel, expected in (("eager", "eager"), ("sdpa", "sdpa"), ("flash", kernels._FLASH)):
+        model = TRANSFORMER.build(config, head, 0, kernel)
+        parts = [part.config for part in model.modules() if hasattr(part, "config")]
+        assert {part._attn_implementation for part in parts} == {expected}
+
+
+def test_compiled():
+    """One layer of one architecture: compiling is slow, and the same for all."""
+    check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "compiled")
+
+
+def test_dropout_does_not_disturb_the_check():
+    config = TRANSFORMER.config(replace(SMALL, dropout=0.5))
+    check_kernel(TRANSFORMER, config, SHAPE.head, "sdpa")
+    assert config.hidden_dropout_prob == 0.5
+
+
+def test_names_are_those_of_the_registry():
+    for entry in registry.arms().values():
+        if set(entry.literals["KERNELS"]) & set(ATTENTION) - {"compiled"}:
+            assert set(entry.literals["KERNELS"]) == set(ATTENTION)
+    model = TRANSFORMER.build(TRANSFORMER.config(SMALL), SHAPE.head, 0, "eager")
+    with pytest.raises(ValueError, match=r"one of sdpa, eager, compiled, flash\. Got 'fused'"):
+        kernels.use(model, "fused")
+
+
+def off_by_a_thousandth(module, query, key, value, mask, **kwargs):
+    output, weights = sdpa_attention_forward(module, query, key, value, mask, **kwargs)
+    return output * 1.001, weights
+
+
+def not_a_number(module, query, key, value, mask, **kwargs):
+    output, weights = sdpa_attention_forward(module, query, key, value, mask, **kwargs)
+    return output * torch.tensor(float("nan")), weights
+
+
+def no_gradient_for_keys(module, query, key, value, mask, **kwargs):
+    return sdpa_attention_forward(module, query, key.detach(), value, mask, **kwargs)
+
+
+def half_the_gradient(module, query, key, value, mask, **kwargs):
+    value = value.detach() / 2 + value / 2
+    return sdpa_attention_forward(module, query, key, value, mask, **kwargs)
+
+
+WRONG = {
+    "off_by_a_thousandth": "Got .* in the ",
+    "not_a_number": "Got nan in the ",
+    "no_gradient_for_keys": r"disagree on what there is: gradient of .*key\.bias",
+    "half_the_gradient": r"in the gradient of .*value",
+}
+
+
+class WrongArm(TransformerArm):
+    """A transformer with attention functions that are wrong in one thing each."""
+
+    def build(self, config, head, seed, kernel):
+        if kernel not in WRONG:
+            return super().build(config, head, seed, kernel)
+        AttentionInterface.register(f"sdpa_{kernel}", globals()[kernel])
+        AttentionMaskInterface.register(f"sdpa_{kernel}", sdpa_mask)
+        model = super().build(config, head, seed, "sdpa")
+        model.set_attn_implementation(f"sdpa_{kernel}")
+        return model
+
+
+@pytest.mark.parametrize("kernel", WRONG)
+@pytest.mark.parametrize("head", ["AutoModelForSequenceClassification", "AutoModel"])
+def test_a_wrong_kernel_is_refused(kernel, head):
+    arm = WrongArm()
+    config = arm.config(replace(SMALL, head=head))
+    with pytest.raises(KernelError, match=WRONG[kernel]) as refused:
+        check_kernel(arm, config, head, kernel)
+    assert not isinstance(refused.value, KernelUnavailable)
+
+
+def test_a_dtype_without_a_tolerance_is_an_error():
+    with pytest.raises(ValueError, match=r"one of torch.float32, torch.float64\. Got torch.bf"):
+        check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "sdpa",
+                     dtype=torch.bfloat16)  # fmt: skip
