@@ -94,8 +94,8 @@ class CheckpointArm(TransformerArm):
         Raises:
             CheckpointError: the weights cannot be had, or do not fill the model's body.
         """
-        self.require(head)
         checkpoint = find(getattr(config, "checkpoint", None) or MINILM.name)
+        _refuse_head(checkpoint, config, head)
         folder = checkpoint.verify()
         torch.manual_seed(seed)
         model: PreTrainedModel

@@ -402,7 +402,7 @@ class TestRefuses:
 def test_from_the_environment_alone(saved, tmp_path):
     """HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE, in processes of their own, as users set them."""
     code = (
-        "import sys; from bench.checkpoints import library; c = library().find(sys.argv[1]);"
+        "import sys; from models.checkpoints import find; c = find(sys.argv[1]);"
         "print(c.state()); c.verify(); print(c.state()); assert 'torch' not in sys.modules"
     )
     with Hub() as hub:
