@@ -156,13 +156,7 @@ def encode(
     Raises:
         ValueError: an empty batch, features, a mask or a state of another shape, a row of padding.
     """
-    if embeds.dim() != 3 or 0 in embeds.shape[:2]:
-        raise ValueError(
-            "Expected at least one row and one token, (batch, length, features). "
-            f"Got {tuple(embeds.shape)}."
-        )
-    if embeds.shape[-1] != stack.input_size:
-        raise ValueError(f"Expected {stack.input_size} input features. Got {embeds.shape[-1]}.")
+    expect_embeds(embeds, stack.input_size)
     batch, length, _ = embeds.shape
     start = None if past is None else tensors_of(past, stack, batch)
     padding = read_mask(attention_mask, batch, length, continued=past is not None)
@@ -222,11 +216,42 @@ def _pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
     return torch.cat([last, hidden[:, 0, size:]], dim=-1) if stack.bidirectional else last
 
 
-def only_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> None:
-    """Raise ``ValueError`` unless exactly one of the two was given."""
-    if (input_ids is None) == (inputs_embeds is None):
-        given = "both" if input_ids is not None else "neither"
-        raise ValueError(f"Expected exactly one of input_ids and inputs_embeds. Got {given}.")
+def embed(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """(batch, length, features) embeddings, looked up unless they were given.
+
+    Raises:
+        ValueError: both or neither given, or ids that are not (batch, length).
+        IndexError: on a CPU, an id beyond the table; an accelerator has an assertion of its own.
+    """
+    if input_ids is None or inputs_embeds is not None:
+        if inputs_embeds is None or input_ids is not None:
+            given = "both" if input_ids is not None else "neither"
+            raise ValueError(f"Expected exactly one of input_ids and inputs_embeds. Got {given}.")
+        return inputs_embeds
+    if input_ids.dim() != 2:
+        raise ValueError(
+            f"input_ids must have shape (batch, length). Got {tuple(input_ids.shape)}."
+        )
+    try:
+        embeds: Tensor = table(input_ids)
+    except IndexError as error:
+        raise IndexError(
+            f"Expected token ids from 0 to {table.num_embeddings - 1}, those of the embedding "
+            f"table. Got {int(input_ids.min())} to {int(input_ids.max())}: is vocab_size the "
+            "tokenizer's?"
+        ) from error
+    return embeds
+
+
+def expect_embeds(embeds: Tensor, features: int) -> None:
+    """Raise ``ValueError`` unless there are tokens, each of so many features."""
+    if embeds.dim() != 3 or 0 in embeds.shape[:2]:
+        raise ValueError(
+            "Expected at least one row and one token, (batch, length, features). "
+            f"Got {tuple(embeds.shape)}."
+        )
+    if embeds.shape[-1] != features:
+        raise ValueError(f"Expected {features} input features. Got {embeds.shape[-1]}.")
 
 
 def expect_shape(name: str, tensor: Tensor | None, meaning: str, expected: tuple[int, ...]) -> None:
@@ -278,7 +303,6 @@ class RecurrentModel(RecurrentPreTrainedModel):
             ValueError: both or neither input given, a shape that does not fit, an empty batch, a
                 row of padding only, or a state for a model that reads in both directions.
         """
-        only_one(input_ids, inputs_embeds)
         if self.config.bidirectional and past_key_values is not None:
             raise ValueError(
                 "Expected no past_key_values in a bidirectional model: its reverse direction "
@@ -289,7 +313,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
         return encode(
             self.layers,
             self.config,
-            self.embeddings(input_ids) if inputs_embeds is None else inputs_embeds,
+            embed(self.embeddings, input_ids, inputs_embeds),
             attention_mask,
             past_key_values,
             use_cache=use_cache and not self.config.bidirectional,

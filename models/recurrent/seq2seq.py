@@ -18,8 +18,9 @@ from models.recurrent.modeling import (
     RecurrentModelOutput,
     RecurrentPreTrainedModel,
     build_stack,
+    embed,
+    expect_embeds,
     expect_shape,
-    only_one,
     tensors_of,
 )
 from models.recurrent.state import RecurrentState
@@ -170,12 +171,14 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             encoder_outputs = self.recurrent(input_ids, attention_mask, inputs_embeds)
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
-        only_one(decoder_input_ids, decoder_inputs_embeds)
-        embeds = (
-            self.get_input_embeddings()(decoder_input_ids)
-            if decoder_inputs_embeds is None
-            else decoder_inputs_embeds
-        )
+        source = cast("Tensor", encoder_outputs.last_hidden_state)
+        expect_shape("attention_mask", attention_mask, "(batch, length)", tuple(source.shape[:2]))
+        embeds = embed(self.get_input_embeddings(), decoder_input_ids, decoder_inputs_embeds)
+        expect_embeds(embeds, self.config.embedding_size)
+        if len(embeds) != len(source):
+            raise ValueError(
+                f"Expected as many targets as sources. Got {len(embeds)} and {len(source)}."
+            )
         if decoder_attention_mask is not None and not bool(decoder_attention_mask[:, 0].all()):
             raise ValueError("Expected every target to start with a token. Got padding before one.")
         if use_cache is None:
@@ -193,7 +196,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             loss=loss,
             logits=logits,
             past_key_values=state,  # type: ignore[arg-type]  # a state in a cache's place
-            encoder_last_hidden_state=encoder_outputs.last_hidden_state,
+            encoder_last_hidden_state=source,
             cross_attentions=(weights,) if output_attentions and weights is not None else None,
         )
 
