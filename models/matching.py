@@ -99,11 +99,6 @@ def match(
     return best
 
 
-def match_parameters(arm: Arm, shape: Shape, reference: Arm, tolerance: float = TOLERANCE) -> Match:
-    """``match`` in body parameters, where no length matters."""
-    return match(arm, shape, reference, "params", tolerance=tolerance)
-
-
 def _amount(cost: Cost, quantity: Quantity, length: int, shape: Shape) -> int:
     if quantity == "params":
         return cost.parameters.body

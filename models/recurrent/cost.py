@@ -14,8 +14,8 @@ from transformers import PreTrainedConfig
 
 from models.cost import Cost, Parameters, Term
 from models.heads import IMAGE_TEXT, SEQ2SEQ
+from models.recurrent.configuration import GATES
 
-_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 _ROW, _TARGET, _PAIR = Term(1, 0), Term(1, 0, 1), Term(1, 1, 1)
 _Terms = tuple[Term, ...]
 
@@ -45,7 +45,7 @@ def _stack(config: Any, inputs: int, *, decoder: bool = False) -> int:
     hidden, width = config.hidden_size, config.hidden_size if decoder else _width(config)
     amount = 0
     for _ in range(config.num_layers):
-        amount += _GATES[config.cell_type] * width * (inputs + hidden)
+        amount += GATES[config.cell_type] * width * (inputs + hidden)
         inputs = width
     return amount
 

@@ -20,7 +20,6 @@ from models.recurrent.scan import scan
 from .turns import show, speed, take_turns
 
 BATCH, LENGTH, SIZE, VOCABULARY, LABELS = 16, 256, 256, 30522, 8
-STACK = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Bare(nn.Module):
@@ -141,7 +140,7 @@ def test_scan_in_double_precision(cell_type):
 @pytest.mark.parametrize("cell_type", ["lstm", "gru"])
 def test_both_directions_beside_torch(cell_type, padded):
     """Padded, the choice of torch.nn is packed sequences, which have no fused kernel on a CPU."""
-    stack = STACK[cell_type](SIZE, SIZE, 2, batch_first=True, bidirectional=True)
+    stack = STACKS[cell_type](SIZE, SIZE, 2, batch_first=True, bidirectional=True)
     x = torch.randn(BATCH, LENGTH, SIZE, requires_grad=True)
     lengths = torch.linspace(LENGTH // 2, LENGTH, BATCH).long() if padded else None
     wanted = [x, *stack.parameters()]

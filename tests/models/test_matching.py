@@ -8,7 +8,7 @@ import torch
 import models.arms
 from models.arms import HEADS
 from models.cost import count_parameters
-from models.matching import QUANTITIES, TOLERANCE, MatchError, match, match_parameters
+from models.matching import QUANTITIES, TOLERANCE, MatchError, match
 
 from .test_arms import SHAPE
 
@@ -25,7 +25,7 @@ def body(config, head=SHAPE.head):
 @pytest.mark.parametrize("reference", ["transformer", "pretrained"])
 @pytest.mark.parametrize("name", [*RECURRENT, "transformer"])
 def test_within_one_per_cent(name, reference):
-    found = match_parameters(models.arms.load(name), WIDE, models.arms.load(reference))
+    found = match(models.arms.load(name), WIDE, models.arms.load(reference))
     assert abs(found.error) <= TOLERANCE
     assert found.got == found.parameters.body == body(found.config)
     assert found.error == found.got / found.target - 1
@@ -90,12 +90,12 @@ def test_reference_is_left_as_it_is():
 def test_too_small_to_match_is_an_error_with_the_closest():
     narrow = replace(SHAPE, embedding_size=4, num_heads=1)
     with pytest.raises(MatchError, match=r"within 1\.0% of .* closest has .* at hidden_size="):
-        match_parameters(models.arms.load("lstm"), narrow, TRANSFORMER)
+        match(models.arms.load("lstm"), narrow, TRANSFORMER)
 
 
 def test_a_checkpoint_cannot_be_resized():
     with pytest.raises(MatchError, match="cannot be resized"):
-        match_parameters(models.arms.load("pretrained"), WIDE, TRANSFORMER)
+        match(models.arms.load("pretrained"), WIDE, TRANSFORMER)
 
 
 def test_an_unknown_quantity_lists_the_choices():
