@@ -1,5 +1,6 @@
 """The heads: the AutoClass that builds each, what it is fed, and the scalar that is minimised."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -34,6 +35,20 @@ HEADS: Mapping[str, Any] = {
 
 #: Heads whose output layer is the input embeddings again, in every arm.
 TIED = ("AutoModelForCausalLM", SEQ2SEQ)
+
+#: What architectures call a probability of dropout.
+_DROPOUT = re.compile(r"(.*_)?(dropout|dropout_rate|dropout_prob|pdrop)")
+
+
+def set_dropout(config: PreTrainedConfig, dropout: float) -> None:
+    """Set every dropout of a configuration and of its parts, in place.
+
+    A probability that is None stays None: it means another one's value.
+    """
+    for part in (config, *(getattr(config, name) for name in config.sub_configs)):
+        for name, value in vars(part).items():
+            if _DROPOUT.fullmatch(name) and type(value) in (int, float):
+                setattr(part, name, dropout)
 
 
 def on_meta(config: PreTrainedConfig, head: str) -> PreTrainedModel:

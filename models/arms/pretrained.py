@@ -21,6 +21,7 @@ from transformers import (
 from models import kernels
 from models.arms import HEADS, Quantity, Shape
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
+from models.heads import set_dropout
 from models.transformer import TransformerArm
 
 WEIGHTS = "pretrained"
@@ -36,7 +37,6 @@ ARCHITECTURES: dict[str, Any] = {
     "AutoModelForSeq2SeqLM": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     "AutoProcessor": MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
 }
-_DROPOUT = re.compile(r"(.*_)?(dropout|dropout_rate|dropout_prob|pdrop)")
 #: Parts that a checkpoint may lack, though some architectures count them to the body: its own head
 #: did not need them.
 _HEAD = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
@@ -80,7 +80,7 @@ class CheckpointArm(TransformerArm):
                 f"{checkpoint.name}: expected token ids below {text.vocab_size:,}, which is its "
                 f"vocabulary. Got a tokenizer of {shape.vocab_size:,}. Use the checkpoint's own."
             )
-        _set_dropout(config, shape.dropout)
+        set_dropout(config, shape.dropout)
         config.num_labels = shape.outputs
         if text.pad_token_id is None:  # GPT-2 was never padded
             text.pad_token_id = shape.pad_token_id
@@ -143,14 +143,6 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
             f"{checkpoint.name} ({config.model_type}) has no head for {head}. Checkpoints that "
             f"have: {', '.join(for_head(head))}."
         )
-
-
-def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:
-    """Set every dropout of a configuration and of its parts; None means another one's value."""
-    for part in (config, *(getattr(config, name) for name in config.sub_configs)):
-        for name, value in vars(part).items():
-            if _DROPOUT.fullmatch(name) and isinstance(value, int | float):
-                setattr(part, name, dropout)
 
 
 def _names(loaded: dict[str, Any]) -> set[str]:

@@ -4,32 +4,30 @@ Same model, same batches, in turn in one process. Run with ``tox -e benchmarks``
 """
 
 import copy
-import random
-import time
 
 import numpy as np
 import pytest
 import torch
 
-from bench import stats, study
+from bench import study
 from bench.execute import prepare
 from bench.plugin import Replay
 from bench.probes.learning import Trainer
 from bench.probes.subject import Subject
+
+from .turns import show, speed, take_turns
 
 ROUNDS, STEPS, BATCH, LENGTH = 40, 6, 8, 64
 GOAL = 0.98
 
 
 def bare_loop(model, optimizer, batches):
-    start = time.perf_counter_ns()
     for batch in batches:
         optimizer.zero_grad()
         loss = model(input_ids=batch.input_ids, labels=batch.labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return (time.perf_counter_ns() - start) / 1e9
 
 
 @pytest.fixture(scope="module", params=["lstm", "transformer"])
@@ -46,22 +44,15 @@ def measured(request, corpus):
     model = copy.deepcopy(ours.model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
 
-    def harness():
-        start = time.perf_counter_ns()
-        ours.run(batches)
-        return (time.perf_counter_ns() - start) / 1e9
-
-    loops = {"harness": harness, "bare": lambda: bare_loop(model, optimizer, batches)}
-    for loop in loops.values():
-        loop()
-        loop()
-    seconds = {name: [] for name in loops}
-    order = random.Random(0)
-    for _ in range(ROUNDS):
-        permutation = order.sample(list(loops), 2)
-        for name in permutation + permutation[::-1]:
-            seconds[name].append(loops[name]() / STEPS)
-    return request.param, seconds
+    seconds = take_turns(
+        {
+            "harness": lambda: ours.run(batches),
+            "bare": lambda: bare_loop(model, optimizer, batches),
+        },
+        rounds=ROUNDS,
+    )
+    per_step = {name: [second / STEPS for second in calls] for name, calls in seconds.items()}
+    return request.param, per_step
 
 
 REPLAYS = {name: Replay() for name in ("harness", "bare")}
@@ -76,7 +67,7 @@ REPLAYS = {name: Replay() for name in ("harness", "bare")}
 )
 def test_harness(benchmark, measured, loop):
     arm, seconds = measured
-    ratio = stats.paired_ratio(seconds["bare"], seconds["harness"], per_round=2)
+    ratio = speed(seconds, "harness", "bare")
     REPLAYS[loop].load(seconds[loop])
     benchmark.group = f"training loop, {arm}"
     benchmark.extra_info.update(
@@ -89,6 +80,5 @@ def test_harness(benchmark, measured, loop):
         ratio_high=ratio.high,
     )
     benchmark.pedantic(lambda: None, rounds=len(seconds[loop]), iterations=1)
-    print(f"\n{arm}: harness/bare tokens per second {ratio.value:.4f} "
-          f"[{ratio.low:.4f}, {ratio.high:.4f}], goal {GOAL}")  # fmt: skip
+    show(f"{arm}: training loop over the same loop written bare", ratio, GOAL)
     assert ratio.value >= GOAL

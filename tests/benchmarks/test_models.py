@@ -16,6 +16,7 @@ from models.arms import Shape
 from models.recurrent import cells, execution
 from models.recurrent.execution import STACKS, layer_weights
 from models.recurrent.scan import scan
+from tests.compiler import compiles
 
 from .turns import show, speed, take_turns
 
@@ -111,7 +112,7 @@ def one_layer(cell_type, batch, length, inputs, size, dtype):
 SHAPES = [(16, 256, 256, 256), (8, 512, 128, 200), (4, 64, 384, 900)]
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's compiler looks
+@compiles
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("cell_type", ["rnn", "gru"])
 def test_scan_is_the_fastest_for_cells_without_a_fused_kernel(cell_type, shape):

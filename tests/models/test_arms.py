@@ -7,19 +7,15 @@ import pytest
 import torch
 
 import models.arms
-from bench import registry
-from models.arms import HEADS, Shape
+from bench import inventory, registry
+from models.arms import HEADS
 from models.checkpoints import CheckpointError
 from models.cost import count_parameters
 from models.heads import TIED, example, input_embeddings, predictions, scalar
 
-SHAPE = Shape(
+SHAPE = replace(
+    inventory.SHAPE,
     head="AutoModelForSequenceClassification",
-    num_labels=8,
-    vocab_size=30522,
-    pad_token_id=0,
-    bos_token_id=101,
-    eos_token_id=102,
     embedding_size=32,
     num_layers=1,
     num_heads=2,

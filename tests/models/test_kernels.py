@@ -14,6 +14,7 @@ from models import kernels
 from models.arms import HEADS
 from models.kernels import ATTENTION, KernelError, KernelUnavailable, check_kernel
 from models.transformer import TransformerArm
+from tests.compiler import compiles
 
 from .test_arms import PAIRS, SHAPE
 
@@ -53,6 +54,7 @@ def test_a_kernel_reaches_every_part(head):
         assert {part._attn_implementation for part in parts} == {expected}
 
 
+@compiles
 def test_compiled():
     """One layer of one architecture: compiling is slow, and the same for all."""
     check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "compiled")

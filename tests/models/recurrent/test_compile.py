@@ -4,12 +4,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from tests.compiler import COMPILES
 from tests.models.recurrent.small import CAUSAL, SEQUENCE, assert_same_gradients, gradients, tokens
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The .grad attribute of a Tensor:UserWarning",  # torch's own, in its compiler
-    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
-)
+pytestmark = COMPILES
 LEFT = torch.tensor([[0, 0, 1, 1, 1, 1, 1], [1] * 7, [0, 0, 0, 0, 0, 0, 1]])
 
 

@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.recurrent import cells
 from models.recurrent.execution import run
+from tests.compiler import compiles
 from tests.models.recurrent.small import CELLS, HIDDEN, SEQUENCE, tokens
 
 STACKS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -81,10 +82,7 @@ def test_kernel_equals_torch_nn(cell_type, kernel, dtype, bidirectional, lengths
     assert_kernel_equals(kernel, cell_type, dtype, lengths, bidirectional=bidirectional)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:The .grad attribute of a Tensor:UserWarning",  # torch's own, in its compiler
-    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
-)
+@compiles
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_compiled_kernel_equals_torch_nn(cell_type, monkeypatch):
     monkeypatch.setattr(cells, "_CHUNK", 4)  # compiles faster, and hands over more often
