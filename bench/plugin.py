@@ -175,12 +175,12 @@ class Door:
     @pytest.fixture
     def outcome(self, cell: str) -> dict[str, Any]:
         """The record of a test's cell; skips what cannot exist, fails what went wrong."""
-        from bench.outcome import DONE, UNSUPPORTED
+        from bench.outcome import MEASURED, UNSUPPORTED
 
         record = self.outcomes[cell]
         if record["status"] == UNSUPPORTED:
             pytest.skip(f"{record['status']}: {record['reason']}")
-        if record["status"] != DONE:
+        if record["status"] not in MEASURED:
             pytest.fail(f"{record['status']}: {record['reason']}", pytrace=False)
         return record
 
@@ -192,7 +192,7 @@ def extra_info(record: dict[str, Any]) -> dict[str, Any]:
     """What a benchmark entry says beside its times; numbers and short text only."""
     cell, model = record["cell"], record["model"]
     names = ("probe", "comparison", "task", "length", "arm", "kernel", "device", "dtype",
-             "denormals", "seed")  # fmt: skip
+             "denormals", "threads", "seed")  # fmt: skip
     scalars = {
         name: value
         for name, value in record["metrics"].items()

@@ -15,10 +15,10 @@ from typing import Any, cast
 import torch
 
 import models.arms
-from bench import probes, registry, tasks
+from bench import environment, probes, registry, tasks
 from bench.outcome import INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
 from bench.probes.subject import DTYPES, Batch, Subject, check_device, optimizer, training_step
-from bench.study import Cell
+from bench.study import Cell, reference
 from bench.tasks import corpus
 from models import kernels
 from models.checkpoints import MINILM, CheckpointError
@@ -167,6 +167,17 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
             the model's positions or than the corpus holds.
     """
     check_device(cell.device)
+    head = tasks.load(cell.task).HEAD
+    heads = registry.probes()[cell.probe].literals["HEADS"]
+    if head not in heads:
+        raise Unsupported(
+            f"probe {cell.probe!r} cannot measure {head} (task {cell.task!r}); it can: "
+            f"{', '.join(heads)}"
+        )
+    if cell.threads != "all" and cell.threads > environment.threads():
+        raise Unsupported(
+            f"threads={cell.threads} on a machine that gives this process {environment.threads()}"
+        )
     kernels = registry.arms()[cell.arm].literals["KERNELS"]
     if cell.kernel not in kernels:
         raise Unsupported(f"{cell.arm} has no kernel {cell.kernel!r}; it has {', '.join(kernels)}")
@@ -186,6 +197,7 @@ def _estimate(
     cells: dict[str, Cell], decided: dict[str, dict[str, Any]], library: corpus.Corpus
 ) -> None:
     """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here."""
+    seconds: dict[str, float] = {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
         if "failed" not in decided[key]:
@@ -199,14 +211,33 @@ def _estimate(
                 for key in keys
             }
             for key in sorted(keys, key=lambda key: -sum(work[key])):
-                seconds = pace.seconds(cells[key], *work[key])
-                decided[key]["estimate_s"] = _FIXED_S + pace.build_s + seconds
+                seconds[key] = pace.seconds(cells[key], *work[key])
+                decided[key]["estimate_s"] = _FIXED_S + pace.build_s
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
         except Exception as error:
             # Out of memory, say: what cannot be timed here is for its own worker to report.
             traceback.print_exception(error)
+    for key, share in _shares(cells, seconds).items():
+        decided[key]["estimate_s"] += share
+
+
+def _shares(cells: dict[str, Cell], seconds: dict[str, float]) -> dict[str, float]:
+    """Seconds that each cell will take: a group in turn has a canary, and a budget."""
+    groups: dict[str, list[str]] = {}
+    for key in seconds:
+        groups.setdefault(cells[key].alike, []).append(key)
+    shares = dict(seconds)
+    for keys in groups.values():
+        first = cells[keys[0]]
+        if not registry.probes()[first.probe].literals["INTERLEAVED"]:
+            continue
+        shares[reference([cells[key] for key in keys]).key] *= 2  # it runs twice
+        total = sum(shares[key] for key in keys)
+        scale = min(1.0, first.protocol["budget_s"] / total)
+        shares |= {key: shares[key] * scale for key in keys}
+    return shares
 
 
 def _tokens(cell: Cell) -> int:
@@ -231,9 +262,11 @@ class _Pace:
         def train(batch: Batch) -> None:
             float(step(batch)[0])  # reading a number waits for the device
 
+        read = Subject(cell, config, library).forward(model)
+
         def forward(batch: Batch) -> None:
             with torch.inference_mode():
-                float(model(input_ids=batch.input_ids).logits.sum())
+                float(read(batch).logits.sum())
 
         self._functions = (train, forward)
         self._known: tuple[dict[tuple[int, int], float], ...] = ({}, {})

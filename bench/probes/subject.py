@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,7 +15,12 @@ from bench.study import Cell
 from bench.tasks.corpus import Corpus
 
 #: A study's name for a dtype -> the dtype.
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 
 def check_device(device: str) -> None:
@@ -88,6 +94,18 @@ class Subject:
             Batch(ids, labels)
             for ids, labels in zip(rows.input_ids.split(size), rows.labels.split(size), strict=True)
         ]
+
+    def forward(self, model: PreTrainedModel) -> Callable[[Batch], Any]:
+        """The model's forward pass over a batch without its loss.
+
+        A sequence-to-sequence model reads the target that it is to write.
+        """
+        if self.task.HEAD == "AutoModelForSeq2SeqLM":
+            shift = cast("Any", model).prepare_decoder_input_ids_from_labels
+            return lambda batch: model(
+                input_ids=batch.input_ids, decoder_input_ids=shift(batch.labels)
+            )
+        return lambda batch: model(input_ids=batch.input_ids)
 
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]

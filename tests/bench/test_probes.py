@@ -36,9 +36,9 @@ def arm(request):
 def test_contract(name):
     module, literals = probes.load(name), registry.probes()[name].literals
     assert registry.probes()[name].summary
-    assert {"AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
+    assert {"HEADS", "AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
     defaults = {key: field["default"] for key, field in literals["PROTOCOL"].items()}
-    axes = {key: values[0] for key, values in literals["AXES"].items()}
+    axes = {key: axis["default"][0] for key, axis in literals["AXES"].items()}
     assert sum(module.work(defaults, axes)) > 0
 
 
