@@ -14,7 +14,7 @@ from typing import Any
 from bench import environment, registry, verdicts
 from bench.display import Display
 from bench.execute import local
-from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
+from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
 from bench.study import Cell, Study

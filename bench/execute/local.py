@@ -478,17 +478,19 @@ def _too_wide(
 ) -> dict[str, str]:
     """Key of every cell whose ratio is not known precisely enough, to the reason.
 
-    The reference's own ratio is to its canary.
+    The reference's own ratio is to its canary. Without either there is nothing to go by.
     """
     wide = {}
     for seat in seats:
         if seat.failure is not None:
             continue
-        other = canary if seat is base else base
-        if other.failure is not None:
-            missing = "the canary" if other is canary else f"the reference, {base.cell.arm},"
-            wide[seat.cell.key] = f"{missing} {other.failure.status}: {other.failure.reason}"
+        for needed, name in ((base, f"the reference, {base.cell.arm},"), (canary, "the canary")):
+            if needed.failure is not None:
+                failure = needed.failure
+                wide[seat.cell.key] = f"{name} was {failure.status}: {failure.reason}"
+        if seat.cell.key in wide:
             continue
+        other = canary if seat is base else base
         ratio = stats.paired_ratio(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
         )
