@@ -14,7 +14,8 @@ Intervals are for the median over rounds:
   already make launches differ, and a plain hierarchical bootstrap counts that share twice: where
   launches have no effect it holds 98 to 100%. So the launches' distances from the overall median
   are first scaled to what their rounds do not explain: I-squared (Higgins and Thompson 2002,
-  doi:10.1002/sim.1186), with Mood's median test as its Q.
+  doi:10.1002/sim.1186), with Mood's median test as its Q. The percentiles are expanded for few
+  rounds (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
 
 One launch cannot show how much launches differ: its interval is for that launch. Below six rounds
 there is no two-sided 95% interval, and none is given. Everything here is deterministic.
@@ -223,7 +224,7 @@ def growth(
     value = float(weights @ [_median(rounds) for rounds in means])
     if min(map(len, means)) < LEAST_ROUNDS:
         return Estimate(value, math.nan, math.nan)
-    slopes = weights @ _resampled(means, _of_each(lengths, launches))
+    slopes = weights @ _resampled_apart(means, _of_each(lengths, launches))
     return Estimate(value, *(float(end) for end in np.percentile(slopes, [2.5, 97.5])))
 
 
@@ -282,7 +283,7 @@ def crossover(
     log_lengths = np.log(lengths[chosen])
     medians = np.array([estimate.value for estimate in estimates[chosen]])
     value = _zero(log_lengths, medians * sides[first])
-    draws = _resampled(rounds[chosen], of_each[chosen]).T * sides[first]
+    draws = _resampled_apart(rounds[chosen], of_each[chosen]).T * sides[first]
     low, high = np.percentile([_zero(log_lengths, draw) for draw in draws], [2.5, 97.5])
     return Crossover(
         "crosses", Estimate(value, float(low), float(high)).map(math.exp), len(changes)
@@ -366,23 +367,34 @@ def _depth(n: int, level: float = 0.95) -> tuple[int, float]:
 
 
 def _bootstrap(rounds: Floats, launches: tuple[int, ...]) -> tuple[float, float]:
-    """Percentiles of the hierarchical bootstrap's medians.
+    tail = _tail(len(rounds))
+    low, high = np.percentile(_resampled(rounds, launches), [tail, 100 - tail])
+    return float(low), float(high)
 
-    A resample's median is at most x when at least half of its rounds are, so counting the rounds
-    up to each x in turn gives the distribution of all medians without computing one.
+
+@lru_cache(maxsize=1024)
+def _tail(n: int) -> float:
+    """The percentile that the expanded interval ends at, 2.5 as n grows."""
+    wider = math.sqrt(n / (n - 1)) * stats.t.ppf(0.025, n - 1)
+    return float(100 * stats.norm.cdf(wider))
+
+
+def _resampled(rounds: Floats, launches: tuple[int, ...], seed: int = 0) -> Floats:
+    """Medians of the hierarchical bootstrap's resamples, (RESAMPLES,).
+
+    Counted, not sorted: going through the rounds in ascending order, a resample's median is the
+    one with which it has half of its rounds.
     """
-    rescaled = _rescaled(rounds, launches)
-    order = np.argsort(rescaled, kind="stable")
-    up_to = _counts(launches)[order]
+    values = _rescaled(rounds, launches) if len(set(launches)) > 1 else rounds
+    order = np.argsort(values, kind="stable")
+    up_to = _counts(launches, seed)[order]
     for fewer, more in itertools.pairwise(up_to):  # several times as fast as cumsum over axis 0
         more += fewer
-    half, odd = divmod(len(rounds), 2)
-    at_most = (up_to > half).sum(axis=1)
-    if not odd:  # a median halfway between two rounds counts half towards each
-        at_most = (at_most + (up_to >= half).sum(axis=1)) / 2
-    middle = (at_most + np.concatenate([[0], at_most[:-1]])) / (2 * RESAMPLES)
-    low, high = np.interp([0.025, 0.975], middle, rescaled[order])
-    return float(low), float(high)
+    half, ordered = len(rounds) // 2, values[order]
+    upper: Floats = ordered[(up_to <= half).sum(axis=0, dtype=up_to.dtype)]
+    if len(rounds) % 2:
+        return upper
+    return np.asarray((ordered[(up_to < half).sum(axis=0, dtype=up_to.dtype)] + upper) / 2)
 
 
 def _rescaled(rounds: Floats, launches: tuple[int, ...]) -> Floats:
@@ -407,34 +419,27 @@ def _groups(launches: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], npt.NDArra
     return codes, sizes
 
 
-@lru_cache(maxsize=64)
-def _table(launches: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.intp]:
-    """Rounds of every resample, (RESAMPLES, rounds): for each launch one drawn, then its rounds."""
+@lru_cache(maxsize=256)
+def _counts(launches: tuple[int, ...], seed: int) -> npt.NDArray[np.unsignedinteger]:
+    """How often each resample has each round, (rounds, RESAMPLES).
+
+    For each launch one is drawn, and for each of its rounds one of the drawn launch's.
+    """
     rng = np.random.default_rng(seed)
     codes, sizes = _groups(launches)
     by_launch, starts = np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
     drawn = rng.integers(len(sizes), size=(RESAMPLES, len(sizes)))[:, np.sort(codes)]
     within = np.floor(rng.random(drawn.shape) * sizes[drawn]).astype(np.intp)
-    return np.asarray(by_launch[starts[drawn] + within])
-
-
-@lru_cache(maxsize=64)
-def _counts(launches: tuple[int, ...]) -> npt.NDArray[np.uint16]:
-    """How often each resample has each round, (rounds, RESAMPLES)."""
-    counts = np.zeros((len(launches), RESAMPLES), dtype=np.uint16)
-    table = _table(launches)
+    table = by_launch[starts[drawn] + within]
+    counts = np.zeros((len(codes), RESAMPLES), np.uint8 if len(codes) < 256 else np.uint32)
     np.add.at(counts, (table.T, np.arange(RESAMPLES)), 1)
     return counts
 
 
-def _resampled(rounds: Sequence[Floats], launches: Sequence[Launches]) -> Floats:
-    """Medians of resamples of several independent series, (series, RESAMPLES)."""
-    medians = []
-    for seed, (series, of) in enumerate(zip(rounds, launches, strict=True)):
-        codes = _codes(of, len(series))
-        values = _rescaled(series, codes) if len(set(codes)) > 1 else series
-        medians.append(np.median(values[_table(codes, seed)], axis=1))
-    return np.array(medians)
+def _resampled_apart(rounds: Sequence[Floats], launches: Sequence[Launches]) -> Floats:
+    """Of several independent series, (series, RESAMPLES): each has draws of its own."""
+    each = enumerate(zip(rounds, launches, strict=True))
+    return np.array([_resampled(own, _codes(of, len(own)), seed) for seed, (own, of) in each])
 
 
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:

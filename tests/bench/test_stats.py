@@ -279,7 +279,8 @@ def interleaved(rng, traces, launch_sd):
     turns = np.concatenate([order, order[..., ::-1]], axis=-1)
     places = np.argsort(turns, axis=-1, kind="stable").reshape(traces, rounds, arms, 2)
     samples = np.take_along_axis(steps[:, :, None], places, axis=-1)
-    return samples + launch_sd * rng.standard_normal((traces, 4, arms))[:, LAUNCHES, :, None]
+    launches = launch_sd * rng.standard_normal((traces, LAUNCHES[-1] + 1, arms))
+    return samples + launches[:, LAUNCHES, :, None]
 
 
 def measure(samples, effect):
