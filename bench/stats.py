@@ -10,10 +10,10 @@ Intervals are for the median over rounds:
 - One launch: order statistics, interpolated between the two that enclose 95% (Hettmansperger and
   Sheather 1986, doi:10.1016/0167-7152(86)90021-0). At ten rounds the exact ones hold 97.9% and
   a percentile bootstrap about 90%.
-- Several launches: a hierarchical bootstrap, launches first, then rounds within them. Rounds alone
-  already make launches differ, and a plain hierarchical bootstrap counts that share twice: where
-  launches have no effect it holds 98 to 100%. So the launches' distances from the overall median
-  are first scaled to what their rounds do not explain: I-squared (Higgins and Thompson 2002,
+- Several launches: a hierarchical bootstrap, of launches and of rounds. Rounds alone already make
+  launches differ, and drawing rounds within drawn launches counts that share twice: where launches
+  have no effect it holds 98 to 100%. So rounds are drawn from all, and the drawn launches add what
+  rounds do not explain of their distances: I-squared (Higgins and Thompson 2002,
   doi:10.1002/sim.1186), with Mood's median test as its Q. The percentiles are expanded for few
   rounds (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
 
@@ -385,54 +385,51 @@ def _resampled(rounds: Floats, launches: tuple[int, ...], seed: int = 0) -> Floa
     Counted, not sorted: going through the rounds in ascending order, a resample's median is the
     one with which it has half of its rounds.
     """
-    values = _rescaled(rounds, launches) if len(set(launches)) > 1 else rounds
-    order = np.argsort(values, kind="stable")
-    up_to = _counts(launches, seed)[order]
+    order = np.argsort(rounds, kind="stable")
+    up_to = _counts(len(rounds), seed)[order]
     for fewer, more in itertools.pairwise(up_to):  # several times as fast as cumsum over axis 0
         more += fewer
-    half, ordered = len(rounds) // 2, values[order]
-    upper: Floats = ordered[(up_to <= half).sum(axis=0, dtype=up_to.dtype)]
-    if len(rounds) % 2:
-        return upper
-    return np.asarray((ordered[(up_to < half).sum(axis=0, dtype=up_to.dtype)] + upper) / 2)
+    half, ordered = len(rounds) // 2, rounds[order]
+    medians: Floats = ordered[(up_to <= half).sum(axis=0, dtype=up_to.dtype)]
+    if len(rounds) % 2 == 0:
+        medians = (ordered[(up_to < half).sum(axis=0, dtype=up_to.dtype)] + medians) / 2
+    return medians if len(set(launches)) == 1 else medians + _shifts(rounds, launches, seed)
 
 
-def _rescaled(rounds: Floats, launches: tuple[int, ...]) -> Floats:
-    """Rounds whose launches are as far apart as the launches alone make them."""
-    centre = _median(rounds)
-    codes, sizes = _groups(launches)
-    count = len(sizes)
+def _shifts(rounds: Floats, launches: tuple[int, ...], seed: int) -> Floats:
+    """What the launches drawn add to each resample's median, (RESAMPLES,).
+
+    For each launch one is drawn; its distance from the others' centre counts by rounds.
+    """
+    codes, sizes, shares = _groups(launches, seed)
+    count, centre = len(sizes), _median(rounds)
     below = np.bincount(codes, weights=(rounds < centre) + (rounds == centre) / 2) / sizes
     q = float(4 * sizes @ (below - 0.5) ** 2)
-    unexplained = max(0.0, 1 - (count - 1) / q) if q else 0.0
+    if q <= count - 1:  # the launches differ no more than their rounds make them
+        return np.zeros(RESAMPLES)
     # Launches drawn with replacement vary by (count - 1) / count of what launches do.
-    scale = math.sqrt(unexplained * count / (count - 1))
+    scale = math.sqrt((1 - (count - 1) / q) * count / (count - 1))
     centres = np.array([_median(rounds[codes == code]) for code in range(count)])
-    moved = rounds + ((scale - 1) * (centres - centre))[codes]
-    return np.asarray(moved + (centre - _median(moved)))
-
-
-@lru_cache(maxsize=64)
-def _groups(launches: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Each round's launch, numbered from 0, and how many rounds each launch has."""
-    _, codes, sizes = np.unique(launches, return_inverse=True, return_counts=True)
-    return codes, sizes
+    return np.asarray(shares @ (scale * (centres - centres.mean())))
 
 
 @lru_cache(maxsize=256)
-def _counts(launches: tuple[int, ...], seed: int) -> npt.NDArray[np.unsignedinteger]:
-    """How often each resample has each round, (rounds, RESAMPLES).
+def _groups(
+    launches: tuple[int, ...], seed: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    """Each round's launch from 0, rounds of each launch, and its share of each resample."""
+    _, codes, sizes = np.unique(launches, return_inverse=True, return_counts=True)
+    drawn = np.random.default_rng([seed, 1]).integers(len(sizes), size=(RESAMPLES, len(sizes)))
+    shares = (drawn[:, :, None] == np.arange(len(sizes))) * sizes[:, None]
+    return codes, sizes, shares.sum(axis=1) / len(launches)
 
-    For each launch one is drawn, and for each of its rounds one of the drawn launch's.
-    """
-    rng = np.random.default_rng(seed)
-    codes, sizes = _groups(launches)
-    by_launch, starts = np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
-    drawn = rng.integers(len(sizes), size=(RESAMPLES, len(sizes)))[:, np.sort(codes)]
-    within = np.floor(rng.random(drawn.shape) * sizes[drawn]).astype(np.intp)
-    table = by_launch[starts[drawn] + within]
-    counts = np.zeros((len(codes), RESAMPLES), np.uint8 if len(codes) < 256 else np.uint32)
-    np.add.at(counts, (table.T, np.arange(RESAMPLES)), 1)
+
+@lru_cache(maxsize=256)
+def _counts(n: int, seed: int) -> npt.NDArray[np.unsignedinteger]:
+    """How often each resample has each of n rounds, (n, RESAMPLES)."""
+    drawn = np.random.default_rng([seed, 0]).integers(n, size=(n, RESAMPLES))
+    counts = np.zeros((n, RESAMPLES), np.uint8 if n < 256 else np.uint32)
+    np.add.at(counts, (drawn, np.arange(RESAMPLES)), 1)
     return counts
 
 
