@@ -9,16 +9,17 @@ Intervals are for the median over rounds:
 
 - One launch: order statistics, interpolated between the two that enclose 95% (Hettmansperger and
   Sheather 1986, doi:10.1016/0167-7152(86)90021-0). At ten rounds the exact ones hold 97.9% and
-  a percentile bootstrap about 90%.
+  a percentile bootstrap 93.5%.
 - Several launches: a hierarchical bootstrap, of launches and of rounds. Rounds alone already make
   launches differ, and drawing rounds within drawn launches counts that share twice: where launches
-  have no effect it holds 98 to 100%. So rounds are drawn from all, and the drawn launches add what
+  have no effect it holds 98%. So rounds are drawn from all, and the drawn launches add what
   rounds do not explain of their distances: I-squared (Higgins and Thompson 2002,
   doi:10.1002/sim.1186), with Mood's median test as its Q. The percentiles are expanded for few
   rounds (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
 
-One launch cannot show how much launches differ: its interval is for that launch. Below six rounds
-there is no two-sided 95% interval, and none is given. Everything here is deterministic.
+One launch cannot show how much launches differ: its interval is for that launch, and too narrow for
+others where they differ by more than a few tenths of a percent. Below six rounds there is no
+two-sided 95% interval, and none is given. Everything here is deterministic.
 """
 
 import itertools
