@@ -16,8 +16,9 @@ import torch
 
 import models.arms
 from bench import probes, registry, tasks
+from bench.devices import check as check_device
 from bench.outcome import INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
-from bench.probes.subject import DTYPES, Batch, Subject, check_device, optimizer, training_step
+from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.study import Cell
 from bench.tasks import corpus
 from models import kernels

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from bench.devices import synchronize
 from bench.probes import Progress, Result
-from bench.probes.subject import Batch, Subject, optimizer, synchronize, training_step
+from bench.probes.subject import Batch, Subject, optimizer, training_step
 
 AXES = {"phase": ["training", "forward"]}
 PROTOCOL = {
