@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from bench import probes, registry, study
+from bench import devices, probes, registry, study
 from bench.execute import prepare
 from bench.outcome import Diverged, Unsupported
 from bench.probes import speed
@@ -243,7 +243,7 @@ def test_an_absent_device_is_refused_not_replaced():
     absent = [d for d in study.DEVICES if d not in ("cpu", _accelerator())]
     for device in absent:
         with pytest.raises(Unsupported, match=f"no {device} device"):
-            prepare.check_device(device)
+            devices.check(device)
 
 
 def _accelerator():
