@@ -214,7 +214,9 @@ class TestGroups:
             assert "the budget of 1e-06 s ended first" in ended["reason"]
             assert len(ended["samples"]["seconds"]) == 2, "a round is not broken off"
 
-    @pytest.mark.parametrize(("victim", "said"), [(-1, "the canary was killed"), (1, "the reference")])
+    @pytest.mark.parametrize(
+        ("victim", "said"), [(-1, "the canary was killed"), (1, "the reference")]
+    )
     def test_without_canary_or_reference_nothing_is_claimed(
         self, server, decided, fingerprint, victim, said
     ):
