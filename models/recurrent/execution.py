@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.recurrent import cells
+from models.recurrent.configuration import KERNELS, expect_choice
 from models.recurrent.padding import reverse
 from models.recurrent.scan import scan
 
@@ -99,8 +100,9 @@ def run(
         keep_state, keep_layers: whether to return them.
 
     Raises:
-        ValueError: states are being traced and the kernel is not ``loop``.
+        ValueError: no such kernel, or states are being traced and it is not ``loop``.
     """
+    expect_choice("kernel", kernel, KERNELS)
     if _traces and kernel != "loop":
         raise ValueError(f"trace_states needs kernel 'loop'. Got {kernel!r}.")
     if kernel == "fused" and not keep_layers and _library(stack, inputs, lengths, keep_state):

@@ -11,7 +11,13 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
-from models.recurrent.configuration import GATES, KERNELS, RecurrentConfig
+from models.recurrent.configuration import (
+    CELL_TYPES,
+    GATES,
+    KERNELS,
+    RecurrentConfig,
+    expect_choice,
+)
 from models.recurrent.execution import STACKS, cell_of, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
@@ -64,8 +70,7 @@ class RecurrentPreTrainedModel(PreTrainedModel):
         Raises:
             ValueError: no such kernel.
         """
-        if kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {KERNELS}. Got {kernel!r}.")
+        expect_choice("kernel", kernel, KERNELS)
         for module in self.modules():
             if isinstance(module, RecurrentPreTrainedModel) and hasattr(module.config, "kernel"):
                 module.config.kernel = kernel
@@ -120,7 +125,12 @@ class RecurrentPreTrainedModel(PreTrainedModel):
 
 
 def build_stack(config: RecurrentConfig, input_size: int, *, bidirectional: bool) -> nn.RNNBase:
-    """The module that holds a stack's weights, named and shaped as PyTorch's."""
+    """The module that holds a stack's weights, named and shaped as PyTorch's.
+
+    Raises:
+        ValueError: no such cell; a configuration may have been changed since it was checked.
+    """
+    expect_choice("cell_type", config.cell_type, CELL_TYPES)
     stack: Callable[..., nn.RNNBase] = STACKS[config.cell_type]
     return stack(
         input_size,

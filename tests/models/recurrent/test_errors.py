@@ -32,6 +32,8 @@ OPTIONS = [
     ({"dropout": 1.0}, r"dropout must be at least 0 and below 1\. Got 1\.0"),
     ({"dropout": float("nan")}, r"dropout must be at least 0 and below 1\. Got nan"),
     ({"embedding_std": 0.0}, r"embedding_std must be positive\. Got 0\.0"),
+    ({"forget_bias": float("nan")}, r"forget_bias must be finite\. Got nan"),
+    ({"forget_bias": float("inf")}, r"forget_bias must be finite\. Got inf"),
     ({"cell_type": "gru", "forget_bias": 1.0}, r"forget_bias needs cell_type='lstm'\. Got 'gru'"),
     ({"cell_type": "rnn", "initialization": "chrono", "chrono_length": 9}, r"gates\. Got 'rnn'"),
     ({"initialization": "chrono"}, r"needs chrono_length.*at least 3\. Got None"),
@@ -62,6 +64,19 @@ def test_kernel_of_a_model():
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
 class TestEveryHead:
+    def test_a_kernel_set_in_the_configuration(self, head):
+        model = head.build()
+        model.config.kernel = "triton"
+        with pytest.raises(ValueError, match=r"kernel must be one of \('fused'.*Got 'triton'"):
+            model(**head.inputs(IDS))
+
+    def test_a_cell_set_in_the_configuration(self, head):
+        changed = config(**head.options)
+        changed.cell_type = "grue"
+        auto_class = getattr(transformers, head.auto_class)
+        with pytest.raises(ValueError, match=r"cell_type must be one of \('rnn'.*Got 'grue'"):
+            auto_class.from_config(changed)
+
     def test_neither_input_or_both(self, head):
         model, target = head.build(), head.target(3)
         with pytest.raises(ValueError, match=r"of input_ids and inputs_embeds\. Got neither"):
