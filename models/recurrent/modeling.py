@@ -1,5 +1,6 @@
 """The recurrent body: embeddings and a stack of Elman, LSTM or GRU layers."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
@@ -44,11 +45,20 @@ class RecurrentModelOutput(ModelOutput):
 
 
 class RecurrentPreTrainedModel(PreTrainedModel):
-    """Initialisation and naming shared by every recurrent model."""
+    """Initialisation and naming shared by every recurrent model.
+
+    Args:
+        config: of the model, which makes a copy its own: two models of one configuration may run
+            by different kernels.
+        part: whether it is a part of another model, whose configuration it shares.
+    """
 
     config_class = RecurrentConfig
     config: RecurrentConfig
     base_model_prefix = "recurrent"
+
+    def __init__(self, config: PreTrainedConfig, *, part: bool = False) -> None:
+        super().__init__(config if part else copy.deepcopy(config))
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
@@ -276,8 +286,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
     The cells' equations are in :func:`models.recurrent.cells.step`.
     """
 
-    def __init__(self, config: RecurrentConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RecurrentConfig, *, part: bool = False) -> None:
+        super().__init__(config, part=part)
         self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size)
         self.layers = build_stack(config, config.embedding_size, bidirectional=config.bidirectional)
         self.post_init()

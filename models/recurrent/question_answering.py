@@ -16,7 +16,7 @@ class RecurrentForQuestionAnswering(RecurrentPreTrainedModel):
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
-        self.recurrent = RecurrentModel(config)
+        self.recurrent = RecurrentModel(self.config, part=True)
         self.dropout = nn.Dropout(config.dropout)
         self.qa_outputs = nn.Linear(config.output_size, 2)
         self.post_init()

@@ -78,7 +78,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
     _tied_weights_keys = {"lm_head.weight": "recurrent.embeddings.weight"}  # noqa: RUF012  # theirs
 
     def __init__(self, config: RecurrentConfig) -> None:
-        config = copy.deepcopy(config)
+        config = copy.copy(config)  # the changes are this model's alone
         config.is_encoder_decoder = True
         if config.decoder_start_token_id is None:
             start = config.pad_token_id if config.bos_token_id is None else config.bos_token_id
@@ -88,9 +88,11 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
                 "Expected decoder_start_token_id, bos_token_id or pad_token_id. Got none of them."
             )
         super().__init__(config)
+        config = self.config
         size, source, embedding = config.hidden_size, config.output_size, config.embedding_size
         states = 2 if config.cell_type == "lstm" else 1
-        self.recurrent = RecurrentModel(config)  # the encoder, under the name of every body
+        # The encoder, under the name of every body.
+        self.recurrent = RecurrentModel(config, part=True)
         self.bridge = nn.Linear(source, states * config.num_layers * size)
         context = source if config.attention else 0
         self.attention = AdditiveAttention(size, source) if config.attention else None

@@ -26,6 +26,7 @@ from tests.models.recurrent.small import (
     TOKEN,
     VOCABULARY,
     build,
+    config,
     gradients,
     tokens,
 )
@@ -99,6 +100,18 @@ def test_loads_in_another_type(head, dtype, tmp_path):
     output, expected = (model(**head.inputs(IDS))[0] for model in (loaded, ours))
     assert output.dtype == dtype
     torch.testing.assert_close(output.float(), expected, rtol=0.1, atol=0.1)
+
+
+def test_a_kernel_is_one_models_alone(head):
+    """Two models of one configuration, side by side; the parts of one go together."""
+    shared = config(**head.options)
+    first, second = (getattr(transformers, head.auto_class).from_config(shared) for _ in range(2))
+    first.set_kernel("loop")
+    assert first.config.kernel == first.base_model.config.kernel == "loop"
+    assert second.config.kernel == second.base_model.config.kernel == shared.kernel == "fused"
+    second.config.kernel = "compiled"
+    assert second.base_model.config.kernel == "compiled"
+    assert first.config.kernel == "loop"
 
 
 def test_embeddings_can_be_the_input(head):

@@ -118,6 +118,13 @@ class TestEveryCell:
         torch.testing.assert_close(outcomes[0][0], outcomes[1][0])
         assert_same_gradients(outcomes[0][1], outcomes[1][1], rtol=1e-4, atol=1e-5)
 
+    def test_a_kernel_is_one_models_alone(self, cell_type):
+        model = build(cell_type)
+        other = AutoModel.from_config(model.config)
+        model.set_kernel("loop")
+        assert {part.kernel for part in model.config.towers} == {"loop"}
+        assert {part.kernel for part in other.config.towers} == {"fused"}
+
     def test_learns_which_caption_is_whose(self, cell_type, processor, digits):
         """Zero-shot accuracy over ten captions, where guessing scores a tenth."""
         model, (pictures, labels) = build(cell_type).train(), digits
