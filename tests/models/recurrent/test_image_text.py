@@ -7,6 +7,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForZeroShotImageClassification,
     AutoProcessor,
@@ -81,6 +82,16 @@ class TestEveryCell:
                 loaded(**ten, return_loss=True).values(), expected.values(), strict=True
             ):
                 assert torch.equal(ours, theirs)
+
+    def test_a_tower_saved_by_itself(self, cell_type, ten, tmp_path):
+        tower = build(cell_type).vision_model
+        tower.save_pretrained(tmp_path)
+        assert AutoConfig.from_pretrained(tmp_path).patch_size == 4
+        loaded, report = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+        assert type(loaded) is type(tower)
+        assert not any(report.values()), report
+        pixels = ten["pixel_values"]
+        assert torch.equal(loaded(pixels).pooler_output, tower(pixels).pooler_output)
 
     def test_loss_is_symmetric_and_contrastive(self, cell_type, ten):
         output = build(cell_type)(**ten, return_loss=True)
