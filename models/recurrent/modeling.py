@@ -206,8 +206,13 @@ def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Ten
     """A state's tensors, once they are known to fit.
 
     Raises:
-        ValueError: another number of them, or of another shape.
+        ValueError: something else than a state, or another number of tensors or shape.
     """
+    if not isinstance(past, RecurrentState):
+        raise ValueError(
+            "past_key_values must be a RecurrentState, as the model returns it with "
+            f"use_cache=True. Got {type(past).__name__}."
+        )
     number = 2 if stack.mode == "LSTM" else 1
     if len(past.tensors) != number:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, DynamicCache, EncoderDecoderCache
 
 from models import RecurrentState
 from tests.models.recurrent.small import (
@@ -213,6 +213,17 @@ class TestState:
         message = rf"hidden\)=\(2, 3, {HIDDEN}\)\. Got \({shape[0]}, {shape[1]}, {shape[2]}\)"
         with pytest.raises(ValueError, match=message):
             head.build()(**head.inputs(ids), past_key_values=past)
+
+    @pytest.mark.parametrize("head", [BODY, CAUSAL, SEQ2SEQ, ATTENTION], ids=lambda h: h.name)
+    @pytest.mark.parametrize(
+        "past",
+        [DynamicCache(), (), EncoderDecoderCache(DynamicCache(), DynamicCache())],
+        ids=lambda past: type(past).__name__,
+    )
+    def test_keys_and_values_are_refused(self, head, past):
+        message = f"must be a RecurrentState.*Got {type(past).__name__}"
+        with pytest.raises(ValueError, match=message):
+            head.build()(**head.inputs(tokens(3, 2)), past_key_values=past)
 
     def test_another_number_of_tensors_is_refused(self):
         """A GRU's state for an LSTM."""
