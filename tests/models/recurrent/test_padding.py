@@ -155,6 +155,43 @@ def test_whatever_labels_stand_in_the_padding(mask):
     assert torch.equal(model(ids, attention_mask=mask, labels=ids).loss, clean)
 
 
+class TestAnswersAtPadding:
+    """Position 0, the usual label of no answer, is padding in a row padded on the left."""
+
+    MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])
+
+    def test_are_ignored_as_those_beyond_the_row(self):
+        model, ids = SPAN.build(), tokens(3, 5)
+        losses = []
+        for start, end in ((0, 4), (1, 9), (-1, 5), (9, 4)):
+            start, end = torch.tensor([start, 2, 3]), torch.tensor([end, 4, 3])
+            loss = model(
+                ids, attention_mask=self.MASK, start_positions=start, end_positions=end
+            ).loss
+            by_hand = model(ids, attention_mask=self.MASK)
+            expected = []
+            for logits, positions in ((by_hand.start_logits, start), (by_hand.end_logits, end)):
+                rows = [
+                    row
+                    for row, at in enumerate(positions.tolist())
+                    if 0 <= at < 5 and self.MASK[row, at]
+                ]
+                chosen = logits.log_softmax(-1)[rows, positions[rows]]
+                expected.append(-chosen.mean())
+            torch.testing.assert_close(loss, sum(expected) / 2)
+            losses.append(loss)
+        assert torch.stack(losses).isfinite().all()
+
+    def test_of_one_column(self):
+        model, ids = SPAN.build(), tokens(3, 5)
+        start, end = torch.tensor([2, 0, 1]), torch.tensor([3, 3, 4])
+        flat, column = (
+            model(ids, attention_mask=self.MASK, start_positions=first, end_positions=last).loss
+            for first, last in ((start, end), (start.unsqueeze(1), end.unsqueeze(1)))
+        )
+        assert torch.equal(flat, column)
+
+
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int32, torch.float32], ids=str)
 def test_a_mask_of_any_type(dtype):
     model, mask = TOKEN.build(), torch.tensor(MASKS["holes"])
