@@ -26,14 +26,19 @@ class Padding:
     order: Tensor | None
 
     def to_front(self, x: Tensor) -> Tensor:
-        """(batch, length, features) with every row's tokens first."""
+        """(batch, length, features) with every row's tokens first, and zeros behind them."""
+        x = self._zero_padding(x)
         return x if self.order is None else _take(x, self.order)
 
     def to_place(self, x: Tensor) -> Tensor:
         """Undo ``to_front``, with zeros where there is padding."""
         if self.order is not None:
             x = _take(x, self.order.argsort(dim=1))
-        return x * self.mask.unsqueeze(-1).to(x.dtype)
+        return self._zero_padding(x)
+
+    def _zero_padding(self, x: Tensor) -> Tensor:
+        # Filled, not multiplied: zero times what is not finite is not zero, nor is its gradient.
+        return x.masked_fill(~self.mask.unsqueeze(-1), 0)
 
 
 def read_mask(

@@ -155,6 +155,27 @@ def test_whatever_labels_stand_in_the_padding(mask):
     assert torch.equal(model(ids, attention_mask=mask, labels=ids).loss, clean)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("mask", [pytest.param(torch.tensor(m), id=n) for n, m in MASKS.items()])
+@pytest.mark.parametrize("head", [head for head, two in CASES if two], ids=lambda h: h.name)
+def test_embeddings_at_padding_need_not_be_finite(head, mask, wrong):
+    for cell_type in CELLS:
+        model, labels = head.build(cell_type, bidirectional=True), labels_together(head, mask)
+        clean = model.get_input_embeddings()(batch_ids(mask, garbage=1)).detach()
+        outcomes = []
+        for filler in (0.0, wrong):
+            model.zero_grad()
+            embeds = clean.masked_fill(~mask.bool().unsqueeze(-1), filler)
+            output = model(inputs_embeds=embeds, attention_mask=mask, **labels)
+            scalar(output).backward()
+            outcomes.append((output, gradients(model)))
+        (expected, expected_gradients), (actual, actual_gradients) = outcomes
+        for name, value in expected.items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(actual[name], value), name
+        assert_same_gradients(actual_gradients, expected_gradients, rtol=0, atol=0)
+
+
 class TestAnswersAtPadding:
     """Position 0, the usual label of no answer, is padding in a row padded on the left."""
 
