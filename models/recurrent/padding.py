@@ -42,7 +42,12 @@ class Padding:
 
 
 def read_mask(
-    attention_mask: Tensor | None, batch: int, length: int, *, continued: bool
+    attention_mask: Tensor | None,
+    batch: int,
+    length: int,
+    *,
+    continued: bool = False,
+    name: str = "attention_mask",
 ) -> Padding | None:
     """The padding of a batch, None where there is none.
 
@@ -51,6 +56,7 @@ def read_mask(
             before where the batch continues.
         batch, length: of the inputs.
         continued: whether there is a state from earlier tokens.
+        name: of the mask, for errors.
 
     Raises:
         ValueError: a mask of another shape, or a row without a token and without a state.
@@ -62,7 +68,7 @@ def read_mask(
         attention_mask = attention_mask[:, -length:]
     if tuple(attention_mask.shape) != (batch, length):
         raise ValueError(
-            f"attention_mask must have shape (batch, length)={(batch, length)}. "
+            f"{name} must have shape (batch, length)={(batch, length)}. "
             f"Got {tuple(attention_mask.shape)}."
         )
     mask = attention_mask != 0
@@ -77,8 +83,13 @@ def read_mask(
         raise ValueError(
             f"Expected at least one token in every row. Got only padding in row {row}: drop it."
         )
-    order = None if right else (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    order = None if right else tokens_first(mask)
     return Padding(mask, lengths, order)
+
+
+def tokens_first(mask: Tensor) -> Tensor:
+    """(batch, length) positions, each row's tokens first, from a mask that is True for them."""
+    return (~mask).to(torch.uint8).argsort(dim=1, stable=True)
 
 
 def next_labels(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -96,7 +107,7 @@ def next_labels(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
         shifted[:, :-1] = labels[:, 1:]
         return shifted
     mask = attention_mask[:, -labels.shape[1] :] != 0
-    order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    order = tokens_first(mask)
     in_order = labels.masked_fill(~mask, -100).gather(1, order)
     return shifted.scatter(1, order[:, :-1], in_order[:, 1:])
 

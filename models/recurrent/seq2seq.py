@@ -12,7 +12,7 @@ from transformers.utils.generic import can_return_tuple
 from models.recurrent import cells
 from models.recurrent.causal_lm import RecurrentGenerationMixin
 from models.recurrent.configuration import RecurrentConfig
-from models.recurrent.execution import cell_of, layer_weights, run
+from models.recurrent.execution import Run, cell_of, keep_trace, layer_weights, run
 from models.recurrent.modeling import (
     RecurrentModel,
     RecurrentModelOutput,
@@ -23,6 +23,7 @@ from models.recurrent.modeling import (
     expect_shape,
     tensors_of,
 )
+from models.recurrent.padding import Padding, read_mask, tokens_first
 from models.recurrent.state import RecurrentState
 
 
@@ -122,12 +123,18 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.lm_head = cast("nn.Linear", new_embeddings)
 
-    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
-        """(batch, length) labels shifted right behind the start token."""
+    def prepare_decoder_input_ids_from_labels(
+        self, labels: Tensor, decoder_attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """(batch, length) labels shifted right behind the start token, past any padding."""
         start = cast("int", self.config.decoder_start_token_id)
         filler = start if self.config.pad_token_id is None else self.config.pad_token_id
         shifted = torch.full_like(labels, start)
-        shifted[:, 1:] = labels[:, :-1]
+        if decoder_attention_mask is None:
+            shifted[:, 1:] = labels[:, :-1]
+        else:
+            order = tokens_first(decoder_attention_mask != 0)
+            shifted.scatter_(1, order[:, 1:], labels.gather(1, order[:, :-1]))
         return shifted.masked_fill(shifted == -100, filler)
 
     @can_return_tuple
@@ -144,6 +151,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         **kwargs: Any,
     ) -> Seq2SeqLMOutput:
         """Read a source and predict the target's next tokens.
@@ -152,28 +160,39 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             input_ids, attention_mask, inputs_embeds: the source, as in ``RecurrentModel.forward``.
             decoder_input_ids: (batch, target length) what was written so far; or
             decoder_inputs_embeds: its embeddings; or neither, and ``labels`` shifted right.
-            decoder_attention_mask: (batch, target length); padding stands to the right, where it
-                cannot reach an earlier state.
+            decoder_attention_mask: (batch, target length), 1 for a token and 0 for padding,
+                wherever it stands; longer by what was read before with ``past_key_values``. At
+                padding labels are not looked at.
             encoder_outputs: of an earlier call, instead of the source.
             past_key_values: the decoder's state after earlier tokens.
             labels: (batch, target length) tokens to predict, -100 where there are none.
             use_cache: whether to return the decoder's state; by default as the configuration
                 says, and not in training.
             output_attentions: whether to return the weights of the source positions.
+            output_hidden_states: whether to return every layer's outputs.
 
         Returns:
-            ``logits`` of shape (batch, target length, vocab_size); ``loss``, ``past_key_values``
-            and ``cross_attentions`` (one of (batch, 1, target length, source length)) where asked
-            for.
+            ``logits`` of shape (batch, target length, vocab_size); ``loss``, ``past_key_values``,
+            ``cross_attentions`` (one of (batch, 1, target length, source length)),
+            ``encoder_hidden_states`` and ``decoder_hidden_states`` where asked for.
 
         Raises:
-            ValueError: no target, a target padded on the left, or inputs that do not fit.
+            ValueError: no target, a row of padding only, or inputs that do not fit.
         """
-        if encoder_outputs is None:
-            encoder_outputs = self.recurrent(input_ids, attention_mask, inputs_embeds)
+        if output_hidden_states is None:
+            output_hidden_states = bool(self.config.output_hidden_states)
+        read = encoder_outputs
+        if read is None:
+            read = self.recurrent(
+                input_ids, attention_mask, inputs_embeds, output_hidden_states=output_hidden_states
+            )
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
-            decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
-        source = cast("Tensor", encoder_outputs.last_hidden_state)
+            shape = tuple(labels.shape)
+            expect_shape("decoder_attention_mask", decoder_attention_mask, "(batch, length)", shape)
+            decoder_input_ids = self.prepare_decoder_input_ids_from_labels(
+                labels, decoder_attention_mask
+            )
+        source = cast("Tensor", read.last_hidden_state)
         expect_shape("attention_mask", attention_mask, "(batch, length)", tuple(source.shape[:2]))
         embeds = embed(self.get_input_embeddings(), decoder_input_ids, decoder_inputs_embeds)
         expect_embeds(embeds, self.config.embedding_size)
@@ -181,58 +200,112 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             raise ValueError(
                 f"Expected as many targets as sources. Got {len(embeds)} and {len(source)}."
             )
-        if decoder_attention_mask is not None and not bool(decoder_attention_mask[:, 0].all()):
-            raise ValueError("Expected every target to start with a token. Got padding before one.")
         if use_cache is None:
             use_cache = self.config.use_cache and not self.training
-        hidden, state, weights = self._decode(
-            embeds, encoder_outputs, attention_mask, past_key_values, keep_state=use_cache
+        padding = read_mask(
+            decoder_attention_mask,
+            *embeds.shape[:2],
+            continued=past_key_values is not None,
+            name="decoder_attention_mask",
         )
-        logits = self.lm_head(self.readout(self.dropout(hidden)))
+        ran, state, weights = self._decode(
+            embeds,
+            padding,
+            read,
+            attention_mask,
+            past_key_values,
+            keep_state=use_cache,
+            keep_layers=output_hidden_states,
+        )
+        logits = self.lm_head(self.readout(self.dropout(ran.hidden)))
         loss = None
         if labels is not None:
             expect_shape("labels", labels, "(batch, length)", tuple(logits.shape[:2]))
+            if padding is not None:
+                labels = labels.masked_fill(~padding.mask, -100)
             # Theirs for the loss without a shift; in kwargs the Trainer tells the tokens of a step.
             loss = ForMaskedLMLoss(logits, labels, self.config.vocab_size, **kwargs)
         return Seq2SeqLMOutput(
             loss=loss,
             logits=logits,
             past_key_values=state,  # type: ignore[arg-type]  # a state in a cache's place
+            decoder_hidden_states=(embeds, *ran.layers) if output_hidden_states else None,
             encoder_last_hidden_state=source,
+            encoder_hidden_states=read.hidden_states if output_hidden_states else None,
             cross_attentions=(weights,) if output_attentions and weights is not None else None,
         )
 
     def _decode(
         self,
         embeds: Tensor,
+        padding: Padding | None,
         source: RecurrentModelOutput,
         attention_mask: Tensor | None,
         past: RecurrentState | None,
         *,
         keep_state: bool,
-    ) -> tuple[Tensor, RecurrentState | None, Tensor | None]:
-        """(batch, length, features) for the readout, the state, and the attention weights."""
-        tensors = (
-            self._start(source) if past is None else tensors_of(past, self.decoder, len(embeds))
-        )
+        keep_layers: bool,
+    ) -> tuple[Run, RecurrentState | None, Tensor | None]:
+        """What the readout reads in place of ``hidden``, the state, and the attention weights."""
+        start = self._start(source) if past is None else tensors_of(past, self.decoder, len(embeds))
         seen = embeds.shape[1] + (0 if past is None else past.seen_tokens)
+        x, lengths = embeds, None
+        if padding is not None:
+            x, lengths = padding.to_front(embeds), padding.lengths
+        weights = keys = None
         if self.attention is None:
             ran = run(
-                self.decoder, self.config.kernel, embeds, None, tensors, keep_state=keep_state
+                self.decoder,
+                self.config.kernel,
+                x,
+                lengths,
+                start,
+                keep_state=keep_state,
+                keep_layers=keep_layers,
             )
-            state = RecurrentState(ran.state or (), seen) if keep_state else None
-            return ran.hidden, state, None
-        memory = source.last_hidden_state
-        keys = self.attention.key(memory) if past is None or past.keys is None else past.keys
-        mask = None if attention_mask is None else attention_mask != 0
-        outputs, weights = [], []
-        for token in embeds.unbind(dim=1):
-            context, weight = self.attention(tensors[0][-1], keys, memory, mask)
-            tensors = self._step(torch.cat([token, context], dim=-1), tensors)
-            outputs.append(torch.cat([tensors[0][-1], context, token], dim=-1))
+        else:
+            memory = cast("Tensor", source.last_hidden_state)
+            keys = self.attention.key(memory) if past is None or past.keys is None else past.keys
+            mask = None if attention_mask is None else attention_mask != 0
+            ran, weights = self._attend(x, lengths, start, keys, memory, mask, keep_layers)
+        if padding is not None:
+            layers = [padding.to_place(layer) for layer in ran.layers]
+            ran = Run(padding.to_place(ran.hidden), ran.state, layers)
+            weights = None if weights is None else padding.to_place(weights)
+        state = RecurrentState(ran.state or (), seen, keys) if keep_state else None
+        return ran, state, None if weights is None else weights.unsqueeze(1)
+
+    def _attend(
+        self,
+        x: Tensor,
+        lengths: Tensor | None,
+        state: tuple[Tensor, ...],
+        keys: Tensor,
+        source: Tensor,
+        mask: Tensor | None,
+        keep_layers: bool,
+    ) -> tuple[Run, Tensor]:
+        """The decoder with a look at the source before every step, and the weights of the looks."""
+        attention = cast("AdditiveAttention", self.attention)
+        outputs, weights, steps = [], [], []
+        for at, token in enumerate(x.unbind(dim=1)):
+            context, weight = attention(state[0][-1], keys, source, mask)
+            steps.append(self._step(torch.cat([token, context], dim=-1), state))
+            after = tuple(torch.stack(part) for part in zip(*steps[-1], strict=True))
+            if lengths is not None:  # a row that has ended keeps its state
+                goes_on = (at < lengths).unsqueeze(1)
+                after = tuple(
+                    torch.where(goes_on, new, old) for new, old in zip(after, state, strict=True)
+                )
+            state = after
+            outputs.append(torch.cat([state[0][-1], context, token], dim=-1))
             weights.append(weight)
-        state = RecurrentState(tensors, seen, keys) if keep_state else None
-        return torch.stack(outputs, dim=1), state, torch.stack(weights, dim=1).unsqueeze(1)
+        by_layer = list(zip(*steps, strict=True))
+        for layer, states in enumerate(by_layer):
+            keep_trace(self.decoder, layer, False, states)
+        kept = by_layer if keep_layers else []
+        layers = [torch.stack([step[0] for step in states], dim=1) for states in kept]
+        return Run(torch.stack(outputs, dim=1), state, layers), torch.stack(weights, dim=1)
 
     def _start(self, source: RecurrentModelOutput) -> tuple[Tensor, ...]:
         """The decoder's first state, (layers, batch, hidden) each."""
@@ -241,10 +314,10 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         parts = summary.unflatten(-1, (-1, layers, size)).permute(1, 2, 0, 3)
         return tuple(part.contiguous() for part in parts.unbind())
 
-    def _step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """One token through every layer of the decoder."""
+    def _step(self, x: Tensor, state: tuple[Tensor, ...]) -> list[cells.State]:
+        """One token through every layer of the decoder; the state of each after it."""
         cell_type = cell_of(self.decoder)
-        after = []
+        after: list[cells.State] = []
         for layer in range(self.decoder.num_layers):
             if layer:
                 x = nn.functional.dropout(x, self.decoder.dropout, self.training)
@@ -253,4 +326,4 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             before = tuple(part[layer] for part in state)
             after.append(cells.step(cell_type, gates, weight, late_bias, before))
             x = after[-1][0]
-        return tuple(torch.stack(part) for part in zip(*after, strict=True))
+        return after

@@ -167,9 +167,18 @@ class TestTargets:
         with pytest.raises(ValueError, match=r"Expected 8 .*features\. Got 9"):
             head.build()(IDS, decoder_inputs_embeds=torch.zeros(3, 4, 9))
 
-    def test_padding_before_a_target(self, head):
-        mask = torch.tensor([[1, 1], [0, 1], [1, 1]])
-        with pytest.raises(ValueError, match=r"every target to start with a token\. Got padding"):
+    @pytest.mark.parametrize("shape", [(3, 9), (2, 6), (3, 5), (6,)], ids=str)
+    def test_a_mask_of_another_shape(self, head, shape):
+        model, mask = head.build(), torch.ones(shape)
+        message = r"decoder_attention_mask must .*=\(3, 6\)\. Got \("
+        with pytest.raises(ValueError, match=message):
+            model(IDS, decoder_input_ids=IDS[:, :6], decoder_attention_mask=mask)
+        with pytest.raises(ValueError, match=message):
+            model(IDS, labels=IDS[:, :6], decoder_attention_mask=mask)
+
+    def test_a_row_of_padding(self, head):
+        mask = torch.tensor([[1, 1], [0, 0], [1, 1]])
+        with pytest.raises(ValueError, match=r"one token in every row\..* only padding in row 1"):
             head.build()(IDS, decoder_input_ids=IDS[:, :2], decoder_attention_mask=mask)
 
     def test_a_mask_that_does_not_fit_what_was_read(self, head):

@@ -6,7 +6,7 @@ from torch import nn
 
 from models import RecurrentClipConfig, RecurrentClipModel, trace_states
 from models.recurrent.execution import run
-from tests.models.recurrent.small import BODY, CAUSAL, CELLS, HIDDEN, SEQ2SEQ, tokens
+from tests.models.recurrent.small import ATTENTION, BODY, CAUSAL, CELLS, HIDDEN, SEQ2SEQ, tokens
 
 IDS = tokens(2, 6)
 
@@ -142,7 +142,7 @@ def assert_explains_the_bias(trace, stack):
 
 
 @pytest.mark.parametrize("mask", [None, torch.tensor([[1] * 6, [0, 1, 1, 0, 0, 1]])])
-@pytest.mark.parametrize("head", [SEQ2SEQ], ids=lambda head: head.name)
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION], ids=lambda head: head.name)
 def test_encoder_and_decoder_are_two_stacks(head, mask):
     model = head.build("rnn", kernel="loop").double()
     with trace_states() as trace:

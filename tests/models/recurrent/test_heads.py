@@ -8,6 +8,7 @@ import transformers
 from torch import nn
 from transformers import AutoModel
 
+from models import trace_states
 from models.recurrent.modeling import RecurrentModel
 from tests.models.recurrent.small import (
     ATTENTION,
@@ -136,6 +137,29 @@ def test_states_of_every_layer_where_asked_for():
     body = BODY.build(output_hidden_states=True)
     output = body(IDS)
     torch.testing.assert_close(output.hidden_states[-1], output.last_hidden_state)
+
+
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION], ids=lambda head: head.name)
+class TestEncoderDecoder:
+    def test_states_of_every_layer_where_asked_for(self, head):
+        model, inputs = head.build(kernel="loop"), head.inputs(IDS)
+        plain = model(**inputs)
+        assert plain.encoder_hidden_states is None
+        assert plain.decoder_hidden_states is None
+        output = model(**inputs, output_hidden_states=True)
+        read = model.get_encoder()(IDS, output_hidden_states=True)
+        for ours, theirs in zip(output.encoder_hidden_states, read.hidden_states, strict=True):
+            assert torch.equal(ours, theirs)
+        embeds, *layers = output.decoder_hidden_states
+        assert torch.equal(embeds, model.get_input_embeddings()(inputs["decoder_input_ids"]))
+        assert [layer.shape for layer in layers] == [(3, 4, HIDDEN)] * 2
+        with trace_states() as trace:
+            model(**inputs)
+        for index, layer in enumerate(layers):
+            steps = [step[0] for step in trace.states[model.decoder][index, False]]
+            torch.testing.assert_close(layer, torch.stack(steps, dim=1))
+        model.config.output_hidden_states = True
+        assert len(model(**inputs).decoder_hidden_states) == 3
 
 
 class TestLoss:

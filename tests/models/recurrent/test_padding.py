@@ -176,6 +176,64 @@ def test_embeddings_at_padding_need_not_be_finite(head, mask, wrong):
         assert_same_gradients(actual_gradients, expected_gradients, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("mask", [pytest.param(torch.tensor(m), id=n) for n, m in MASKS.items()])
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION, ATTENTION_TIED], ids=lambda h: h.name)
+@pytest.mark.parametrize("cell_type", CELLS)
+class TestTargets:
+    SOURCE = tokens(len(ROWS), 5, seed=20)
+
+    def test_a_target_gives_what_it_gives_alone(self, head, cell_type, mask):
+        model = head.build(cell_type)
+        alone = []
+        for source, row in zip(self.SOURCE.split(1), ROWS, strict=True):
+            output = model(
+                source, decoder_input_ids=row, labels=row.flip(1), use_cache=True,
+                output_attentions=True, output_hidden_states=True,
+            )  # fmt: skip
+            (output.loss * row.shape[1] / sum(LENGTHS)).backward()
+            alone.append(output)
+        expected = gradients(model)
+
+        model.zero_grad()
+        together = model(
+            self.SOURCE,
+            decoder_input_ids=batch_ids(mask, garbage=1),
+            decoder_attention_mask=mask,
+            labels=place(mask, [row.flip(1) for row in ROWS], filler=7),
+            use_cache=True,
+            output_attentions=True,
+            output_hidden_states=True,
+        )
+        together.loss.backward()
+        assert_same_gradients(gradients(model), expected, **EXACT)
+        for index, (output, row) in enumerate(zip(alone, mask.bool(), strict=True)):
+            torch.testing.assert_close(together.logits[index, row], output.logits[0], **EXACT)
+            for ours, theirs in zip(
+                together.past_key_values.tensors, output.past_key_values.tensors, strict=True
+            ):
+                torch.testing.assert_close(ours[:, index], theirs[:, 0], **EXACT)
+            for ours, theirs in zip(
+                together.decoder_hidden_states, output.decoder_hidden_states, strict=True
+            ):
+                torch.testing.assert_close(ours[index, row], theirs[0], **EXACT)
+            if head is not SEQ2SEQ:
+                torch.testing.assert_close(
+                    together.cross_attentions[0][index, :, row],
+                    output.cross_attentions[0][0],
+                    **EXACT,
+                )
+
+    def test_labels_alone_are_shifted_past_padding(self, head, cell_type, mask):
+        model = head.build(cell_type)
+        alone = [
+            model(source, labels=row).loss * row.shape[1] / sum(LENGTHS)
+            for source, row in zip(self.SOURCE.split(1), ROWS, strict=True)
+        ]
+        labels = place(mask, ROWS, -100)
+        together = model(self.SOURCE, labels=labels, decoder_attention_mask=mask)
+        torch.testing.assert_close(together.loss, sum(alone), **EXACT)
+
+
 class TestAnswersAtPadding:
     """Position 0, the usual label of no answer, is padding in a row padded on the left."""
 
