@@ -189,7 +189,7 @@ def encode(
         keep_state=use_cache,
         keep_layers=output_hidden_states,
     )
-    pooled = _pool(ran.hidden, padding, stack)
+    pooled = pool(ran.hidden, padding, stack)
     hidden, layers = ran.hidden, ran.layers
     if padding is not None:
         hidden, layers = padding.to_place(hidden), [padding.to_place(layer) for layer in layers]
@@ -230,8 +230,14 @@ def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Ten
     return past.tensors
 
 
-def _pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
-    """The state after each row's last token; of the reverse direction, after its first."""
+def pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
+    """The state after each row's last token; of the reverse direction, after its first.
+
+    Args:
+        hidden: (batch, length, output_size) the top layer's outputs, tokens in front.
+        padding: of the batch.
+        stack: whose outputs they are.
+    """
     size = stack.hidden_size
     if padding is None:
         last = hidden[:, -1, :size]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers.loss.loss_utils import ForMaskedLMLoss
 from transformers.modeling_outputs import Seq2SeqLMOutput
-from transformers.utils.generic import can_return_tuple
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from models.recurrent import cells
 from models.recurrent.causal_lm import RecurrentGenerationMixin
@@ -21,6 +21,7 @@ from models.recurrent.modeling import (
     embed,
     expect_embeds,
     expect_shape,
+    pool,
     tensors_of,
 )
 from models.recurrent.padding import Padding, read_mask, tokens_first
@@ -146,7 +147,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         decoder_input_ids: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
-        encoder_outputs: RecurrentModelOutput | None = None,
+        encoder_outputs: ModelOutput | tuple[Any, ...] | None = None,
         past_key_values: RecurrentState | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
@@ -163,7 +164,9 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             decoder_attention_mask: (batch, target length), 1 for a token and 0 for padding,
                 wherever it stands; longer by what was read before with ``past_key_values``. At
                 padding labels are not looked at.
-            encoder_outputs: of an earlier call, instead of the source.
+            encoder_outputs: of an earlier call, instead of the source: anything with a
+                ``last_hidden_state``, or a tuple that starts with it. ``attention_mask`` then
+                says where its tokens are.
             past_key_values: the decoder's state after earlier tokens.
             labels: (batch, target length) tokens to predict, -100 where there are none.
             use_cache: whether to return the decoder's state; by default as the configuration
@@ -181,11 +184,12 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         """
         if output_hidden_states is None:
             output_hidden_states = bool(self.config.output_hidden_states)
-        read = encoder_outputs
-        if read is None:
-            read = self.recurrent(
+        if encoder_outputs is None:
+            read: RecurrentModelOutput = self.recurrent(
                 input_ids, attention_mask, inputs_embeds, output_hidden_states=output_hidden_states
             )
+        else:
+            read = self._as_ours(encoder_outputs, attention_mask)
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             shape = tuple(labels.shape)
             expect_shape("decoder_attention_mask", decoder_attention_mask, "(batch, length)", shape)
@@ -233,6 +237,31 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             encoder_last_hidden_state=source,
             encoder_hidden_states=read.hidden_states if output_hidden_states else None,
             cross_attentions=(weights,) if output_attentions and weights is not None else None,
+        )
+
+    def _as_ours(
+        self, given: ModelOutput | tuple[Any, ...], attention_mask: Tensor | None
+    ) -> RecurrentModelOutput:
+        """What an encoder returned; a summary that is missing is found in its states."""
+        if isinstance(given, RecurrentModelOutput) and given.pooler_output is not None:
+            return given
+        if isinstance(given, tuple) and given:
+            states = next((part for part in given[1:] if isinstance(part, tuple)), None)
+            given = RecurrentModelOutput(given[0], hidden_states=states)
+        hidden = getattr(given, "last_hidden_state", None)
+        if not isinstance(hidden, Tensor):
+            raise ValueError(
+                "Expected encoder_outputs with a last_hidden_state, or a tuple that starts with "
+                f"it. Got {type(given).__name__} without."
+            )
+        expected = (*hidden.shape[:-1], self.config.output_size)
+        expect_shape("last_hidden_state", hidden, "(batch, length, output_size)", expected)
+        padding = read_mask(attention_mask, *hidden.shape[:2])
+        in_front = hidden if padding is None else padding.to_front(hidden)
+        return RecurrentModelOutput(
+            hidden,
+            pool(in_front, padding, self.recurrent.layers),
+            hidden_states=getattr(given, "hidden_states", None),
         )
 
     def _decode(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+from transformers.modeling_outputs import BaseModelOutput
 
 from models import RecurrentConfig
 from models.recurrent.configuration import RecurrentVisionConfig
@@ -180,6 +181,21 @@ class TestTargets:
         mask = torch.tensor([[1, 1], [0, 0], [1, 1]])
         with pytest.raises(ValueError, match=r"one token in every row\..* only padding in row 1"):
             head.build()(IDS, decoder_input_ids=IDS[:, :2], decoder_attention_mask=mask)
+
+    @pytest.mark.parametrize(
+        "read",
+        [(), {}, BaseModelOutput(), torch.zeros(3, 7, 12)],
+        ids=lambda read: type(read).__name__,
+    )
+    def test_nothing_of_an_encoder(self, head, read):
+        message = rf"with a last_hidden_state.*Got {type(read).__name__} without"
+        with pytest.raises(ValueError, match=message):
+            head.build()(encoder_outputs=read, decoder_input_ids=IDS[:, :2])
+
+    def test_another_encoders(self, head):
+        read = BaseModelOutput(torch.zeros(3, 7, 5))
+        with pytest.raises(ValueError, match=r"last_hidden_state must .*Got \(3, 7, 5\)"):
+            head.build()(encoder_outputs=read, decoder_input_ids=IDS[:, :2])
 
     def test_a_mask_that_does_not_fit_what_was_read(self, head):
         model = head.build()

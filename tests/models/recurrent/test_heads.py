@@ -7,6 +7,7 @@ import torch
 import transformers
 from torch import nn
 from transformers import AutoModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from models import trace_states
 from models.recurrent.modeling import RecurrentModel
@@ -160,6 +161,27 @@ class TestEncoderDecoder:
             torch.testing.assert_close(layer, torch.stack(steps, dim=1))
         model.config.output_hidden_states = True
         assert len(model(**inputs).decoder_hidden_states) == 3
+
+    @pytest.mark.parametrize("two", [False, True], ids=["one way", "two ways"])
+    def test_an_encoders_output_of_any_kind(self, head, two):
+        model, target = head.build(bidirectional=two), head.target(3)
+        mask = torch.tensor([[1] * 7, [0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0, 0]])
+        expected = model(IDS, attention_mask=mask, output_hidden_states=True, **target)
+        read = model.get_encoder()(IDS, attention_mask=mask, output_hidden_states=True)
+        for given in (
+            read,
+            read.to_tuple(),
+            model.get_encoder()(IDS, mask, output_hidden_states=True, return_dict=False),
+            (read.last_hidden_state, read.hidden_states),
+            BaseModelOutput(read.last_hidden_state, read.hidden_states),
+        ):
+            output = model(
+                encoder_outputs=given, attention_mask=mask, output_hidden_states=True, **target
+            )
+            torch.testing.assert_close(output.logits, expected.logits)
+            assert len(output.encoder_hidden_states) == 3
+        alone = model(encoder_outputs=(read.last_hidden_state,), attention_mask=mask, **target)
+        torch.testing.assert_close(alone.logits, expected.logits)
 
 
 class TestLoss:
