@@ -1,6 +1,7 @@
 """What a report says first: sentences made from the records, RNN wins and losses alike."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -8,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
-from bench.report import tables
-from bench.report.figures import label, rank
+from bench.outcome import UNSTABLE
+from bench.report.style import in_units, label, rank
 from bench.stats import Estimate
 
-Record = dict[str, Any]
 _FLAT = 100  # a norm that stays within this factor from the second token on is called level
 
 
@@ -24,18 +24,21 @@ class Finding:
     sentences: list[str]
 
 
-def all_of(records: list[Record]) -> list[Finding]:
-    """The questions that these records say something about."""
+def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """The questions that these tables say something about, see ``tables.all_of``."""
     found = [
         Finding(
             "Does the gradient vanish? Its norm along the window, at initialisation",
-            _gradient(tables.gradient(records)),
+            _gradient(frames["gradient"]),
         ),
+        *_slow(frames),
         Finding(
-            "Is recurrence slow? Tokens per second relative to the arm it is matched to",
-            _speed(tables.speed(records)),
+            "How much memory does a step take beyond the weights and the optimizer's state?",
+            _memory(frames["memory"], frames["growth"]),
         ),
-        Finding("Who learned, in this short a training?", _learning(tables.learning(records))),
+        Finding("What do a decoder's state and cache take?", _state(frames["state"])),
+        Finding("How much of the speed is the setting?", _settings(frames["settings"])),
+        Finding("Who learned, in this short a training?", _learning(frames["learning"])),
     ]
     return [finding for finding in found if finding.sentences]
 
@@ -84,35 +87,209 @@ def _fate(row: dict[str, Any]) -> str:
     )
 
 
-def _interval(row: dict[str, Any]) -> str:
-    names = ("speed_ratio", "speed_ratio_low", "speed_ratio_high")
-    return Estimate(*(row[name] for name in names)).interval()
+_GROUP = ["comparison", "task", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_PHASES = {
+    "training": "Is recurrence slow? Training",
+    "forward": "Is recurrence slow? Forward pass",
+    "prefill": "Is recurrence slow? Prefill",
+    "decode": "Is recurrence slow? Decoding",
+}
 
 
-def _speed(frame: pd.DataFrame) -> list[str]:
-    """The ratio to the reference arm at the shortest and the longest window, the fastest first."""
-    if frame.empty or "speed_ratio" not in frame.columns:
+def _slow(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """For each phase: verdicts, where two arms are level, and how time grows."""
+    found = []
+    for phase, question in _PHASES.items():
+        lines = []
+        for name, write in (
+            ("speed", _verdicts), ("decode", _verdicts), ("decode", _first_token),
+            ("crossover", _crossover), ("growth", _growth),
+        ):  # fmt: skip
+            frame = frames[name]
+            if not frame.empty:
+                lines += write(frame[frame["phase"] == phase])
+        found.append(Finding(question, lines))
+    return found
+
+
+def _verdicts(frame: pd.DataFrame) -> list[str]:
+    """Every arm beside its reference, at the shortest and the longest window."""
+    if "sentence" not in frame.columns:
         return []
     lines = []
-    measured = frame.dropna(subset=["speed_ratio"])
-    keys = ["comparison", "device", "dtype", "denormals", "batch_size", "phase"]
-    for key, group in measured.groupby(keys, sort=False):
-        comparison, device, dtype, denormals, batch_size, phase = key
-        lengths = sorted(group["length"].unique())
-        for length in dict.fromkeys((lengths[0], lengths[-1])):
-            here = group[group["length"] == length].sort_values("speed_ratio", ascending=False)
-            ratios = ", ".join(
-                f"{label(row['arm'])} {row['speed_ratio']:.2f}× {_interval(row)}"
-                for row in here.to_dict("records")
-            )
-            where = f"{comparison}, {device}, {dtype}, batch {batch_size}"
-            if denormals != "keep":
-                where += ", subnormals flushed"
+    for key, group in frame.dropna(subset=["sentence"]).groupby(_GROUP, sort=False):
+        where = dict(zip(_GROUP, key, strict=True))
+        for length in _ends(group):
+            lines += [
+                f"{row['sentence']} ({where['comparison']}, batch {where['batch_size']})."
+                for row in _ranked(group[group["length"] == length])
+            ]
+    return lines
+
+
+def _first_token(frame: pd.DataFrame) -> list[str]:
+    """Time to the first token at the longest window."""
+    if "first_token_s" not in frame.columns:
+        return []
+    lines = []
+    for key, group in frame.groupby(_GROUP, sort=False):
+        length = group["length"].max()
+        times = ", ".join(
+            f"{_named(row, group)} {1e3 * row['first_token_s']:.1f} ms"
+            for row in _ranked(group[group["length"] == length])
+        )
+        lines.append(f"Time to the first token after T={length} ({_where(key)}): {times}.")
+    return lines
+
+
+def _crossover(frame: pd.DataFrame) -> list[str]:
+    """Where two arms are equally fast, a sentence for every group."""
+    lines = []
+    for key, group in frame.groupby(_GROUP, sort=False):
+        parts = []
+        for row in _ranked(group):
+            text = str(row["outcome"])
+            if pd.notna(row.get("at_length")):
+                span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
+                text = text.replace(";", f" {span};", 1)
+            parts.append(f"{_named(row, group)} and {row['reference']} {text}")
+        lines.append(f"Equally fast ({_where(key)}): {'; '.join(parts)}.")
+    return lines
+
+
+def _growth(frame: pd.DataFrame) -> list[str]:
+    """The power of the length that time grows with, a sentence for every group."""
+    lines = []
+    for quantity, rows in frame.groupby("quantity", sort=False):
+        what = {"step_s": "a step", "first_token_s": "the first token"}.get(str(quantity))
+        if what is None:
+            continue
+        for key, group in rows.groupby(_GROUP, sort=False):
+            powers = ", ".join(f"{_named(row, group)} {_power(row)}" for row in _ranked(group))
+            first = group.iloc[0]
             lines.append(
-                f"T={length}, {'training' if phase == 'training' else 'forward'} ({where}), "
-                f"{label(here.iloc[0]['reference'])} = 1: {ratios}."
+                f"From T={first['shortest']} to {first['longest']} the time of {what} grows "
+                f"({_where(key)}): {powers}."
             )
     return lines
+
+
+def _power(row: Mapping[str, Any]) -> str:
+    estimate = Estimate(row["exponent"], row["exponent_low"], row["exponent_high"])
+    return f"as T^{estimate.value:.2f} {estimate.interval()}"
+
+
+def _memory(frame: pd.DataFrame, growth: pd.DataFrame) -> list[str]:
+    """Counted tensors and the resident peak at the longest window, beside the arm matched to."""
+    lines = []
+    if frame.empty:
+        return lines
+    for key, group in frame.groupby([*_GROUP, "phase"], sort=False):
+        length, powers = group["length"].max(), {}
+        if not growth.empty:
+            known = growth[growth["quantity"] == "tensor_growth_bytes"]
+            same = (known[[*_GROUP, "phase"]] == list(key)).all(axis=1)
+            powers = {(row["arm"], row["kernel"]): row for row in _ranked(known[same])}
+        parts = []
+        for row in _ranked(group[group["length"] == length]):
+            text = f"{_named(row, group)} {_size(row['tensor_growth_bytes'])}"
+            if pd.notna(row["rss_growth_bytes"]):
+                text += f" (resident {_size(row['rss_growth_bytes'])})"
+            if pd.notna(row["allocated_growth_bytes"]):
+                text += f" (allocated {_size(row['allocated_growth_bytes'])})"
+            if (power := powers.get((row["arm"], row["kernel"]))) is not None:
+                text += f", growing as T^{power['exponent']:.2f}"
+            parts.append(text)
+        lines.append(
+            f"T={length}, {_PHASE_WORDS.get(key[-1], key[-1])} ({_where(key[:-1])}), tensors: "
+            f"{'; '.join(parts)}."
+        )
+    return lines
+
+
+_PHASE_WORDS = {"training": "training step", "forward": "forward pass"}
+
+
+def _state(frame: pd.DataFrame) -> list[str]:
+    """What a row keeps after the longest window, where decoding was measured."""
+    if frame.empty:
+        return []
+    lines = []
+    measured = frame.dropna(subset=["measured_bytes"])
+    for (comparison, task, dtype), group in measured.groupby(
+        ["comparison", "task", "dtype"], sort=False
+    ):
+        ends = {length: _ranked(group[group["length"] == length]) for length in _ends(group)}
+        parts = [
+            f"after T={length} " + ", ".join(
+                f"{label(row['arm'])} {_size(row['measured_bytes'])}" for row in rows
+            )
+            for length, rows in ends.items()
+        ]  # fmt: skip
+        lines.append(f"A row keeps ({comparison}, {task}, {dtype}) {'; '.join(parts)}.")
+    return lines
+
+
+def _settings(frame: pd.DataFrame) -> list[str]:
+    """What flushing subnormals, threads and another dtype do, at both ends of the lengths."""
+    if frame.empty:
+        return []
+    lines = []
+    keys = ["coordinate", "setting", "against", *_GROUP, "phase"]
+    for key, group in frame.groupby(keys, sort=False):
+        coordinate, setting, against = key[:3]
+        where = dict(zip(keys[3:], key[3:], strict=True))
+        for length in _ends(group):
+            parts = []
+            for row in _ranked(group[group["length"] == length]):
+                ratio = Estimate(row["ratio"], row["ratio_low"], row["ratio_high"])
+                text = f"{_named(row, group)} {ratio.value:.2f}× {ratio.interval()}"
+                parts.append(text + (" (unstable)" if row["status"] == UNSTABLE else ""))
+            lines.append(
+                f"T={length}, {_PHASE_WORDS.get(where['phase'], where['phase'])} "
+                f"({where['comparison']}, {where['device']}, batch {where['batch_size']}), "
+                f"{_CHANGES[coordinate].format(setting=setting, against=against)}: "
+                f"{', '.join(parts)} as fast."
+            )
+    return lines
+
+
+_CHANGES = {
+    "denormals": "with subnormal floats flushed to zero instead of kept",
+    "threads": "on {setting} threads instead of {against}",
+    "dtype": "in {setting} instead of {against}",
+}
+
+
+def _ends(frame: pd.DataFrame) -> list[int]:
+    """The shortest and the longest window."""
+    return sorted({frame["length"].min(), frame["length"].max()})
+
+
+def _ranked(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return sorted(rows, key=lambda row: rank(row["arm"]))
+
+
+def _named(row: Mapping[str, Any], group: pd.DataFrame) -> str:
+    """An arm, with its kernel where the group has several of it."""
+    several = group.loc[group["arm"] == row["arm"], "kernel"].nunique() > 1
+    return f"{label(row['arm'])}/{row['kernel']}" if several else label(row["arm"])
+
+
+def _where(key: Sequence[Any]) -> str:
+    """A group in words, what is not the default included."""
+    where = dict(zip(_GROUP, key, strict=True))
+    parts = [where["comparison"], where["device"], where["dtype"], f"batch {where['batch_size']}"]
+    if where["denormals"] != "keep":
+        parts.append("subnormals flushed")
+    if where["threads"] != "all":
+        parts.append(f"threads {where['threads']}")
+    return ", ".join(parts)
+
+
+def _size(number: float) -> str:
+    return "–" if pd.isna(number) else in_units(number, "B")
 
 
 def _learning(frame: pd.DataFrame) -> list[str]:
