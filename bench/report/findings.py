@@ -114,8 +114,6 @@ def _slow(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
 
 def _verdicts(frame: pd.DataFrame) -> list[str]:
     """Every arm beside its reference, at the shortest and the longest window."""
-    if "sentence" not in frame.columns:
-        return []
     lines = []
     for key, group in frame.dropna(subset=["sentence"]).groupby(_GROUP, sort=False):
         where = dict(zip(_GROUP, key, strict=True))
@@ -149,7 +147,7 @@ def _crossover(frame: pd.DataFrame) -> list[str]:
         parts = []
         for row in _ranked(group):
             text = str(row["outcome"])
-            if pd.notna(row.get("at_length")):
+            if pd.notna(row["at_length"]):
                 span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
                 text = text.replace(";", f" {span};", 1)
             parts.append(f"{_named(row, group)} and {row['reference']} {text}")

@@ -217,10 +217,7 @@ def _sections(
         "The same arm under two settings, in a group each: subnormal floats flushed to zero "
         "rather than kept, all threads rather than one, a shorter type rather than float32.",
     )
-    of_frame(
-        setting, "setting", frames["settings"], costs.setting, _setting_limits,
-        (*_FACET, "coordinate", "setting"),
-    )  # fmt: skip
+    of_frame(setting, "setting", frames["settings"], costs.setting, _setting_limits)
     learning = Section(
         "Learning", "Accuracy and loss by step. The dashed line is the floor: what guessing scores."
     )
@@ -354,20 +351,21 @@ def _interval_text(rows: pd.DataFrame) -> str:
     """How the medians and their intervals are made."""
     rounds, launches = (_listed(sorted(set(rows[name]))) for name in ("rounds", "launches"))
     text = (
-        f"Medians over {rounds} rounds in {launches} launch(es), with their 95% intervals: order "
-        "statistics of one launch, or a bootstrap of launches and the rounds within them. "
+        f"Medians with 95% intervals over {rounds} rounds; launches of fresh processes: {launches}. "
+        "The interval of one launch is made of order statistics, that of several is a bootstrap of "
+        "launches and the rounds within them. "
     )
     if short := int((rows["rounds"] < stats.LEAST_ROUNDS).sum()):
-        text += f"{short} of {len(rows)} have fewer than {stats.LEAST_ROUNDS} rounds and no band. "
+        text += f"Of {len(rows)}, {short} have fewer than {stats.LEAST_ROUNDS} rounds and no band. "
     if loose := int((rows["status"] == UNSTABLE).sum()):
-        text += f"Hollow: {loose} of {len(rows)} are unstable, and no claim rests on them. "
+        text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
     return text
 
 
 def _noise_text(rows: pd.DataFrame) -> str:
     """What the A/A control and the flags of the rounds say."""
     text = ""
-    if "aa_ratio" in rows.columns and rows["aa_ratio"].notna().any():
+    if rows["aa_ratio"].notna().any():
         # Every arm of a group repeats its reference's.
         names = ["aa_ratio", "aa_ratio_low", "aa_ratio_high"]
         noise = rows.drop_duplicates(["phase", "length", "batch_size", "seed", *names])[names]

@@ -20,6 +20,7 @@ COORDINATES = [
 
 Record = dict[str, Any]
 Ceilings = dict[str, dict[str, Any]]
+_ENDS = ("", "_low", "_high")
 
 
 def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str, pd.DataFrame]:
@@ -124,9 +125,13 @@ def _timed(records: list[Record], probe: str, ceilings: Ceilings | None) -> pd.D
         elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
             row |= _interval("aa_ratio", verdict.canary)
         rows.append(row)
-    return pd.DataFrame(rows)
+    return _with(pd.DataFrame(rows), _OPTIONAL)
 
 
+_OPTIONAL = [
+    "reference", "verdict", "sentence", "roofline_share",
+    *(name + end for name in ("speed_ratio", "quiet_ratio", "aa_ratio") for end in _ENDS),
+]  # fmt: skip
 _OF_DECODING = ("late_over_early", "state_bytes", "state_end_bytes", "gate_error")
 
 
@@ -139,6 +144,14 @@ def _coordinates(record: Record) -> dict[str, Any]:
         "batch_size": cell["protocol"]["batch_size"],
         "record": record["key"],
     }
+
+
+def _with(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The frame with these columns, empty where nothing fills them."""
+    for name in columns:
+        if name not in frame.columns:
+            frame[name] = np.nan
+    return frame
 
 
 def _interval(name: str, estimate: stats.Estimate) -> dict[str, float]:
@@ -339,7 +352,7 @@ def crossover(records: list[Record]) -> pd.DataFrame:
             }
             | _crossing(where["arm"], reference, dict(sorted(stable.items())))
         )
-    return pd.DataFrame(rows)
+    return _with(pd.DataFrame(rows), ["at_length" + end for end in _ENDS])
 
 
 def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> dict[str, Any]:
