@@ -100,6 +100,7 @@ def _text(value: Any) -> str:
 def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
     """The sized configuration of a cell's model, with its exact counts and its costs."""
     task = tasks.load(cell.task)
+    target_length: int | None = getattr(task, "TARGET_LENGTH", None)
     shape = models.arms.Shape(
         head=task.HEAD,
         num_labels=len(task.LABELS),
@@ -109,6 +110,9 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
         num_layers=cell.model.num_layers,
         num_heads=cell.model.num_heads,
         max_positions=cell.model.max_positions,
+        bos_token_id=library.cls_id,
+        eos_token_id=library.sep_id,
+        target_length=target_length,
         recurrent=cell.model.recurrent.model_dump(exclude_defaults=True),
         embeddings=cast("Any", cell.model.embeddings),
         checkpoint=cell.model.checkpoint,
@@ -132,10 +136,14 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
         },
         "cost": {
             "length": cell.length,
-            "forward_flops_per_token": sized.cost.forward_flops_per_token(cell.length),
-            "training_flops_per_token": sized.cost.training_flops_per_token(cell.length),
+            "forward_flops_per_token": sized.cost.forward_flops_per_token(
+                cell.length, target_length
+            ),
+            "training_flops_per_token": sized.cost.training_flops_per_token(
+                cell.length, target_length
+            ),
             "state_bytes": sized.cost.state_bytes(
-                cell.length, itemsize=DTYPES[cell.dtype].itemsize
+                cell.length, target_length, itemsize=DTYPES[cell.dtype].itemsize
             ),
         },
     }

@@ -50,7 +50,7 @@ class Batch:
 
     Args:
         input_ids: (rows, length).
-        labels: (rows,).
+        labels: classes, (rows,), or tokens, (rows, length of the window or of the target).
     """
 
     input_ids: Tensor
