@@ -351,7 +351,7 @@ def _interval_text(rows: pd.DataFrame) -> str:
     """How the medians and their intervals are made."""
     rounds, launches = (_listed(sorted(set(rows[name]))) for name in ("rounds", "launches"))
     text = (
-        f"Medians with 95% intervals over {rounds} rounds; launches of fresh processes: {launches}. "
+        f"Medians with 95% intervals over {rounds} rounds; launches of new processes: {launches}. "
         "The interval of one launch is made of order statistics, that of several is a bootstrap of "
         "launches and the rounds within them. "
     )
@@ -391,7 +391,8 @@ def _noise_text(rows: pd.DataFrame) -> str:
 def _decode_limits(records: list[Record], rows: pd.DataFrame) -> str:
     tokens = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["new_tokens"]))
     text = _interval_text(rows) if "rounds" in rows.columns else (
-        "Thin: a median over turns and launches for every token; thick: a running median of nine. "
+        "Points: medians of the quarters of what was generated after each context, with their "
+        "quartiles; the thin line joins contexts. "
     )  # fmt: skip
     return text + (
         f"{tokens} new tokens a row, greedy, the end of a sequence off; cached logits were proven "

@@ -34,8 +34,13 @@ PHASES = {
     "prefill": "prefill",
     "decode": "decoding",
 }
+_SETTINGS = {
+    "denormals": "speed, subnormals flushed over kept",
+    "threads": "speed on {setting} threads over {against}",
+    "dtype": "speed in {setting} over {against}",
+}
 _DASHES = ("-", "--", ":", "-.")
-_SMOOTHED = 9  # decoded tokens that a thick line's running median is over
+_BLOCKS = 4  # of decoded tokens, a point each
 _GREY = "#555555"
 
 
@@ -89,16 +94,18 @@ def setting(rows: pd.DataFrame) -> Figure | None:
     """
     if rows.empty:
         return None
-    one, other = rows.iloc[0][["setting", "against"]]
+    title = _SETTINGS[rows.iloc[0]["coordinate"]].format(**rows.iloc[0])
 
     def level(here: Axes, phase: str) -> None:
         here.axhline(1, color=_GREY, linewidth=0.9, linestyle="--")
 
-    return _by_phase(rows, "ratio", f"speed with {one} over {other}", _times, level)
+    return _by_phase(rows, "ratio", title, _times, level)
 
 
 def by_position(rows: pd.DataFrame) -> Figure | None:
     """Seconds of a decoded step by how many tokens were read before it, a line an arm.
+
+    What was generated after each context is cut into quarters: their medians, and quartiles.
 
     Args:
         rows: of the table ``decode_positions``.
@@ -108,15 +115,19 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(6.2, 3.8))
         for (arm, kernel), series in _series(rows):
+            style = {"color": colour(arm), "linestyle": _dashes(rows)[arm, kernel]}
+            middles = []
             for _, steps in series.groupby("record", sort=False):
-                x, y = steps["position"].to_numpy(), steps["step_s"].to_numpy()
-                style = {"color": colour(arm), "linestyle": _dashes(rows)[arm, kernel]}
-                here.plot(x, y, color=colour(arm), linewidth=0.5, alpha=0.35)
-                half = _SMOOTHED // 2
-                if len(x) > _SMOOTHED:
-                    windows = np.lib.stride_tricks.sliding_window_view(y, _SMOOTHED)
-                    x, y = x[half:-half], np.median(windows, axis=1)
-                here.plot(x, y, linewidth=1.8, **style)
+                count = min(_BLOCKS, len(steps))
+                x, seconds = (
+                    np.array_split(steps[name].to_numpy(), count) for name in ("position", "step_s")
+                )
+                x = [np.median(part) for part in x]
+                low, y, high = np.transpose([np.percentile(s, [25, 50, 75]) for s in seconds])
+                here.vlines(x, low, high, color=colour(arm), linewidth=3, alpha=0.25)
+                here.plot(x, y, linewidth=1.8, marker="o", markersize=3, **style)
+                middles.append((steps["position"].median(), steps["step_s"].median()))
+            here.plot(*zip(*middles, strict=True), color=colour(arm), linewidth=0.7, alpha=0.6)
         lengths = sorted(rows["length"].unique())
         length_axis(here, [*lengths, int(rows["position"].max())])
         here.set_xlabel("tokens read before the step (prompt and what was generated)")
@@ -127,7 +138,7 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
 
 
 def memory(rows: pd.DataFrame) -> Figure | None:
-    """Peak memory by length: tensors as counted, and what the system gave beyond the start."""
+    """Peak of a step beyond its start by length: tensors as counted, and what the system gave."""
     kinds = {
         name: title
         for name, title in MEMORY.items()
@@ -146,16 +157,16 @@ def memory(rows: pd.DataFrame) -> Figure | None:
                 _lines(here, rows[rows["phase"] == phase], name, _bytes)
                 here.set_title(f"{PHASES[phase]}: {title}")
         for line in axes:
-            line[0].set_ylabel("peak memory")
+            line[0].set_ylabel("peak beyond the start")
         legend(figure, _entries(rows))
     return figure
 
 
 #: Columns of the table ``memory`` that are drawn, and what they are.
 MEMORY = {
-    "peak_tensor_bytes": "tensors",
-    "rss_growth_bytes": "resident, growth",
-    "peak_allocated_bytes": "allocated",
+    "tensor_growth_bytes": "tensors",
+    "rss_growth_bytes": "resident",
+    "allocated_growth_bytes": "allocated",
 }
 
 
@@ -170,7 +181,7 @@ def state(rows: pd.DataFrame) -> Figure | None:
         return None
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(5.6, 3.8))
-        _lines(here, rows, "state_bytes", _bytes, marker="")
+        _lines(here, rows, "state_bytes", _bytes, marker=".")
         for (arm, _), series in _series(rows):
             here.plot(
                 series["length"], series["measured_bytes"], color=colour(arm), marker="o",
@@ -234,8 +245,11 @@ def _lines(
     for (arm, kernel), series in _series(rows):
         x, shade = series["length"].to_numpy(), colour(arm)
         if banded:
-            ends = (series[end].to_numpy(dtype=float) for end in (low, high))
-            here.fill_between(x, *ends, color=shade, alpha=0.2, linewidth=0)
+            ends = [series[end].to_numpy(dtype=float) for end in (low, high)]
+            if len(x) > 1:
+                here.fill_between(x, *ends, color=shade, alpha=0.2, linewidth=0)
+            else:
+                here.vlines(x, *ends, color=shade, linewidth=1)
         style = _dashes(rows)[arm, kernel]
         here.plot(x, series[value], color=shade, linestyle=style, linewidth=1.5)
         loose = _unstable(series)

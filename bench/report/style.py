@@ -52,8 +52,10 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "rnn-vs-transformer",
     "savefig.dpi": 160,
 }
+_ENTRY = 1.5  # inches that a legend's entry takes
 _APART = 1.19  # lengths nearer than this would print their names over one another
 _MARGIN = 1.2  # room beside the shortest and the longest window
+_ROOM = 1.15  # above and below the values
 _MANY = 1e3  # a range over which only powers of ten are named
 _EXACT = 1e-9  # rounding of powers of ten
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
@@ -100,7 +102,8 @@ def handles(arms: Sequence[str]) -> list[Line2D]:
 
 def legend(figure: Figure, entries: Sequence[Line2D]) -> None:
     """One legend above all panels."""
-    figure.legend(handles=entries, loc="outside upper center", ncols=min(len(entries), 5))
+    fitting = max(1, int(figure.get_figwidth() / _ENTRY))
+    figure.legend(handles=entries, loc="outside upper center", ncols=min(len(entries), fitting))
 
 
 def length_axis(here: Axes, lengths: Sequence[int]) -> None:
@@ -118,14 +121,16 @@ def length_axis(here: Axes, lengths: Sequence[int]) -> None:
 
 
 def amount_axis(here: Axes, values: Any, form: Callable[[float], str]) -> None:
-    """A log axis from one round number to another around the values; zeros have a place below."""
+    """A log axis with two round numbers at least; zeros have a place below."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     positive = finite[finite > 0]
     if len(positive) == 0:
         here.set_ylim(-1, 1)
         return
-    low, high = _round_below(positive.min()), -_round_below(-positive.max())
+    low, high = positive.min() / _ROOM, positive.max() * _ROOM
+    if _round_below(_round_below(high) * 0.9) < low:  # no two round numbers in between
+        low, high = _round_below(positive.min()), -_round_below(-positive.max())
     if len(positive) < len(finite):
         here.set_yscale("symlog", linthresh=low)
         here.set_ylim(-low / 4, high)

@@ -393,10 +393,9 @@ def settings(records: list[Record]) -> pd.DataFrame:
     for coordinate, base in _AGAINST.items():
         groups: dict[str, dict[Any, Record]] = {}
         for record in timed:
-            cell = record["cell"] | {coordinate: None}
-            groups.setdefault(json.dumps(cell, sort_keys=True), {})[record["cell"][coordinate]] = (
-                record
-            )
+            where = _coordinates(record) | {coordinate: None, "record": None}
+            group = groups.setdefault(json.dumps(where), {})
+            group[record["cell"][coordinate]] = record
         for group in groups.values():
             for value, record in group.items():
                 if value != base and base in group:
