@@ -14,7 +14,7 @@ from typing import Any
 from bench import environment, registry, verdicts
 from bench.display import Display
 from bench.execute import local
-from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
+from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
 from bench.study import Cell, Study
@@ -128,6 +128,7 @@ def run(
                 if dry_run:
                     return summary
                 _begin(store, provenance, decided["corpus"], estimate)
+                _measure_ceilings(store, server, pending)
                 recorder = _Recorder(store, decided, display, provenance, estimate, started)
                 _measure(study, pending, server, decided, library, recorder)
                 summary.measured = len(pending)
@@ -202,6 +203,26 @@ def _begin(
         begun=store.meta("begun") or now(),
         estimate_s=store.meta("estimate_s") or estimate_s,
     )
+
+
+def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell]) -> None:
+    """Once a run, what every device of a timed cell can do at most, for its share of that."""
+    known = dict(store.meta("ceilings") or {})
+    for device in dict.fromkeys(cell.device for cell in cells):
+        timed = [
+            cell
+            for cell in cells
+            if cell.device == device and registry.probes()[cell.probe].literals["INTERLEAVED"]
+        ]
+        if not timed or device in known:
+            continue
+        dtypes = list(dict.fromkeys(cell.dtype for cell in timed))
+        job = {"job": "ceilings", "device": device, "dtypes": dtypes}
+        try:
+            known[device] = local.ask(server, job | {"threads": environment.threads()})
+        except local.CellFailed as failure:  # an absent device, say: its cells tell why
+            known[device] = {"failed": failure.reason}
+    store.set_meta(ceilings=known)
 
 
 def _measure(

@@ -4,14 +4,13 @@ A group's reference runs twice, in two processes. Whatever lies between the two 
 another arm is called faster or slower only where its ratio lies wholly outside that.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from bench import stats
+from bench import environment, stats
 from bench.outcome import MEASURED, UNSTABLE
 
 Record = dict[str, Any]
@@ -77,7 +76,9 @@ class Verdict:
         known = "unstable, so no claim" if self.unstable else "no difference beyond noise"
         return f"{arm} {verb} {number} as fast as {other} {where}: {known}; {noise}"
 
-    def _ratio(self, seconds: Sequence[float], without: Sequence[bool] | None = None) -> Any:
+    def _ratio(
+        self, seconds: Sequence[float], without: Sequence[bool] | None = None
+    ) -> stats.Estimate:
         samples = self.reference["samples"]
         return stats.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
 
@@ -104,7 +105,7 @@ def flagged(record: Record) -> list[bool]:
     """Rounds in which other work took more than its share of the machine."""
     samples = record["samples"]
     return [
-        (steal or 0.0) > stats.STEAL or (psi or 0.0) > stats.PSI
+        (steal or 0.0) > environment.STEAL or (psi or 0.0) > environment.PSI
         for steal, psi in zip(samples["steal"], samples["psi"], strict=True)
     ]
 
@@ -129,6 +130,6 @@ def _unusual(cell: dict[str, Any]) -> list[str]:
 
 
 def _span(estimate: stats.Estimate) -> str:
-    if np.isnan(estimate.low):
+    if math.isnan(estimate.low):
         return f"{estimate.value:.2f} without an interval"
     return f"{estimate.low:.2f}–{estimate.high:.2f}"

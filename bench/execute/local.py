@@ -23,6 +23,7 @@ from bench.study import Cell, reference
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
 _EXPECTED_ROUNDS = 20  # what most groups need, for the progress bar
+_LAUNCH = 5  # rounds that the same processes measure
 _SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
 
@@ -380,8 +381,8 @@ def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:
     A round visits every seat in a random order and then in its reverse. The canary is the
     reference's arm once more, in a process of its own: what lies between the two is noise. The
     intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
-    stops at a lucky one; each look's rounds are measured by fresh processes, so that an interval
-    knows of what differs from one start to the next.
+    stops at a lucky one; every few rounds all arms get fresh processes, so that an interval knows
+    of what differs from one start to the next.
     """
     cells = [seat.cell for seat in seats]
     protocol, key = cells[0].protocol, reference(cells).key
@@ -389,48 +390,71 @@ def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:
     everyone = [*seats, canary]
     together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
     order = random.Random(cells[0].group)  # the same order each time the study runs
-    rounds = _Rounds()
-    for look in stats.looks(protocol["rounds"]):
-        for seat in everyone:
-            seat.attempt(seat.start)
+    rounds, most = _Rounds(), protocol["rounds"]
+    look: int | None = min(stats.LOOKS[0], most)
+    while look is not None:
+        _launch(
+            everyone, canary, min(look, rounds.count + _LAUNCH), protocol, rounds, order, listener
+        )
         _tell_failures(seats, together, listener)
-        while rounds.count < look and rounds.seconds < protocol["budget_s"]:
-            alive = [seat for seat in everyone if seat.failure is None]
-            if all(seat is canary for seat in alive):
-                break
-            permutation = order.sample(alive, len(alive))
-            with rounds.one():
-                for seat in permutation + permutation[::-1]:
-                    time.sleep(_SETTLE_S)
-                    seat.attempt(seat.round)
-            _tell_failures(seats, together, listener)
-            for seat in seats:
-                if seat.failure is None:
-                    share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
-                    listener.cell_progress(seat.cell, min(1.0, share))
-        for seat in everyone:
-            seat.attempt(seat.finish)
-        _tell_failures(seats, together, listener)
-        rounds.launched()
-        ended_early = rounds.count < look
         wide = _too_wide(seats, base, canary, rounds, protocol["precision"])
-        if ended_early or not wide:
+        spent = rounds.seconds >= protocol["budget_s"] or rounds.count == 0
+        if spent or (rounds.count == look and not wide):
             break
+        if rounds.count == look:
+            look = next((min(later, most) for later in stats.LOOKS if later > look < most), None)
+    early = look is not None and rounds.count < look
     for seat in seats:
-        if seat.failure is not None:
-            continue
-        reason = wide.get(seat.cell.key)
-        if reason is None and ended_early:
-            reason = f"{rounds.count} rounds are no look"
-        if reason is not None and ended_early:
-            reason += f": the budget of {protocol['budget_s']:g} s ended first"
-        seat.samples |= rounds.samples()
-        if seat is base and canary.failure is None:
-            seat.samples["canary_seconds"] = canary.samples["seconds"]
-        step_s = stats.median(seat.samples["seconds"], 2, rounds.launches).value
-        seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
-        status = DONE if reason is None else UNSTABLE
-        listener.cell_ended(seat.cell, seat.outcome(status, reason, together))
+        if seat.failure is None:
+            reason = wide.get(seat.cell.key)
+            if early:
+                reason = reason or f"precise after {rounds.count} rounds, which is no look"
+                reason += f": the budget of {protocol['budget_s']:g} s ended first"
+            listener.cell_ended(
+                seat.cell, _timed(seat, seat is base, canary, rounds, reason, together)
+            )
+
+
+def _launch(
+    everyone: Sequence[_Seat],
+    canary: _Seat,
+    until: int,
+    protocol: dict[str, Any],
+    rounds: "_Rounds",
+    order: random.Random,
+    listener: Listener,
+) -> None:
+    """Start everyone anew and measure until there are so many rounds, or the budget ends."""
+    for seat in everyone:
+        seat.attempt(seat.start)
+    while rounds.count < until and (not rounds.count or rounds.seconds < protocol["budget_s"]):
+        alive = [seat for seat in everyone if seat.failure is None]
+        if all(seat is canary for seat in alive):
+            break
+        permutation = order.sample(alive, len(alive))
+        with rounds.one():
+            for seat in permutation + permutation[::-1]:
+                time.sleep(_SETTLE_S)
+                seat.attempt(seat.round)
+        for seat in alive:
+            if seat is not canary and seat.failure is None:
+                share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
+                listener.cell_progress(seat.cell, min(1.0, share))
+    for seat in everyone:
+        seat.attempt(seat.finish)
+    rounds.launched()
+
+
+def _timed(
+    seat: _Seat, is_base: bool, canary: _Seat, rounds: "_Rounds", reason: str | None, together: str
+) -> dict[str, Any]:
+    """The outcome of a seat that lasted; a reason makes it unstable."""
+    seat.samples |= rounds.samples()
+    if is_base and canary.failure is None:
+        seat.samples["canary_seconds"] = canary.samples["seconds"]
+    step_s = stats.median(seat.samples["seconds"], 2).value
+    seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
+    return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 
 def _tell_failures(seats: Sequence[_Seat], together: str, listener: Listener) -> None:
@@ -478,17 +502,19 @@ def _too_wide(
 ) -> dict[str, str]:
     """Key of every cell whose ratio is not known precisely enough, to the reason.
 
-    The reference's own ratio is to its canary.
+    The reference's own ratio is to its canary. Without either there is nothing to go by.
     """
     wide = {}
     for seat in seats:
         if seat.failure is not None:
             continue
-        other = canary if seat is base else base
-        if other.failure is not None:
-            missing = "the canary" if other is canary else f"the reference, {base.cell.arm},"
-            wide[seat.cell.key] = f"{missing} {other.failure.status}: {other.failure.reason}"
+        for needed, name in ((base, f"the reference, {base.cell.arm},"), (canary, "the canary")):
+            if needed.failure is not None:
+                failure = needed.failure
+                wide[seat.cell.key] = f"{name} was {failure.status}: {failure.reason}"
+        if seat.cell.key in wide:
             continue
+        other = canary if seat is base else base
         ratio = stats.paired_ratio(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
         )

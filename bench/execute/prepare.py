@@ -15,9 +15,9 @@ from typing import Any, cast
 import torch
 
 import models.arms
-from bench import environment, probes, registry, tasks
+from bench import devices, environment, probes, registry, tasks
 from bench.outcome import INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
-from bench.probes.subject import DTYPES, Batch, Subject, check_device, optimizer, training_step
+from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.study import Cell, reference
 from bench.tasks import corpus
 from models import kernels
@@ -174,7 +174,7 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
         Unsupported: the device is absent, the arm has no such kernel, the window is longer than
             the model's positions or than the corpus holds.
     """
-    check_device(cell.device)
+    devices.check(cell.device)
     head = tasks.load(cell.task).HEAD
     heads = registry.probes()[cell.probe].literals["HEADS"]
     if head not in heads:

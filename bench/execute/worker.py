@@ -37,7 +37,8 @@ for _name in registry.probes():
 for _module in (datasets, transformers):
     _module.logging.set_verbosity_error()
     _module.utils.logging.disable_progress_bar()
-transformers.BertForSequenceClassification  # noqa: B018  # resolves the lazy import before forking
+for _model in ("BertModel", "GPT2Model", "T5Model"):
+    getattr(transformers, _model)  # resolves the lazy import before forking
 
 
 def main(fd: int) -> None:

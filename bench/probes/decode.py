@@ -21,14 +21,29 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
+from bench.devices import synchronize
 from bench.outcome import Invalid, Unsupported
 from bench.probes import Progress, Result
-from bench.probes.subject import Subject, synchronize
+from bench.probes.subject import Subject
 
-AXES: dict[str, list[str]] = {}
+AXES: dict[str, dict[str, list[str]]] = {}
 HEADS = ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"]
 PROTOCOL = {
-    "rounds": {"default": 10, "least": 2, "help": "rounds, each a random order and its reverse"},
+    "rounds": {
+        "default": 80,
+        "least": 2,
+        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
+    },
+    "precision": {
+        "default": 0.025,
+        "least": 0.0,
+        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+    },
+    "budget_s": {
+        "default": 60.0,
+        "least": 0.0,
+        "help": "seconds of rounds after which what is not precise enough is unstable",
+    },
     "batch_size": {"default": 1, "least": 1, "help": "rows decoded together"},
     "new_tokens": {"default": 64, "least": 2, "help": "tokens that every row is continued by"},
     "warmup": {"default": 2, "least": 1, "help": "generations before the first round"},
@@ -46,6 +61,7 @@ TOLERANCE = {
 }
 _GATE_TOKENS = 32
 _PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
+_EXPECTED_ROUNDS = 20  # what most groups need, for the plan's estimate
 _STEP_PASSES = 0.2  # a decoded step, as a share of a pass over the context
 
 
@@ -55,7 +71,8 @@ def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     The share is a rough one. A step takes nearly as long after any context, and a pass does not:
     two layers of width 128 and a vocabulary of 30,522 had shares from 0.6 at T=64 to 0.07 at 1,024.
     """
-    generations = 2 * protocol["rounds"] + protocol["warmup"] + 3  # the gate, and the state twice
+    rounds = min(protocol["rounds"], _EXPECTED_ROUNDS)
+    generations = 2 * rounds + protocol["warmup"] + 3  # the gate, and the state twice
     return 0.0, float(generations * (1 + _STEP_PASSES * protocol["new_tokens"]))
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from bench.devices import synchronize
 from bench.outcome import Diverged
 from bench.probes import Progress, Result
-from bench.probes.subject import Batch, Subject, optimizer, synchronize, training_step
+from bench.probes.subject import Batch, Subject, optimizer, training_step
 
 HEADS = ["AutoModelForSequenceClassification"]
 AXES: dict[str, dict[str, list[str]]] = {}

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from bench.devices import synchronize
 from bench.outcome import Unsupported
 from bench.probes import Progress, Result
-from bench.probes.subject import Batch, Subject, optimizer, synchronize, training_step
+from bench.probes.subject import Batch, Subject, optimizer, training_step
 
 HEADS = [
     "AutoModelForSequenceClassification",

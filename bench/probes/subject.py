@@ -9,10 +9,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import models.arms
-from bench import tasks
+from bench import devices, tasks
 from bench.outcome import Unsupported
 from bench.study import Cell
 from bench.tasks.corpus import Corpus
+from models.kernels import full_float32
 
 #: A study's name for a dtype -> the dtype.
 DTYPES = {
@@ -21,27 +22,6 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is not there; nothing ever runs on the CPU under another name.
-
-    Raises:
-        Unsupported: the device is absent.
-    """
-    present = device == "cpu" or (
-        torch.accelerator.is_available()
-        and (current := torch.accelerator.current_accelerator()) is not None
-        and current.type == device
-    )
-    if not present:
-        raise Unsupported(f"no {device} device on this machine")
-
-
-def synchronize(device: str) -> None:
-    """Wait until the device has done all it was given."""
-    if device != "cpu":
-        torch.accelerator.synchronize()
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,8 @@ class Subject:
     """A cell, its task's rows, and models of its arm, built anew for every trial."""
 
     def __init__(self, cell: Cell, config: dict[str, object], corpus: Corpus) -> None:
-        check_device(cell.device)
+        devices.check(cell.device)
+        full_float32()
         self.cell = cell
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
