@@ -179,9 +179,9 @@ def _power(row: Mapping[str, Any]) -> str:
 
 def _memory(frame: pd.DataFrame, growth: pd.DataFrame) -> list[str]:
     """Counted tensors and the resident peak at the longest window, beside the arm matched to."""
-    lines = []
     if frame.empty:
-        return lines
+        return []
+    lines = []
     for key, group in frame.groupby([*_GROUP, "phase"], sort=False):
         length, powers = group["length"].max(), {}
         if not growth.empty:
@@ -199,7 +199,7 @@ def _memory(frame: pd.DataFrame, growth: pd.DataFrame) -> list[str]:
                 text += f", growing as T^{power['exponent']:.2f}"
             parts.append(text)
         lines.append(
-            f"T={length}, {_PHASE_WORDS.get(key[-1], key[-1])} ({_where(key[:-1])}), tensors: "
+            f"T={length}, {_PHASE_WORDS.get(str(key[-1]), key[-1])} ({_where(key[:-1])}), tensors: "
             f"{'; '.join(parts)}."
         )
     return lines
@@ -235,7 +235,7 @@ def _settings(frame: pd.DataFrame) -> list[str]:
     lines = []
     keys = ["coordinate", "setting", "against", *_GROUP, "phase"]
     for key, group in frame.groupby(keys, sort=False):
-        coordinate, setting, against = key[:3]
+        coordinate, setting, against = map(str, key[:3])
         where = dict(zip(keys[3:], key[3:], strict=True))
         for length in _ends(group):
             parts = []
@@ -244,7 +244,7 @@ def _settings(frame: pd.DataFrame) -> list[str]:
                 text = f"{_named(row, group)} {ratio.value:.2f}× {ratio.interval()}"
                 parts.append(text + (" (unstable)" if row["status"] == UNSTABLE else ""))
             lines.append(
-                f"T={length}, {_PHASE_WORDS.get(where['phase'], where['phase'])} "
+                f"T={length}, {_PHASE_WORDS.get(str(where['phase']), where['phase'])} "
                 f"({where['comparison']}, {where['device']}, batch {where['batch_size']}), "
                 f"{_CHANGES[coordinate].format(setting=setting, against=against)}: "
                 f"{', '.join(parts)} as fast."
@@ -265,7 +265,7 @@ def _ends(frame: pd.DataFrame) -> list[int]:
 
 
 def _ranked(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.to_dict("records")
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
     return sorted(rows, key=lambda row: rank(row["arm"]))
 
 

@@ -175,9 +175,9 @@ def _sections(
         "Tokens per second. The arms of a group are alive at once, each in a process of its own, "
         "and take turns: a round is a random order and its reverse. The reference, the arm that "
         "the others are matched to, runs twice, so that its ratio to itself (A/A) shows the noise "
-        "of these very rounds. Rounds are looked at after 10, 20, 40 and 80, each look's taken by "
-        "fresh processes; what is not precise enough then is unstable: drawn hollow, and no claim "
-        "rests on it.",
+        "of these very rounds. Every few rounds all arms get new processes, and the intervals are "
+        "looked at after 10, 20, 40 and 80 rounds only; what is not precise enough when the budget "
+        "ends is unstable: drawn hollow, and no claim rests on it.",
     )
     timed = [frame for name in ("speed", "decode") if not (frame := frames[name]).empty]
     everything = pd.concat(timed, ignore_index=True) if timed else pd.DataFrame()
@@ -432,9 +432,10 @@ def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
     return (
         f"Ceilings: {', '.join(parts)}. FLOPs are counted from the architecture, those of matrix "
         "products only; the bytes of a decoded step are every weight once and the rows' states "
-        "(a weight that a cache holds need not come from memory, so a share may be over 100%). A "
-        "low share is time spent elsewhere: on launching kernels, elementwise work, or waiting "
-        "for the step before. It does not say that more could be had."
+        "(a weight that a cache holds need not come from memory). A low share is time spent "
+        "elsewhere: on launching kernels, elementwise work, or waiting for the step before; it "
+        "does not say that more could be had. More than 100% of matrix products says that "
+        "the ceiling was measured while the machine had other work."
     )
 
 
@@ -590,7 +591,7 @@ def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 def _ranged(column: str, value: float, low: float, high: float) -> str:
     """``1.71 [1.66, 1.77]``, the interval only where there is one."""
     text = cell_text(value, column)
-    if pd.isna(value) or pd.isna(low):
+    if value != value or low != low:  # a NaN
         return text
     return f"{text} [{cell_text(low, column)}, {cell_text(high, column)}]"
 

@@ -6,6 +6,7 @@ precise enough for a claim.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -28,6 +29,7 @@ from bench.report.style import (
     rank,
 )
 
+Dash = Literal["-", "--", ":", "-."]
 PHASES = {
     "training": "training step",
     "forward": "forward pass",
@@ -39,7 +41,7 @@ _SETTINGS = {
     "threads": "speed on {setting} threads over {against}",
     "dtype": "speed in {setting} over {against}",
 }
-_DASHES = ("-", "--", ":", "-.")
+_DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 _BLOCKS = 4  # of decoded tokens, a point each
 _GREY = "#555555"
 
@@ -115,7 +117,7 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(6.2, 3.8))
         for (arm, kernel), series in _series(rows):
-            style = {"color": colour(arm), "linestyle": _dashes(rows)[arm, kernel]}
+            style = _dashes(rows)[arm, kernel]
             middles = []
             for _, steps in series.groupby("record", sort=False):
                 count = min(_BLOCKS, len(steps))
@@ -125,7 +127,15 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
                 x = [np.median(part) for part in x]
                 low, y, high = np.transpose([np.percentile(s, [25, 50, 75]) for s in seconds])
                 here.vlines(x, low, high, color=colour(arm), linewidth=3, alpha=0.25)
-                here.plot(x, y, linewidth=1.8, marker="o", markersize=3, **style)
+                here.plot(
+                    x,
+                    y,
+                    color=colour(arm),
+                    linestyle=style,
+                    linewidth=1.8,
+                    marker="o",
+                    markersize=3,
+                )
                 middles.append((steps["position"].median(), steps["step_s"].median()))
             here.plot(*zip(*middles, strict=True), color=colour(arm), linewidth=0.7, alpha=0.6)
         lengths = sorted(rows["length"].unique())
@@ -245,11 +255,11 @@ def _lines(
     for (arm, kernel), series in _series(rows):
         x, shade = series["length"].to_numpy(), colour(arm)
         if banded:
-            ends = [series[end].to_numpy(dtype=float) for end in (low, high)]
+            least, most = (series[end].to_numpy(dtype=float) for end in (low, high))
             if len(x) > 1:
-                here.fill_between(x, *ends, color=shade, alpha=0.2, linewidth=0)
+                here.fill_between(x, least, most, color=shade, alpha=0.2, linewidth=0)
             else:
-                here.vlines(x, *ends, color=shade, linewidth=1)
+                here.vlines(x, least, most, color=shade, linewidth=1)
         style = _dashes(rows)[arm, kernel]
         here.plot(x, series[value], color=shade, linestyle=style, linewidth=1.5)
         loose = _unstable(series)
@@ -273,9 +283,9 @@ def _series(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     return sorted(found, key=lambda item: (rank(item[0][0]), item[0][1]))
 
 
-def _dashes(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+def _dashes(rows: pd.DataFrame) -> dict[tuple[str, str], Dash]:
     """A line's style: an arm's kernels, in order, are drawn solid, dashed and so on."""
-    styles = {}
+    styles: dict[tuple[str, str], Dash] = {}
     for arm, kernels in rows.groupby("arm", sort=False)["kernel"]:
         for number, kernel in enumerate(kernels.unique()):
             styles[str(arm), str(kernel)] = _DASHES[number % len(_DASHES)]
@@ -285,15 +295,13 @@ def _dashes(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
 def _entries(rows: pd.DataFrame) -> Sequence[Line2D]:
     """The legend: arms, their kernels where there are several, and what a hollow marker says."""
     entries = []
-    for arm, kernels in sorted(
-        rows.groupby("arm", sort=False)["kernel"].unique().items(), key=lambda item: rank(item[0])
-    ):
-        for kernel in kernels:
-            (line,) = handles([arm])
-            line.set_linestyle(_dashes(rows)[arm, kernel])
-            if len(kernels) > 1:
-                line.set_label(f"{label(arm)}, {kernel}")
-            entries.append(line)
+    dashes = _dashes(rows)
+    for arm, kernel in sorted(dashes, key=lambda pair: rank(pair[0])):
+        (line,) = handles([arm])
+        line.set_linestyle(dashes[arm, kernel])
+        if sum(other == arm for other, _ in dashes) > 1:
+            line.set_label(f"{label(arm)}, {kernel}")
+        entries.append(line)
     if _unstable(rows).any():
         hollow = Line2D([], [], color=_GREY, marker="o", markerfacecolor="white", linestyle="")
         hollow.set_label("unstable: no claim")
