@@ -1,15 +1,40 @@
-"""What ``rvt ls checkpoints`` says: every pretrained checkpoint, and whether it can be had."""
+"""Pretrained checkpoints as a study names them, and what ``rvt ls checkpoints`` says of each."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.table import Column, Table
 
-from models.checkpoints import CATALOGUE
+from models.checkpoints import CATALOGUE, CheckpointError, find
+from models.weights import MISSING
 
+PREFIX = "checkpoint "
 _FETCH = (
     "python -m models.checkpoints NAME fetches and verifies one; an unpinned one needs a commit, "
-    "owner/name@<40 hex digits>"
+    "owner/name@<40 hex digits>. A state tells what is there by structure and size; hashes are "
+    "proven whenever a checkpoint is used"
 )
+
+
+def mistake(name: str) -> str | None:
+    """What is wrong with a checkpoint's name, None where it can be one; asks no network."""
+    try:
+        find(name)
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """What checkpoints are made of now, as ``checkpoint NAME`` -> digest.
+
+    One that cannot be had is left out: nothing can be made with it.
+    """
+    made = {}
+    for name in sorted(names):
+        if mistake(name) is None and (digest := find(name).digest()) != MISSING:
+            made[PREFIX + name] = digest
+    return made
 
 
 def table() -> Table:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench import registry
 from models import arms
-from models.checkpoints import CheckpointError
+from models.checkpoints import CheckpointError, for_head
 from models.cost import Cost
 from models.matching import MatchError, match
 
@@ -69,7 +69,9 @@ def _row(head: str, name: str) -> Row:
     shape = arms.Shape(**(vars(SHAPE) | {"head": head}))
     arm = arms.load(name)
     if head not in arm.heads:
-        return Row(head, name, note="has no such head")
+        pretrained = registry.arms()[name].literals["WEIGHTS"] == "pretrained"
+        named = f"name a checkpoint: {', '.join(for_head(head))}"
+        return Row(head, name, note=named if pretrained else "has no such head")
     try:
         sized = match(arm, shape, arms.load(REFERENCE), length=LENGTH)
     except CheckpointError as error:

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,13 +29,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from bench import registry
+from bench import checkpoints, registry
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 DENORMALS = ("keep", "flush")
 MATCHES = ("params", "flops", "state")
 EMBEDDINGS = ("scratch", "checkpoint")
+_SEQ2SEQ = "AutoModelForSeq2SeqLM"
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
 
@@ -54,6 +55,13 @@ def _one_of(kind: str, choices: Sequence[str]) -> Any:
         return value
 
     return Annotated[StrictStr, AfterValidator(check)]
+
+
+def _checkpoint(name: str) -> str:
+    wrong = checkpoints.mistake(name)
+    if wrong is not None:
+        raise PydanticCustomError("unknown", "{hint}", {"hint": wrong})
+    return name
 
 
 def _axis(item: Any) -> Any:
@@ -76,6 +84,7 @@ def _axis(item: Any) -> Any:
 
 
 _Count = Annotated[StrictInt, Field(ge=1)]
+_NAMED = Annotated[StrictStr, Field(min_length=1), AfterValidator(_checkpoint)]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -87,7 +96,7 @@ class Recurrent(BaseModel):
     bidirectional: StrictBool = False
     attention: StrictBool = False  # of a sequence-to-sequence decoder
     initialization: _one_of("initialization", INITIALIZATIONS) = "default"  # type: ignore[valid-type]
-    forget_bias: StrictFloat | None = None  # of an LSTM
+    forget_bias: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None  # of an LSTM
     chrono_length: _Count | None = None  # longest memory, in steps, that "chrono" provides for
 
 
@@ -275,6 +284,9 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
         where = ("grid", index, "length")
         for mistake in _wrong_lengths(fields):
             mistakes.append((_line_of(text, where), f"{_dotted(where)}: {mistake}"))
+        for name, mistake in _idle_attention(fields, comparisons):
+            where = ("comparison", name, "recurrent")
+            mistakes.append((_line_of(text, where), f"{_dotted(where)}: {mistake}"))
     if mistakes or head is None:
         lines = [f"{path.name}:{line}: {mistake}" for line, mistake in sorted(set(mistakes))]
         raise StudyError("\n".join(lines))
@@ -316,6 +328,23 @@ def _wrong_lengths(fields: Any) -> list[str]:
     return wrong
 
 
+def _idle_attention(fields: Any, comparisons: dict[str, Comparison]) -> Iterator[tuple[str, str]]:
+    """Comparisons that ask for a decoder's attention in a grid's task that has no decoder."""
+    name = fields.get("comparison") if isinstance(fields, dict) else None
+    if not isinstance(name, str) or name not in comparisons:
+        return
+    names = fields.get("task")
+    for task in names if isinstance(names, list) else [names]:
+        entry = registry.tasks().get(task) if isinstance(task, str) else None
+        head = entry.literals["HEAD"] if entry is not None else _SEQ2SEQ
+        if comparisons[name].recurrent.attention and head != _SEQ2SEQ:
+            yield (
+                name,
+                f"attention is of a decoder that reads a source ({_SEQ2SEQ}). Task {task!r} has "
+                f"{head}: leave attention out, or give such tasks a comparison of their own.",
+            )
+
+
 class _Head(BaseModel):
     """The top of a study file."""
 
@@ -335,6 +364,7 @@ def _comparison_model() -> type[Comparison]:
         match=(_one_of("match", MATCHES), "params"),
         embeddings=(_one_of("embeddings", EMBEDDINGS), "scratch"),
         match_to=(_one_of("arm", list(registry.arms())), ...),
+        checkpoint=(_NAMED | None, None),
     )
 
 

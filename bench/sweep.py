@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import environment, registry, verdicts
+from bench import checkpoints, environment, registry, verdicts
 from bench.display import Display
 from bench.execute import local
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
@@ -97,8 +97,13 @@ def run(
     wanted = [cell for cell in study.cells if selected is None or cell.key in selected]
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
-        provenance = environment.provenance() | {"corpus": library}
-        changed = _changed(store.meta("provenance"), provenance)
+        made_of = checkpoints.digests({c.model.checkpoint for c in wanted if c.model.checkpoint})
+        provenance = environment.provenance() | {"corpus": library} | made_of
+        unused = made_of.keys() - _used(study.cells, store.statuses())
+        changed = _changed(
+            store.meta("provenance"),
+            {name: value for name, value in provenance.items() if name not in unused},
+        )
         pending = _pending(wanted, store.statuses())
         if again and not pending and len(wanted) < len(study.cells):
             pending = wanted  # a part of the study is measured anew, in its place
@@ -158,6 +163,15 @@ def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:
     return {cell.key: known[cell.key] for cell in cells if cell.key in known}
 
 
+def _used(cells: Sequence[Cell], statuses: dict[str, str]) -> set[str]:
+    """Checkpoints that final records were made with, as provenance calls them."""
+    return {
+        checkpoints.PREFIX + cell.model.checkpoint
+        for cell in cells
+        if cell.model.checkpoint and statuses.get(cell.key) in FINAL
+    }
+
+
 def _changed(before: dict[str, str] | None, current: dict[str, str]) -> list[str]:
     """What differs, in words."""
     if before is None:
@@ -197,8 +211,10 @@ def _begin(
     estimate_s: float,
 ) -> None:
     """Write down what the records will belong to, before there are any."""
+    before = store.meta("provenance") or {}
+    named = {n: digest for n, digest in before.items() if n.startswith(checkpoints.PREFIX)}
     store.set_meta(
-        provenance=provenance,
+        provenance=named | provenance,  # a part of a study leaves out what other parts were made of
         corpus=library or store.meta("corpus"),
         begun=store.meta("begun") or now(),
         estimate_s=store.meta("estimate_s") or estimate_s,

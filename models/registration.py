@@ -15,16 +15,24 @@ from typing import Any
 
 
 def _register_configurations(registry: Any) -> None:
-    from models.recurrent.configuration import RecurrentClipConfig, RecurrentConfig
+    from models.recurrent.configuration import (
+        RecurrentClipConfig,
+        RecurrentConfig,
+        RecurrentVisionConfig,
+    )
 
-    for configuration in (RecurrentConfig, RecurrentClipConfig):
+    for configuration in (RecurrentConfig, RecurrentVisionConfig, RecurrentClipConfig):
         registry.AutoConfig.register(configuration.model_type, configuration, exist_ok=True)
 
 
 def _register_models(registry: Any) -> None:
     from models.recurrent.causal_lm import RecurrentForCausalLM
-    from models.recurrent.configuration import RecurrentClipConfig, RecurrentConfig
-    from models.recurrent.image_text import RecurrentClipModel
+    from models.recurrent.configuration import (
+        RecurrentClipConfig,
+        RecurrentConfig,
+        RecurrentVisionConfig,
+    )
+    from models.recurrent.image_text import RecurrentClipModel, RecurrentVisionModel
     from models.recurrent.modeling import RecurrentModel
     from models.recurrent.question_answering import RecurrentForQuestionAnswering
     from models.recurrent.seq2seq import RecurrentForSeq2SeqLM
@@ -33,6 +41,7 @@ def _register_models(registry: Any) -> None:
 
     for auto_class, configuration, model in (
         ("AutoModel", RecurrentConfig, RecurrentModel),
+        ("AutoModel", RecurrentVisionConfig, RecurrentVisionModel),
         ("AutoModel", RecurrentClipConfig, RecurrentClipModel),
         (
             "AutoModelForSequenceClassification",
@@ -50,6 +59,9 @@ def _register_models(registry: Any) -> None:
         ),
     ):
         getattr(registry, auto_class).register(configuration, model, exist_ok=True)
+    # The Trainer shifts labels that it smooths for the names listed here, which register() leaves.
+    names = registry.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    names[RecurrentConfig.model_type] = RecurrentForCausalLM.__name__
 
 
 _REGISTRIES: dict[str, Callable[[Any], None]] = {

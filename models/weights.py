@@ -45,10 +45,30 @@ _CODE = ("auto_map", "custom_pipelines")
 _ADAPTER = "adapter_config.json"
 _CHUNK_BYTES = 1 << 20
 _HEADER_BYTES = 100_000_000  # the limit of the safetensors format
+#: What reading a header raises where there is none.
+_NO_HEADER = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+)
+#: The digest of a checkpoint that cannot be had.
+MISSING = "missing"
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that is missing, is not what it should be, or may not be loaded."""
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name that a user gave is a folder's; one that no path can have is not."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # too long, say
+        return False
 
 
 def sha256(path: Path) -> str | None:
@@ -170,11 +190,14 @@ def refuse_truncated(path: Path, checkpoint: str) -> None:
     """Refuse a safetensors file whose length is not the one its own header implies.
 
     Layout: eight bytes of header length, the header in JSON, the tensors
-    (https://huggingface.co/docs/safetensors).
+    (https://huggingface.co/docs/safetensors). What else a header may get wrong (types, shapes,
+    gaps between tensors) is for the format's own reader to say.
 
     Raises:
-        CheckpointError: header and length disagree.
+        CheckpointError: header and length disagree, or the header is not one.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -182,7 +205,7 @@ def refuse_truncated(path: Path, checkpoint: str) -> None:
             header = json.loads(file.read(min(length, _HEADER_BYTES)))
         ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except _NO_HEADER as error:
         raise CheckpointError(
             f"{checkpoint}: {path.name} is not a safetensors file ({type(error).__name__})."
         ) from None
@@ -191,3 +214,29 @@ def refuse_truncated(path: Path, checkpoint: str) -> None:
             f"{checkpoint}: {path.name} is damaged. Expected {expected:,} bytes, got {size:,}. "
             "Save or copy it again."
         )
+    try:
+        with safe_open(path, framework="np"):  # reads the header and checks it, no tensor
+            pass
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{checkpoint}: {path.name} is damaged ({str(error)[:200]}). Save or copy it again."
+        ) from None
+
+
+def condition(folder: Path, checkpoint: str) -> str:
+    """What a folder looks like without hashing it: ``present``, ``unsafe`` or ``damaged``.
+
+    ``unsafe`` is what is no checkpoint that may be loaded; ``damaged`` has weights that cannot be
+    read.
+    """
+    try:
+        select([path.name for path in folder.iterdir()], checkpoint)
+        refuse_code(folder, checkpoint)
+    except (OSError, CheckpointError):
+        return "unsafe"
+    try:
+        for name in weight_files(folder, checkpoint):
+            refuse_truncated(folder / name, checkpoint)
+    except CheckpointError:
+        return "damaged"
+    return "present"

@@ -45,6 +45,7 @@ class Hub:
         gated: status (401 or 403) that files get though their list is given.
         lie: commit that answers claim to be of.
         cut: bytes after which the next body's connection is cut.
+        stall: bytes after which the next bodies fall silent while the connection stays, one each.
         page: what every request gets instead of an answer, as from a login page in between.
         spoil: (file name, bytes) -> the bytes that are sent in their place.
         honest_size: whether the size of what is sent is announced (False), or of what is listed.
@@ -55,11 +56,13 @@ class Hub:
     gated: int | None = None
     lie: str | None = None
     cut: int | None = None
+    stall: deque = field(default_factory=deque)
     page: bytes | None = None
     spoil: object = None
     honest_size: bool = True
     requests: list = field(default_factory=list)
     repos: dict = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def add(self, repo, files):
         """Serve files (name -> bytes) as a repository's only commit, and return that commit."""
@@ -86,6 +89,7 @@ class Hub:
 
     def stop(self):
         """Refuse connections from now on; a second time changes nothing."""
+        self.stopped.set()
         while self.servers:
             server, thread = self.servers.pop(), self.threads.pop()
             server.shutdown()
@@ -192,6 +196,11 @@ def handler(hub, cdn):
             if data and hub.cut is not None and len(data) > hub.cut:
                 data, hub.cut = data[: hub.cut], None
                 self.close_connection = True
+            if data and hub.stall and len(data) > hub.stall[0]:
+                self.wfile.write(data[: hub.stall.popleft()])
+                hub.stopped.wait(60)
+                self.close_connection = True
+                return
             self.wfile.write(data)
 
     return Handler

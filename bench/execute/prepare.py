@@ -4,6 +4,7 @@ Checkpoints are verified, the corpus tokenized, models matched, cells that canno
 one step of every model timed so that the plan can say how long it will take.
 """
 
+import functools
 import json
 import math
 import time
@@ -13,17 +14,20 @@ from dataclasses import asdict
 from typing import Any, cast
 
 import torch
+from tokenizers import Tokenizer
 
 import models.arms
 from bench import devices, environment, probes, registry, tasks
-from bench.outcome import INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
+from bench.outcome import FAILED, INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.study import Cell, reference
 from bench.tasks import corpus
 from models import kernels
-from models.checkpoints import MINILM, CheckpointError
+from models.checkpoints import CONFIG, MINILM, CheckpointError, find
 from models.matching import match
 
+_TOKENIZER = "tokenizer.json"
+_DECIDE_IDS = ("added_tokens", "normalizer", "pre_tokenizer", "model")
 _FIXED_S = 0.8  # forking, opening the corpus, and writing the record
 _FEW = 5  # steps below which a size is not timed beforehand
 
@@ -97,6 +101,37 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=lambda model: model.model_dump(mode="json"))
 
 
+@functools.lru_cache(maxsize=4)
+def _reading(tokenizer: str) -> dict[str, Any]:
+    """What of a ``tokenizer.json`` turns text into ids, in the tokenizers library's own form."""
+    fields = json.loads(Tokenizer.from_str(tokenizer).to_str())
+    return {name: fields[name] for name in _DECIDE_IDS}
+
+
+def _refuse_tokenizer(name: str) -> None:
+    """Refuse a checkpoint that was trained on other token ids than the corpus holds.
+
+    Raises:
+        CheckpointError: its tokenizer is another, or it has none to compare.
+    """
+    checkpoint, ours = find(name), MINILM.verify(_TOKENIZER)
+    folder = checkpoint.verify(CONFIG)
+    if (folder / _TOKENIZER).is_file():
+        checkpoint.verify(_TOKENIZER)
+    try:
+        theirs = _reading((folder / _TOKENIZER).read_text(encoding="utf-8"))
+    except Exception as error:
+        raise CheckpointError(
+            f"{name}: expected a {_TOKENIZER}, to know that the ids of the corpus are its own. Got "
+            f"{type(error).__name__}. Put it beside the weights: tokenizer.save_pretrained(folder)."
+        ) from None
+    if theirs != _reading((ours / _TOKENIZER).read_text(encoding="utf-8")):
+        raise CheckpointError(
+            f"{name}: expected the tokenizer of {MINILM.name}, through which the corpus is read. "
+            "Got another, whose ids mean other tokens. Choose a checkpoint that has it."
+        )
+
+
 def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
     """The sized configuration of a cell's model, with its exact counts and its costs."""
     task = tasks.load(cell.task)
@@ -119,12 +154,17 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
     )
     arm, reference = models.arms.load(cell.arm), models.arms.load(cell.model.match_to)
     try:
+        if cell.model.checkpoint is not None:
+            _refuse_tokenizer(cell.model.checkpoint)
         quantity = cast("Any", cell.model.match)
         sized = match(arm, shape, reference, quantity, cell.length)
     except ValueError as error:  # no such size, head or combination of options
         return {"failed": INVALID, "reason": f"{cell.arm} cannot be matched: {error}"}
     except CheckpointError as error:
         return {"failed": UNAVAILABLE, "reason": str(error)}
+    except Exception as error:  # a configuration that no model can have, say: the others go on
+        traceback.print_exception(error)
+        return {"failed": FAILED, "reason": f"{type(error).__name__}: {error}".partition("\n")[0]}
     return {
         "config": sized.config.to_dict(),
         "parameters": asdict(sized.parameters),

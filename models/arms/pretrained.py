@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -70,11 +71,11 @@ class CheckpointArm(TransformerArm):
             ValueError: no checkpoint has such a head.
         """
         checkpoint = find(shape.checkpoint or MINILM.name)
-        config: PreTrainedConfig = AutoConfig.from_pretrained(
-            checkpoint.verify(CONFIG), local_files_only=True
-        )
+        config = _read_config(checkpoint)
         _refuse_head(checkpoint, config, shape.head)
         text = config.get_text_config()
+        if not isinstance(getattr(text, "vocab_size", None), int):
+            raise CheckpointError(f"{checkpoint.name} ({config.model_type}) reads no token ids.")
         if shape.vocab_size > text.vocab_size:
             raise CheckpointError(
                 f"{checkpoint.name}: expected token ids below {text.vocab_size:,}, which is its "
@@ -99,16 +100,21 @@ class CheckpointArm(TransformerArm):
         folder = checkpoint.verify()
         torch.manual_seed(seed)
         model: PreTrainedModel
-        model, loaded = HEADS[head].from_pretrained(
-            folder,
-            config=config,
-            attn_implementation="eager",
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,  # a head of another number of labels is drawn anew
-            output_loading_info=True,
-        )
+        try:
+            model, loaded = HEADS[head].from_pretrained(
+                folder,
+                config=config,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # a head of another number of labels is drawn anew
+                output_loading_info=True,
+            )
+        except SafetensorError as error:  # a commit may hold damaged weights, proven byte for byte
+            raise CheckpointError(
+                f"{checkpoint.name}: its weights cannot be read ({error})."
+            ) from None
         _refuse_holes(checkpoint, model, {*loaded["missing_keys"], *_names(loaded)})
         return kernels.use(model, kernel)
 
@@ -124,6 +130,24 @@ class CheckpointArm(TransformerArm):
         if config is None or position is None or type(config) in MODEL_FOR_MASKED_LM_MAPPING:
             return position
         return None if config.is_encoder_decoder else length - 1
+
+
+def _read_config(checkpoint: Checkpoint) -> PreTrainedConfig:
+    """The checkpoint's configuration, proven, as transformers reads it.
+
+    Raises:
+        CheckpointError: it cannot be had, or is none.
+    """
+    folder = checkpoint.verify(CONFIG)
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # noqa: BLE001  # every architecture has mistakes of its own
+        why = " ".join(str(error).replace(str(folder), checkpoint.name).split())
+        raise CheckpointError(
+            f"{checkpoint.name}: expected in {CONFIG} a configuration that transformers knows. Got "
+            f"{type(error).__name__}: {why[:200]}"
+        ) from None
+    return config
 
 
 def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) -> None:

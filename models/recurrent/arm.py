@@ -60,7 +60,10 @@ class RecurrentArm(Arm):
         if shape.head == SEQ2SEQ:
             fields |= {"is_encoder_decoder": True, "decoder_start_token_id": shape.pad_token_id}
         if shape.embeddings == "checkpoint":
-            fields["embeddings_from"] = shape.checkpoint or checkpoints.MINILM.name
+            source = checkpoints.find(shape.checkpoint or checkpoints.MINILM.name)
+            table = (shape.vocab_size, shape.embedding_size)
+            _refuse_table(table, checkpoints.word_embeddings_shape(source), source.name)
+            fields["embeddings_from"] = source.name
         return fields
 
     def build(self, config: PreTrainedConfig, head: str, seed: int, kernel: str) -> PreTrainedModel:
@@ -113,13 +116,21 @@ def _load_embeddings(model: PreTrainedModel, checkpoint: str) -> None:
     """Start from a checkpoint's word embeddings.
 
     Raises:
-        ValueError: a table of another shape.
+        ValueError: a table that cannot be theirs.
     """
     table = input_embeddings(model).weight
     given = checkpoints.word_embeddings(checkpoints.find(checkpoint))
-    if table.shape != given.shape:
+    _refuse_table(tuple(table.shape), tuple(given.shape), checkpoint)
+    table.copy_(given[: len(table)])
+
+
+def _refuse_table(table: tuple[int, ...], given: tuple[int, ...], checkpoint: str) -> None:
+    """Refuse a table of another width, or without a row for every id of the tokenizer.
+
+    Rows beyond the tokenizer's ids pad a table to a round number, and nothing looks them up.
+    """
+    if given[1] != table[1] or given[0] < table[0]:
         raise ValueError(
-            f"word embeddings must have shape (vocab_size, embedding_size)={tuple(table.shape)}. "
-            f"Got {tuple(given.shape)} from {checkpoint}."
+            f"word embeddings must have shape (at least vocab_size, embedding_size)={table}. "
+            f"Got {given} from {checkpoint}."
         )
-    table.copy_(given)

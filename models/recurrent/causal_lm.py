@@ -42,7 +42,7 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         super().__init__(config)
         if config.bidirectional:
             raise ValueError("Expected bidirectional=False: a causal model must not read ahead.")
-        self.recurrent = RecurrentModel(config)
+        self.recurrent = RecurrentModel(self.config, part=True)
         self.dropout = nn.Dropout(config.dropout)
         width = config.embedding_size if config.tie_word_embeddings else config.hidden_size
         self.projection = (

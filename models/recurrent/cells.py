@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 State = tuple[Tensor, ...]  # (batch, hidden) h, and c in an LSTM
 
+_MOST_GRAPHS = 256
 _CHUNK = 16  # steps that are compiled together: fused across, and soon compiled
 
 
@@ -99,6 +100,9 @@ def loop(
 
 @functools.cache
 def _compiled_loop() -> Callable[..., Any]:
+    # A graph for every cell, size and batch that a process meets; PyTorch stops at eight.
+    limit = torch._dynamo.config
+    limit.recompile_limit = max(limit.recompile_limit, _MOST_GRAPHS)
     return torch.compile(loop, fullgraph=True, dynamic=False)
 
 

@@ -14,6 +14,12 @@ KERNELS = ("fused", "loop", "compiled")
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
 
+def expect_choice(name: str, given: str, choices: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless a name is one of its choices."""
+    if given not in choices:
+        raise ValueError(f"{name} must be one of {choices}. Got {given!r}.")
+
+
 @strict
 class RecurrentConfig(PreTrainedConfig):
     """Shape of an Elman (``rnn``), LSTM (``lstm``) or GRU (``gru``) network.
@@ -78,8 +84,7 @@ class RecurrentConfig(PreTrainedConfig):
             ("kernel", KERNELS),
             ("initialization", INITIALIZATIONS),
         ):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}. Got {getattr(self, name)!r}.")
+            expect_choice(name, getattr(self, name), choices)
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1. Got {getattr(self, name)}.")
@@ -89,6 +94,8 @@ class RecurrentConfig(PreTrainedConfig):
             raise ValueError(f"embedding_std must be positive. Got {self.embedding_std}.")
         if self.forget_bias is not None and self.cell_type != "lstm":
             raise ValueError(f"forget_bias needs cell_type='lstm'. Got {self.cell_type!r}.")
+        if self.forget_bias is not None and not math.isfinite(self.forget_bias):
+            raise ValueError(f"forget_bias must be finite. Got {self.forget_bias}.")
         if self.initialization == "chrono":
             self._check_chrono()
 

@@ -1,7 +1,7 @@
 """Two recurrent towers over images and captions, for the inputs that ``AutoProcessor`` makes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +43,8 @@ class RecurrentVisionModel(RecurrentPreTrainedModel):
     config: RecurrentVisionConfig
     main_input_name = "pixel_values"
 
-    def __init__(self, config: RecurrentVisionConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RecurrentVisionConfig, *, part: bool = False) -> None:
+        super().__init__(config, part=part)
         self.patch_embedding = nn.Conv2d(
             config.num_channels, config.embedding_size, config.patch_size, config.patch_size
         )
@@ -76,9 +76,9 @@ class RecurrentClipModel(RecurrentPreTrainedModel):
 
     def __init__(self, config: RecurrentClipConfig) -> None:
         super().__init__(config)
-        text, vision = config.towers
-        self.text_model = RecurrentModel(text)
-        self.vision_model = RecurrentVisionModel(vision)
+        text, vision = cast("RecurrentClipConfig", self.config).towers
+        self.text_model = RecurrentModel(text, part=True)
+        self.vision_model = RecurrentVisionModel(vision, part=True)
         self.text_projection = nn.Linear(text.output_size, config.projection_dim, bias=False)
         self.visual_projection = nn.Linear(vision.output_size, config.projection_dim, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(config.logit_scale_init_value))

@@ -1,5 +1,6 @@
 """The recurrent body: embeddings and a stack of Elman, LSTM or GRU layers."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +8,17 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
-from models.recurrent.configuration import GATES, KERNELS, RecurrentConfig
+from models.recurrent.configuration import (
+    CELL_TYPES,
+    GATES,
+    KERNELS,
+    RecurrentConfig,
+    expect_choice,
+)
 from models.recurrent.execution import STACKS, cell_of, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
@@ -38,11 +45,20 @@ class RecurrentModelOutput(ModelOutput):
 
 
 class RecurrentPreTrainedModel(PreTrainedModel):
-    """Initialisation and naming shared by every recurrent model."""
+    """Initialisation and naming shared by every recurrent model.
+
+    Args:
+        config: of the model, which makes a copy its own: two models of one configuration may run
+            by different kernels.
+        part: whether it is a part of another model, whose configuration it shares.
+    """
 
     config_class = RecurrentConfig
     config: RecurrentConfig
     base_model_prefix = "recurrent"
+
+    def __init__(self, config: PreTrainedConfig, *, part: bool = False) -> None:
+        super().__init__(config if part else copy.deepcopy(config))
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
@@ -64,8 +80,7 @@ class RecurrentPreTrainedModel(PreTrainedModel):
         Raises:
             ValueError: no such kernel.
         """
-        if kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {KERNELS}. Got {kernel!r}.")
+        expect_choice("kernel", kernel, KERNELS)
         for module in self.modules():
             if isinstance(module, RecurrentPreTrainedModel) and hasattr(module.config, "kernel"):
                 module.config.kernel = kernel
@@ -120,7 +135,12 @@ class RecurrentPreTrainedModel(PreTrainedModel):
 
 
 def build_stack(config: RecurrentConfig, input_size: int, *, bidirectional: bool) -> nn.RNNBase:
-    """The module that holds a stack's weights, named and shaped as PyTorch's."""
+    """The module that holds a stack's weights, named and shaped as PyTorch's.
+
+    Raises:
+        ValueError: no such cell; a configuration may have been changed since it was checked.
+    """
+    expect_choice("cell_type", config.cell_type, CELL_TYPES)
     stack: Callable[..., nn.RNNBase] = STACKS[config.cell_type]
     return stack(
         input_size,
@@ -169,7 +189,7 @@ def encode(
         keep_state=use_cache,
         keep_layers=output_hidden_states,
     )
-    pooled = _pool(ran.hidden, padding, stack)
+    pooled = pool(ran.hidden, padding, stack)
     hidden, layers = ran.hidden, ran.layers
     if padding is not None:
         hidden, layers = padding.to_place(hidden), [padding.to_place(layer) for layer in layers]
@@ -186,8 +206,13 @@ def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Ten
     """A state's tensors, once they are known to fit.
 
     Raises:
-        ValueError: another number of them, or of another shape.
+        ValueError: something else than a state, or another number of tensors or shape.
     """
+    if not isinstance(past, RecurrentState):
+        raise ValueError(
+            "past_key_values must be a RecurrentState, as the model returns it with "
+            f"use_cache=True. Got {type(past).__name__}."
+        )
     number = 2 if stack.mode == "LSTM" else 1
     if len(past.tensors) != number:
         raise ValueError(
@@ -205,8 +230,14 @@ def tensors_of(past: RecurrentState, stack: nn.RNNBase, batch: int) -> tuple[Ten
     return past.tensors
 
 
-def _pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
-    """The state after each row's last token; of the reverse direction, after its first."""
+def pool(hidden: Tensor, padding: Padding | None, stack: nn.RNNBase) -> Tensor:
+    """The state after each row's last token; of the reverse direction, after its first.
+
+    Args:
+        hidden: (batch, length, output_size) the top layer's outputs, tokens in front.
+        padding: of the batch.
+        stack: whose outputs they are.
+    """
     size = stack.hidden_size
     if padding is None:
         last = hidden[:, -1, :size]
@@ -266,8 +297,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
     The cells' equations are in :func:`models.recurrent.cells.step`.
     """
 
-    def __init__(self, config: RecurrentConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RecurrentConfig, *, part: bool = False) -> None:
+        super().__init__(config, part=part)
         self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size)
         self.layers = build_stack(config, config.embedding_size, bidirectional=config.bidirectional)
         self.post_init()

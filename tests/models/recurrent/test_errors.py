@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+from transformers.modeling_outputs import BaseModelOutput
 
 from models import RecurrentConfig
 from models.recurrent.configuration import RecurrentVisionConfig
@@ -32,6 +33,8 @@ OPTIONS = [
     ({"dropout": 1.0}, r"dropout must be at least 0 and below 1\. Got 1\.0"),
     ({"dropout": float("nan")}, r"dropout must be at least 0 and below 1\. Got nan"),
     ({"embedding_std": 0.0}, r"embedding_std must be positive\. Got 0\.0"),
+    ({"forget_bias": float("nan")}, r"forget_bias must be finite\. Got nan"),
+    ({"forget_bias": float("inf")}, r"forget_bias must be finite\. Got inf"),
     ({"cell_type": "gru", "forget_bias": 1.0}, r"forget_bias needs cell_type='lstm'\. Got 'gru'"),
     ({"cell_type": "rnn", "initialization": "chrono", "chrono_length": 9}, r"gates\. Got 'rnn'"),
     ({"initialization": "chrono"}, r"needs chrono_length.*at least 3\. Got None"),
@@ -62,6 +65,19 @@ def test_kernel_of_a_model():
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
 class TestEveryHead:
+    def test_a_kernel_set_in_the_configuration(self, head):
+        model = head.build()
+        model.config.kernel = "triton"
+        with pytest.raises(ValueError, match=r"kernel must be one of \('fused'.*Got 'triton'"):
+            model(**head.inputs(IDS))
+
+    def test_a_cell_set_in_the_configuration(self, head):
+        changed = config(**head.options)
+        changed.cell_type = "grue"
+        auto_class = getattr(transformers, head.auto_class)
+        with pytest.raises(ValueError, match=r"cell_type must be one of \('rnn'.*Got 'grue'"):
+            auto_class.from_config(changed)
+
     def test_neither_input_or_both(self, head):
         model, target = head.build(), head.target(3)
         with pytest.raises(ValueError, match=r"of input_ids and inputs_embeds\. Got neither"):
@@ -152,10 +168,34 @@ class TestTargets:
         with pytest.raises(ValueError, match=r"Expected 8 .*features\. Got 9"):
             head.build()(IDS, decoder_inputs_embeds=torch.zeros(3, 4, 9))
 
-    def test_padding_before_a_target(self, head):
-        mask = torch.tensor([[1, 1], [0, 1], [1, 1]])
-        with pytest.raises(ValueError, match=r"every target to start with a token\. Got padding"):
+    @pytest.mark.parametrize("shape", [(3, 9), (2, 6), (3, 5), (6,)], ids=str)
+    def test_a_mask_of_another_shape(self, head, shape):
+        model, mask = head.build(), torch.ones(shape)
+        message = r"decoder_attention_mask must .*=\(3, 6\)\. Got \("
+        with pytest.raises(ValueError, match=message):
+            model(IDS, decoder_input_ids=IDS[:, :6], decoder_attention_mask=mask)
+        with pytest.raises(ValueError, match=message):
+            model(IDS, labels=IDS[:, :6], decoder_attention_mask=mask)
+
+    def test_a_row_of_padding(self, head):
+        mask = torch.tensor([[1, 1], [0, 0], [1, 1]])
+        with pytest.raises(ValueError, match=r"one token in every row\..* only padding in row 1"):
             head.build()(IDS, decoder_input_ids=IDS[:, :2], decoder_attention_mask=mask)
+
+    @pytest.mark.parametrize(
+        "read",
+        [(), {}, BaseModelOutput(), torch.zeros(3, 7, 12)],
+        ids=lambda read: type(read).__name__,
+    )
+    def test_nothing_of_an_encoder(self, head, read):
+        message = rf"with a last_hidden_state.*Got {type(read).__name__} without"
+        with pytest.raises(ValueError, match=message):
+            head.build()(encoder_outputs=read, decoder_input_ids=IDS[:, :2])
+
+    def test_another_encoders(self, head):
+        read = BaseModelOutput(torch.zeros(3, 7, 5))
+        with pytest.raises(ValueError, match=r"last_hidden_state must .*Got \(3, 7, 5\)"):
+            head.build()(encoder_outputs=read, decoder_input_ids=IDS[:, :2])
 
     def test_a_mask_that_does_not_fit_what_was_read(self, head):
         model = head.build()

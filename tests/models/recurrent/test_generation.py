@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, DynamicCache, EncoderDecoderCache
 
 from models import RecurrentState
 from tests.models.recurrent.small import (
@@ -131,6 +131,41 @@ def test_left_padded_prompts_go_on_as_each_alone(head, way):
         assert torch.equal(together, torch.cat(alone)), cell_type
 
 
+@pytest.mark.parametrize("head", DECODERS, ids=lambda head: head.name)
+@pytest.mark.parametrize("way", ["greedy", "beams"])
+def test_left_padded_targets_go_on_as_each_alone(head, way):
+    """``generate`` puts the start token before the padding."""
+    for cell_type in CELLS:
+        model, source, begun = head.build(cell_type), tokens(3, 5), tokens(3, 5, seed=3)
+        together, recomputed = (
+            generate(
+                model, source, decoder_input_ids=begun, decoder_attention_mask=LEFT,
+                use_cache=use_cache, **WAYS[way],
+            )[:, -8:]
+            for use_cache in (True, False)
+        )  # fmt: skip
+        alone = [
+            generate(
+                model, source[row : row + 1], decoder_input_ids=begun[row : row + 1, mask],
+                **WAYS[way],
+            )[:, -8:]
+            for row, mask in enumerate(LEFT.bool())
+        ]  # fmt: skip
+        assert torch.equal(together, torch.cat(alone)), cell_type
+        assert torch.equal(recomputed, together), cell_type
+
+
+@pytest.mark.parametrize("head", DECODERS, ids=lambda head: head.name)
+def test_states_of_every_layer_where_asked_for(head):
+    model, ids = head.build(), tokens(3, 5)
+    out = generate(model, ids, output_hidden_states=True, return_dict_in_generate=True)
+    assert [state.shape for state in out.encoder_hidden_states][1][:2] == (3, 5)
+    whole = model(ids, decoder_input_ids=out.sequences[:, :-1], output_hidden_states=True)
+    for layer, states in enumerate(whole.decoder_hidden_states):
+        steps = torch.cat([step[layer] for step in out.decoder_hidden_states], dim=1)
+        torch.testing.assert_close(steps, states, **EXACT)
+
+
 @pytest.mark.parametrize("head", [CAUSAL, ATTENTION], ids=lambda head: head.name)
 def test_an_end_of_sequence_ends_it(head):
     model, ids = head.build(), tokens(2, 5)
@@ -213,6 +248,17 @@ class TestState:
         message = rf"hidden\)=\(2, 3, {HIDDEN}\)\. Got \({shape[0]}, {shape[1]}, {shape[2]}\)"
         with pytest.raises(ValueError, match=message):
             head.build()(**head.inputs(ids), past_key_values=past)
+
+    @pytest.mark.parametrize("head", [BODY, CAUSAL, SEQ2SEQ, ATTENTION], ids=lambda h: h.name)
+    @pytest.mark.parametrize(
+        "past",
+        [DynamicCache(), (), EncoderDecoderCache(DynamicCache(), DynamicCache())],
+        ids=lambda past: type(past).__name__,
+    )
+    def test_keys_and_values_are_refused(self, head, past):
+        message = f"must be a RecurrentState.*Got {type(past).__name__}"
+        with pytest.raises(ValueError, match=message):
+            head.build()(**head.inputs(tokens(3, 2)), past_key_values=past)
 
     def test_another_number_of_tensors_is_refused(self):
         """A GRU's state for an LSTM."""

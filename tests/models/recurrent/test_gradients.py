@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from models import trace_states
+from models import RecurrentClipConfig, RecurrentClipModel, trace_states
 from models.recurrent.execution import run
-from tests.models.recurrent.small import BODY, CAUSAL, CELLS, HIDDEN, tokens
+from tests.models.recurrent.small import ATTENTION, BODY, CAUSAL, CELLS, HIDDEN, SEQ2SEQ, tokens
 
 IDS = tokens(2, 6)
 
@@ -66,8 +66,9 @@ class TestTrace:
         with trace_states() as trace:
             output = model(IDS)
         output.last_hidden_state[:, 3].sum().backward()
-        assert trace.states.keys() == {(layer, way) for layer in (0, 1) for way in (False, True)}
-        for layer, reverse in trace.states:
+        ran = trace.states[model.layers]
+        assert ran.keys() == {(layer, way) for layer in (0, 1) for way in (False, True)}
+        for layer, reverse in ran:
             assert trace.gradient(layer, reverse=reverse).shape == (6, 2, HIDDEN)
         top, top_reverse = trace.gradient(1), trace.gradient(1, reverse=True)
         assert top[:4].abs().sum((1, 2)).min() > 0
@@ -101,11 +102,76 @@ def test_nothing_is_kept_once_tracing_has_ended():
     model = BODY.build(kernel="loop")
     with trace_states() as trace:
         model(IDS)
-    kept = {key: list(steps) for key, steps in trace.states.items()}
     model(tokens(2, 3))
-    assert {key: len(steps) for key, steps in trace.states.items()} == {
-        key: len(steps) for key, steps in kept.items()
-    }
+    assert list(trace.states) == [model.layers]
+    assert [len(steps) for steps in trace.states[model.layers].values()] == [6, 6]
+
+
+def test_a_second_forward_is_refused():
+    model = BODY.build(kernel="loop")
+    with trace_states() as trace:
+        loss = model(IDS).last_hidden_state.sum()
+        with pytest.raises(ValueError, match=r"one forward of a stack.*Got a second"):
+            model(IDS)
+    loss.backward()
+    assert trace.gradient(0).any()
+
+
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_states_without_gradients(without):
+    model = BODY.build(kernel="loop")
+    with without(), trace_states() as trace:
+        hidden = model(IDS).last_hidden_state
+    top = torch.stack([h for h, _ in trace.states[model.layers][1, False]], dim=1)
+    assert torch.equal(top, hidden)
+    with pytest.raises(ValueError, match=r"forward with gradients\. Got one without"):
+        trace.gradient(0)
+
+
+def assert_explains_the_bias(trace, stack):
+    """Of an Elman network: what reaches the states, through tanh, is what reaches the bias."""
+    assert len(trace.states[stack]) == stack.num_layers * (1 + stack.bidirectional)
+    for (layer, reverse), steps in trace.states[stack].items():
+        h = torch.stack([step[0] for step in steps])
+        gradient = trace.gradient(layer, reverse=reverse, stack=stack)
+        bias = getattr(stack, f"bias_hh_l{layer}" + "_reverse" * reverse)
+        assert bias.grad.any()
+        torch.testing.assert_close(
+            (gradient * (1 - h * h)).sum((0, 1)), bias.grad, rtol=1e-10, atol=1e-14
+        )
+
+
+@pytest.mark.parametrize("mask", [None, torch.tensor([[1] * 6, [0, 1, 1, 0, 0, 1]])])
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION], ids=lambda head: head.name)
+def test_encoder_and_decoder_are_two_stacks(head, mask):
+    model = head.build("rnn", kernel="loop").double()
+    with trace_states() as trace:
+        loss = model(IDS, attention_mask=mask, labels=tokens(2, 4)).loss
+    loss.backward()
+    assert list(trace.states) == [model.recurrent.layers, model.decoder]
+    assert trace.gradient(0, stack=model.decoder).shape == (4, 2, HIDDEN)
+    for stack in trace.states:
+        assert_explains_the_bias(trace, stack)
+    with pytest.raises(ValueError, match=r"Expected stack=.*Got 2 stacks"):
+        trace.gradient(0)
+
+
+def test_two_towers_are_two_stacks():
+    tower = {"cell_type": "rnn", "hidden_size": 6, "embedding_size": 4, "kernel": "loop"}
+    torch.manual_seed(0)
+    model = RecurrentClipModel(
+        RecurrentClipConfig(
+            text_config={"vocab_size": 50, **tower},
+            vision_config={"image_size": 8, "patch_size": 4, **tower},
+        )
+    ).double()
+    pixels = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    with trace_states() as trace:
+        loss = model(IDS, pixels, return_loss=True).loss
+    loss.backward()
+    assert set(trace.states) == {model.text_model.layers, model.vision_model.layers}
+    for stack in trace.states:
+        assert_explains_the_bias(trace, stack)
 
 
 def test_linear_recurrence_decays_as_its_spectral_radius():

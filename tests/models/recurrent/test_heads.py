@@ -7,7 +7,9 @@ import torch
 import transformers
 from torch import nn
 from transformers import AutoModel
+from transformers.modeling_outputs import BaseModelOutput
 
+from models import trace_states
 from models.recurrent.modeling import RecurrentModel
 from tests.models.recurrent.small import (
     ATTENTION,
@@ -26,6 +28,7 @@ from tests.models.recurrent.small import (
     TOKEN,
     VOCABULARY,
     build,
+    config,
     gradients,
     tokens,
 )
@@ -101,6 +104,18 @@ def test_loads_in_another_type(head, dtype, tmp_path):
     torch.testing.assert_close(output.float(), expected, rtol=0.1, atol=0.1)
 
 
+def test_a_kernel_is_one_models_alone(head):
+    """Two models of one configuration, side by side; the parts of one go together."""
+    shared = config(**head.options)
+    first, second = (getattr(transformers, head.auto_class).from_config(shared) for _ in range(2))
+    first.set_kernel("loop")
+    assert first.config.kernel == first.base_model.config.kernel == "loop"
+    assert second.config.kernel == second.base_model.config.kernel == shared.kernel == "fused"
+    second.config.kernel = "compiled"
+    assert second.base_model.config.kernel == "compiled"
+    assert first.config.kernel == "loop"
+
+
 def test_embeddings_can_be_the_input(head):
     ours, inputs = head.build(), head.inputs(IDS)
     embeds = ours.get_input_embeddings()(inputs.pop("input_ids"))
@@ -123,6 +138,50 @@ def test_states_of_every_layer_where_asked_for():
     body = BODY.build(output_hidden_states=True)
     output = body(IDS)
     torch.testing.assert_close(output.hidden_states[-1], output.last_hidden_state)
+
+
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION], ids=lambda head: head.name)
+class TestEncoderDecoder:
+    def test_states_of_every_layer_where_asked_for(self, head):
+        model, inputs = head.build(kernel="loop"), head.inputs(IDS)
+        plain = model(**inputs)
+        assert plain.encoder_hidden_states is None
+        assert plain.decoder_hidden_states is None
+        output = model(**inputs, output_hidden_states=True)
+        read = model.get_encoder()(IDS, output_hidden_states=True)
+        for ours, theirs in zip(output.encoder_hidden_states, read.hidden_states, strict=True):
+            assert torch.equal(ours, theirs)
+        embeds, *layers = output.decoder_hidden_states
+        assert torch.equal(embeds, model.get_input_embeddings()(inputs["decoder_input_ids"]))
+        assert [layer.shape for layer in layers] == [(3, 4, HIDDEN)] * 2
+        with trace_states() as trace:
+            model(**inputs)
+        for index, layer in enumerate(layers):
+            steps = [step[0] for step in trace.states[model.decoder][index, False]]
+            torch.testing.assert_close(layer, torch.stack(steps, dim=1))
+        model.config.output_hidden_states = True
+        assert len(model(**inputs).decoder_hidden_states) == 3
+
+    @pytest.mark.parametrize("two", [False, True], ids=["one way", "two ways"])
+    def test_an_encoders_output_of_any_kind(self, head, two):
+        model, target = head.build(bidirectional=two), head.target(3)
+        mask = torch.tensor([[1] * 7, [0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0, 0]])
+        expected = model(IDS, attention_mask=mask, output_hidden_states=True, **target)
+        read = model.get_encoder()(IDS, attention_mask=mask, output_hidden_states=True)
+        for given in (
+            read,
+            read.to_tuple(),
+            model.get_encoder()(IDS, mask, output_hidden_states=True, return_dict=False),
+            (read.last_hidden_state, read.hidden_states),
+            BaseModelOutput(read.last_hidden_state, read.hidden_states),
+        ):
+            output = model(
+                encoder_outputs=given, attention_mask=mask, output_hidden_states=True, **target
+            )
+            torch.testing.assert_close(output.logits, expected.logits)
+            assert len(output.encoder_hidden_states) == 3
+        alone = model(encoder_outputs=(read.last_hidden_state,), attention_mask=mask, **target)
+        torch.testing.assert_close(alone.logits, expected.logits)
 
 
 class TestLoss:

@@ -7,6 +7,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForZeroShotImageClassification,
     AutoProcessor,
@@ -82,6 +83,16 @@ class TestEveryCell:
             ):
                 assert torch.equal(ours, theirs)
 
+    def test_a_tower_saved_by_itself(self, cell_type, ten, tmp_path):
+        tower = build(cell_type).vision_model
+        tower.save_pretrained(tmp_path)
+        assert AutoConfig.from_pretrained(tmp_path).patch_size == 4
+        loaded, report = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+        assert type(loaded) is type(tower)
+        assert not any(report.values()), report
+        pixels = ten["pixel_values"]
+        assert torch.equal(loaded(pixels).pooler_output, tower(pixels).pooler_output)
+
     def test_loss_is_symmetric_and_contrastive(self, cell_type, ten):
         output = build(cell_type)(**ten, return_loss=True)
         torch.testing.assert_close(output.image_embeds.norm(dim=-1), torch.ones(10))
@@ -117,6 +128,13 @@ class TestEveryCell:
             outcomes.append((loss.detach(), gradients(model)))
         torch.testing.assert_close(outcomes[0][0], outcomes[1][0])
         assert_same_gradients(outcomes[0][1], outcomes[1][1], rtol=1e-4, atol=1e-5)
+
+    def test_a_kernel_is_one_models_alone(self, cell_type):
+        model = build(cell_type)
+        other = AutoModel.from_config(model.config)
+        model.set_kernel("loop")
+        assert {part.kernel for part in model.config.towers} == {"loop"}
+        assert {part.kernel for part in other.config.towers} == {"fused"}
 
     def test_learns_which_caption_is_whose(self, cell_type, processor, digits):
         """Zero-shot accuracy over ten captions, where guessing scores a tenth."""

@@ -155,6 +155,122 @@ def test_whatever_labels_stand_in_the_padding(mask):
     assert torch.equal(model(ids, attention_mask=mask, labels=ids).loss, clean)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("mask", [pytest.param(torch.tensor(m), id=n) for n, m in MASKS.items()])
+@pytest.mark.parametrize("head", [head for head, two in CASES if two], ids=lambda h: h.name)
+def test_embeddings_at_padding_need_not_be_finite(head, mask, wrong):
+    for cell_type in CELLS:
+        model, labels = head.build(cell_type, bidirectional=True), labels_together(head, mask)
+        clean = model.get_input_embeddings()(batch_ids(mask, garbage=1)).detach()
+        outcomes = []
+        for filler in (0.0, wrong):
+            model.zero_grad()
+            embeds = clean.masked_fill(~mask.bool().unsqueeze(-1), filler)
+            output = model(inputs_embeds=embeds, attention_mask=mask, **labels)
+            scalar(output).backward()
+            outcomes.append((output, gradients(model)))
+        (expected, expected_gradients), (actual, actual_gradients) = outcomes
+        for name, value in expected.items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(actual[name], value), name
+        assert_same_gradients(actual_gradients, expected_gradients, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mask", [pytest.param(torch.tensor(m), id=n) for n, m in MASKS.items()])
+@pytest.mark.parametrize("head", [SEQ2SEQ, ATTENTION, ATTENTION_TIED], ids=lambda h: h.name)
+@pytest.mark.parametrize("cell_type", CELLS)
+class TestTargets:
+    SOURCE = tokens(len(ROWS), 5, seed=20)
+
+    def test_a_target_gives_what_it_gives_alone(self, head, cell_type, mask):
+        model = head.build(cell_type)
+        alone = []
+        for source, row in zip(self.SOURCE.split(1), ROWS, strict=True):
+            output = model(
+                source, decoder_input_ids=row, labels=row.flip(1), use_cache=True,
+                output_attentions=True, output_hidden_states=True,
+            )  # fmt: skip
+            (output.loss * row.shape[1] / sum(LENGTHS)).backward()
+            alone.append(output)
+        expected = gradients(model)
+
+        model.zero_grad()
+        together = model(
+            self.SOURCE,
+            decoder_input_ids=batch_ids(mask, garbage=1),
+            decoder_attention_mask=mask,
+            labels=place(mask, [row.flip(1) for row in ROWS], filler=7),
+            use_cache=True,
+            output_attentions=True,
+            output_hidden_states=True,
+        )
+        together.loss.backward()
+        assert_same_gradients(gradients(model), expected, **EXACT)
+        for index, (output, row) in enumerate(zip(alone, mask.bool(), strict=True)):
+            torch.testing.assert_close(together.logits[index, row], output.logits[0], **EXACT)
+            for ours, theirs in zip(
+                together.past_key_values.tensors, output.past_key_values.tensors, strict=True
+            ):
+                torch.testing.assert_close(ours[:, index], theirs[:, 0], **EXACT)
+            for ours, theirs in zip(
+                together.decoder_hidden_states, output.decoder_hidden_states, strict=True
+            ):
+                torch.testing.assert_close(ours[index, row], theirs[0], **EXACT)
+            if head is not SEQ2SEQ:
+                torch.testing.assert_close(
+                    together.cross_attentions[0][index, :, row],
+                    output.cross_attentions[0][0],
+                    **EXACT,
+                )
+
+    def test_labels_alone_are_shifted_past_padding(self, head, cell_type, mask):
+        model = head.build(cell_type)
+        alone = [
+            model(source, labels=row).loss * row.shape[1] / sum(LENGTHS)
+            for source, row in zip(self.SOURCE.split(1), ROWS, strict=True)
+        ]
+        labels = place(mask, ROWS, -100)
+        together = model(self.SOURCE, labels=labels, decoder_attention_mask=mask)
+        torch.testing.assert_close(together.loss, sum(alone), **EXACT)
+
+
+class TestAnswersAtPadding:
+    """Position 0, the usual label of no answer, is padding in a row padded on the left."""
+
+    MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])
+
+    def test_are_ignored_as_those_beyond_the_row(self):
+        model, ids = SPAN.build(), tokens(3, 5)
+        losses = []
+        for start, end in ((0, 4), (1, 9), (-1, 5), (9, 4)):
+            start, end = torch.tensor([start, 2, 3]), torch.tensor([end, 4, 3])
+            loss = model(
+                ids, attention_mask=self.MASK, start_positions=start, end_positions=end
+            ).loss
+            by_hand = model(ids, attention_mask=self.MASK)
+            expected = []
+            for logits, positions in ((by_hand.start_logits, start), (by_hand.end_logits, end)):
+                rows = [
+                    row
+                    for row, at in enumerate(positions.tolist())
+                    if 0 <= at < 5 and self.MASK[row, at]
+                ]
+                chosen = logits.log_softmax(-1)[rows, positions[rows]]
+                expected.append(-chosen.mean())
+            torch.testing.assert_close(loss, sum(expected) / 2)
+            losses.append(loss)
+        assert torch.stack(losses).isfinite().all()
+
+    def test_of_one_column(self):
+        model, ids = SPAN.build(), tokens(3, 5)
+        start, end = torch.tensor([2, 0, 1]), torch.tensor([3, 3, 4])
+        flat, column = (
+            model(ids, attention_mask=self.MASK, start_positions=first, end_positions=last).loss
+            for first, last in ((start, end), (start.unsqueeze(1), end.unsqueeze(1)))
+        )
+        assert torch.equal(flat, column)
+
+
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int32, torch.float32], ids=str)
 def test_a_mask_of_any_type(dtype):
     model, mask = TOKEN.build(), torch.tensor(MASKS["holes"])

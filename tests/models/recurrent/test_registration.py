@@ -28,6 +28,7 @@ import models
 from transformers import AutoConfig
 assert type(AutoConfig.for_model("recurrent", hidden_size=4)) is models.RecurrentConfig
 assert type(AutoConfig.for_model("recurrent_clip")) is models.RecurrentClipConfig
+assert AutoConfig.for_model("recurrent_vision_model").patch_size == 32
 """,
     "AutoConfig before": """
 from transformers import AutoConfig

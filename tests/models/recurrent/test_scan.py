@@ -75,6 +75,13 @@ class TestEveryCell:
         )
         assert torch.equal(actual[0], expected[0])
 
+    def test_second_derivatives_are_refused(self, cell_type):
+        given = arguments(cell_type)
+        loss = scan(cell_type, *given[:3], given[3:])[0].square().sum()
+        (gradient,) = torch.autograd.grad(loss, given[0], create_graph=True)
+        with pytest.raises(NotImplementedError, match=r"no second derivatives.*use kernel 'loop'"):
+            gradient.sum().backward()
+
     def test_large_weights_give_the_same_numbers(self, cell_type):
         """From 4 MiB on they are packed, by a product of another library."""
         size = 1024 if cell_type == "rnn" else 640

@@ -1,5 +1,7 @@
 """Training by transformers' Trainer, on windows of the standard library."""
 
+from functools import partial
+
 import pytest
 import torch
 from datasets import Dataset
@@ -8,6 +10,8 @@ from transformers import (
     DataCollatorForLanguageModeling,
     DataCollatorForSeq2Seq,
     DataCollatorForTokenClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
     Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     Trainer,
@@ -130,6 +134,38 @@ def test_an_encoder_decoder_with_a_collator(windows, tokenizer, tmp_path):
     predictions = trainer.predict(rows.select(range(8))).predictions
     assert predictions.shape[0] == 8
     assert (predictions[:, 0] == 101).all()
+
+
+def gpt2():
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=8, n_layer=1, n_head=2)).eval()
+
+
+SMOOTHED = {"causal": partial(build, "AutoModelForCausalLM"), "GPT-2": gpt2}
+
+
+@pytest.mark.parametrize("make", SMOOTHED.values(), ids=SMOOTHED)
+def test_smoothed_labels_are_those_of_next_tokens(make, tmp_path):
+    """Smoothed by nearly nothing, the Trainer's loss is the model's own."""
+    model, ids = make(), tokens(3, 6)
+    trainer = Trainer(model, arguments(tmp_path, label_smoothing_factor=1e-9))
+    loss = trainer.compute_loss(model, {"input_ids": ids, "labels": ids.clone()})
+    torch.testing.assert_close(loss, model(ids, labels=ids).loss)
+
+
+@pytest.mark.parametrize("make", SMOOTHED.values(), ids=SMOOTHED)
+def test_smoothed_labels_in_a_shorter_type(make, tmp_path):
+    rows = Dataset.from_dict({"input_ids": tokens(4, 6).tolist(), "labels": tokens(4, 6).tolist()})
+    model = make()
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    options = {"max_steps": 1, "label_smoothing_factor": 0.1, "bf16": True}
+    trainer = Trainer(model, arguments(tmp_path, **options), train_dataset=rows)
+    trainer.train()
+    # Close to guessing one of fifty.
+    assert 3 < losses(trainer)[0] < 6
+    for name, weight in model.named_parameters():
+        assert weight.isfinite().all(), name
+    assert any(not torch.equal(weight, before[name]) for name, weight in model.named_parameters())
 
 
 class Gradients(TrainerCallback):
