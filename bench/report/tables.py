@@ -20,17 +20,19 @@ COORDINATES = [
 
 Record = dict[str, Any]
 Ceilings = dict[str, dict[str, Any]]
+Pairs = list[verdicts.Verdict]
 _ENDS = ("", "_low", "_high")
 
 
 def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str, pd.DataFrame]:
     """Every table that is made from what was measured, by name."""
+    pairs = verdicts.of([r for r in records if r["cell"]["probe"] in ("speed", "decode")])
     return {
         "gradient": gradient(records),
-        "speed": speed(records, ceilings),
-        "decode": decode(records, ceilings),
+        "speed": speed(records, ceilings, pairs),
+        "decode": decode(records, ceilings, pairs),
         "decode_positions": decode_positions(records),
-        "crossover": crossover(records),
+        "crossover": crossover(records, pairs),
         "growth": growth(records),
         "settings": settings(records),
         "memory": memory(records),
@@ -77,24 +79,32 @@ def models(records: list[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
-def speed(records: list[Record], ceilings: Ceilings | None = None) -> pd.DataFrame:
+def speed(
+    records: list[Record], ceilings: Ceilings | None = None, pairs: Pairs | None = None
+) -> pd.DataFrame:
     """A training step, a forward pass and a prefill: seconds, rate, and verdict.
 
     Args:
         records: of a store.
         ceilings: device to what it can do at most, as the store keeps them.
+        pairs: the records' verdicts, where they are known.
     """
-    return _timed(records, "speed", ceilings)
+    return _timed(records, "speed", ceilings, pairs)
 
 
-def decode(records: list[Record], ceilings: Ceilings | None = None) -> pd.DataFrame:
+def decode(
+    records: list[Record], ceilings: Ceilings | None = None, pairs: Pairs | None = None
+) -> pd.DataFrame:
     """The same of a decoded step, with the time to the first token and what is kept."""
-    return _timed(records, "decode", ceilings)
+    return _timed(records, "decode", ceilings, pairs)
 
 
-def _timed(records: list[Record], probe: str, ceilings: Ceilings | None) -> pd.DataFrame:
+def _timed(
+    records: list[Record], probe: str, ceilings: Ceilings | None, pairs: Pairs | None
+) -> pd.DataFrame:
     chosen = of(records, probe, *MEASURED)
-    found = {verdict.record["key"]: verdict for verdict in verdicts.of(chosen)}
+    pairs = verdicts.of(chosen) if pairs is None else pairs
+    found = {verdict.record["key"]: verdict for verdict in pairs}
     # The reference's own row has the control too.
     noise = {verdict.reference["key"]: verdict for verdict in found.values()}
     rows = []
@@ -328,13 +338,14 @@ _GROWING = (
 )
 
 
-def crossover(records: list[Record]) -> pd.DataFrame:
+def crossover(records: list[Record], pairs: Pairs | None = None) -> pd.DataFrame:
     """The length at which an arm is as fast as its reference; of stable measurements only.
 
     ``outcome`` says where it is, that there is none in range, or that it is undecided: a side
     counts only where the verdict at some length is beyond the A/A band.
     """
-    pairs = verdicts.of(of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED))
+    if pairs is None:
+        pairs = verdicts.of(of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED))
     series: dict[str, list[verdicts.Verdict]] = {}
     for verdict in pairs:
         where = _without_length(verdict.record)
