@@ -284,8 +284,7 @@ def _where(row: Row) -> str:
 
 def _size(number: float | None) -> str:
     """Bytes in words, nothing where they are not known."""
-    known = number is not None and not math.isnan(number)
-    return in_units(number, "B") if known else ""
+    return "" if number is None or math.isnan(number) else in_units(number, "B")
 
 
 def _learning(frame: pd.DataFrame) -> list[str]:

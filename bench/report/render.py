@@ -309,9 +309,12 @@ def _caption(title: str, comparison: str, records: list[Record]) -> str:
     batches = _distinct(records, lambda r: r["cell"]["protocol"]["batch_size"])
     steps = [n for n in _distinct(records, lambda r: r["cell"]["protocol"].get("steps", 0)) if n]
     trained = f"{_listed(steps)} training steps; " if steps else ""
+    threads = [n for n in _distinct(records, lambda r: r["cell"]["threads"]) if n != "all"]
+    used = f"On {_listed(threads)} thread{'' if threads == [1] else 's'}. " if threads else ""
     return (
         f"{title}; {comparison}. {'; '.join(_distinct(records, _machine))}. "
-        f"Batch {_listed(batches)}; {trained}seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}."
+        f"{used}Batch {_listed(batches)}; {trained}"
+        f"seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}."
     )
 
 
@@ -371,10 +374,12 @@ def _noise_text(rows: pd.DataFrame) -> str:
         noise = rows.drop_duplicates(["phase", "length", "batch_size", "seed", *names])[names]
         noise = noise.dropna(subset=["aa_ratio"])
         held = int(((noise["aa_ratio_low"] <= 1) & (noise["aa_ratio_high"] >= 1)).sum())
+        ends = noise["aa_ratio"].agg(["min", "max"])
+        span = " to ".join(dict.fromkeys(f"{end:.3f}" for end in ends))
         text += (
             f"A/A, the reference beside itself in a process of its own: "
-            f"{noise['aa_ratio'].min():.3f} to {noise['aa_ratio'].max():.3f} in {len(noise)} "
-            f"group{'s' if len(noise) > 1 else ''}, its interval holds 1 in {held}; an arm is "
+            f"{span} in {len(noise)} group{'s' if len(noise) > 1 else ''}, its interval holds 1 in "
+            f"{held}; an arm is "
             "called faster or slower only beyond its own group's. "
         )
     else:

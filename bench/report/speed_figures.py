@@ -58,6 +58,7 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
         if crossings.empty:
             return
         found = crossings[(crossings["phase"] == phase) & crossings["at_length"].notna()]
+        middle = np.sqrt(np.prod(here.get_xlim()))
         for number, row in enumerate(found.to_dict("records")):
             shade = colour(row["arm"])
             here.axvline(row["at_length"], color=shade, linestyle=":", linewidth=1.2)
@@ -65,7 +66,8 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
             here.text(
                 row["at_length"],
                 0.02 + 0.06 * number,
-                f" {label(row['arm'])} = {label(row['reference'])} at {row['at_length']:.0f}",
+                f" {label(row['arm'])} = {label(row['reference'])} at {row['at_length']:.0f} ",
+                ha="left" if row["at_length"] < middle else "right",
                 color=shade,
                 fontsize=7,
                 transform=here.get_xaxis_transform(),
