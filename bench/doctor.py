@@ -13,7 +13,6 @@ from rich.table import Table
 from bench import environment, stats, study, verdicts
 from bench.display import Display, duration
 from bench.execute import local
-from bench.outcome import MEASURED
 from bench.study import DEVICES, Cell, Study
 from bench.tasks import corpus
 
@@ -91,10 +90,10 @@ def _noise(server: local.Server, library: str, display: Display) -> float:
             listener=heard,
         )
         for cell, outcome in heard.ended:
-            if outcome["status"] not in MEASURED:
+            samples = outcome["samples"]
+            if "canary_seconds" not in samples:
                 display.say(f"{cell.name}: {outcome['status']}: {outcome['reason']}")
                 continue
-            samples = outcome["samples"]
             ratio = stats.paired_ratio(
                 samples["canary_seconds"], samples["seconds"], 2, samples["launch"]
             )
@@ -109,8 +108,9 @@ def _noise(server: local.Server, library: str, display: Display) -> float:
                 f"{sum(flags)} of {len(flags)}",
             )
             # As wide as ten rounds leave it, whenever the measurement stopped.
-            width = math.log(ratio.high / ratio.low) / 2
-            widths.append(width * math.sqrt(len(flags) / stats.LOOKS[0]))
+            if not math.isnan(ratio.low):
+                width = math.log(ratio.high / ratio.low) / 2
+                widths.append(width * math.sqrt(len(flags) / stats.LOOKS[0]))
     display.console.print(table)
     return max(widths, default=math.nan)
 
@@ -125,12 +125,12 @@ def _need(planned: Study, estimate_s: float, half_width: float) -> str:
     said = f"{planned.name} will take about {duration(estimate_s)} here"
     if math.isnan(half_width):
         return f"{said}; its noise could not be measured"
-    rounds = stats.LOOKS[0] * (half_width / stats.PRECISION) ** 2
+    rounds = stats.LOOKS[0] * (half_width / stats.PRECISION) ** 2  # it narrows with their root
     look = next((look for look in stats.LOOKS if rounds <= look), None)
     said += (
-        f". Ten rounds tell two arms apart to ±{half_width:.1%} now; ±{stats.PRECISION:.1%} "
-        f"needs about {math.ceil(max(rounds, 1))} rounds"
+        f". {stats.LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; "
+        f"±{stats.PRECISION:.1%} needs "
     )
     if look is None:
-        return f"{said}, more than the {stats.LOOKS[-1]} that are tried: expect unstable cells"
-    return f"{said}, so that groups end at the look after {look}"
+        return f"{said}more than the {stats.LOOKS[-1]} that are tried: expect unstable cells"
+    return f"{said}about {math.ceil(max(rounds, 1))}, so that groups end at the look after {look}"

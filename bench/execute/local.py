@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from bench import environment, registry, stats
-from bench.execute.channel import Channel, Closed, Silent
+from bench.execute.channel import Channel, Closed, Garbled, Silent
 from bench.outcome import DONE, FAILED, KILLED, TIMEOUT, UNSTABLE
 from bench.study import Cell, reference
 
@@ -167,6 +167,9 @@ class Worker:
         except Silent:
             self.kill()
             raise CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed") from None
+        except Garbled as error:
+            self.kill()
+            raise CellFailed(FAILED, f"the worker talked nonsense: {error}") from None
         if "failed" in answer:
             self.end()
             raise CellFailed(
@@ -183,7 +186,7 @@ class Worker:
         """End the process and all it started: asked first, then made to."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_S
-        with contextlib.suppress(Closed, Silent):
+        with contextlib.suppress(Closed, Silent, Garbled):
             while (left := deadline - time.monotonic()) > 0:
                 self.channel.receive(left)
         self._signal(signal.SIGKILL)
@@ -311,6 +314,7 @@ class _Seat:
         }
         self._worker: Worker | None = None
         self._spent_s = 0.0
+        self._turns = 0  # of the worker that there is now
         self.metrics: dict[str, Any] = {}
         self.samples: dict[str, list[Any]] = {}
         self.failure: CellFailed | None = None
@@ -329,22 +333,29 @@ class _Seat:
 
     def start(self) -> None:
         """Build and warm the cell's model in a process of its own."""
+        self._turns = 0
         self._worker = self._server.start(self._job)
         self._worker.ask(None, self._timeout_s, self._tell)
 
     def round(self) -> None:
         """Measure once."""
         self._ask({"round": True})
+        self._turns += 1
 
     def finish(self) -> None:
         """Add what the worker measured to what those before it did, and let it go.
 
         Metrics are those of the first launch; samples are everyone's.
         """
-        result = self._ask({"finish": True})["result"]
+        result = self._ask({"finish": True}).get("result")
         assert self._worker is not None
         self._worker.end()
         self._worker = None
+        timed = registry.probes()[self.cell.probe].literals["INTERLEAVED"]
+        nonsense = _nonsense(result, self._turns if timed else None)
+        if nonsense is not None:
+            raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
+        assert result is not None
         self.metrics = result["metrics"] | self.metrics
         for name, values in result["samples"].items():
             self.samples.setdefault(name, []).extend(values)
@@ -373,6 +384,29 @@ class _Seat:
 
     def _tell(self, share: float) -> None:
         self._listener.cell_progress(self.cell, share)
+
+
+def _nonsense(result: Any, turns: int | None) -> str | None:
+    """What is wrong with a worker's result, None where nothing is.
+
+    Args:
+        result: what it sent.
+        turns: how many it had, None where it is not timed in turn.
+    """
+    if not isinstance(result, dict):
+        return "expected metrics and samples, got neither"
+    for part in ("metrics", "samples"):
+        if not isinstance(result.get(part), dict):
+            return f"expected a table of {part}, got {type(result.get(part)).__name__}"
+    if turns is None:
+        return None
+    if not isinstance(result["metrics"].get("tokens_per_step"), int):
+        return "expected the tokens of a step, got none"
+    seconds = result["samples"].get("seconds", [])
+    if len(seconds) != turns:
+        return f"expected a time for each of {turns} turns, got {len(seconds)}"
+    wrong = [value for value in seconds if not (isinstance(value, float) and value > 0)]
+    return f"expected times above 0, got {wrong[0]}" if wrong else None
 
 
 def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:

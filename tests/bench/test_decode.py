@@ -33,6 +33,7 @@ def subject(corpus, arm, task, length=16, attention=False, device="cpu", **proto
         device=device,
         dtype="float32",
         denormals="keep",
+        threads="all",
         seed=0,
         axes={},
         model=Comparison(

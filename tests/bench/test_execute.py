@@ -1,5 +1,6 @@
 """Workers, and what happens when they die, hang or run out of memory. All of them are real."""
 
+import itertools
 import math
 import os
 import signal
@@ -293,6 +294,55 @@ def test_workers_die_with_the_sweep(tmp_path):
     finally:
         sweep.kill()
         sweep.stdout.close()
+
+
+TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
+
+
+@pytest.mark.parametrize(
+    ("result", "turns", "said"),
+    [
+        (TIMED, 2, None),
+        ({"metrics": {}, "samples": {}}, None, None),
+        (None, 2, "expected metrics and samples"),
+        ([1, 2], None, "expected metrics and samples"),
+        ({"metrics": [], "samples": {}}, None, "expected a table of metrics, got list"),
+        ({"metrics": {}}, None, "expected a table of samples, got NoneType"),
+        ({"metrics": {}, "samples": TIMED["samples"]}, 2, "expected the tokens of a step"),
+        (TIMED, 4, "expected a time for each of 4 turns, got 2"),
+        (TIMED | {"samples": {"seconds": [0.1, None]}}, 2, "expected times above 0, got None"),
+        (TIMED | {"samples": {"seconds": [0.1, -0.2]}}, 2, "expected times above 0, got -0.2"),
+        (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected times above 0, got 0.1"),
+    ],
+)
+def test_nonsense_is_told_from_a_result(result, turns, said):
+    found = local._nonsense(result, turns)
+    assert found is None if said is None else found.startswith(said)
+
+
+def test_a_worker_that_talks_nonsense_fails_alone(server):
+    """A real process of the server's, whose messages are not read from it but put in its mouth."""
+    worker = server.start({"job": "devices", "names": []})
+    ours, theirs = socket.socketpair()
+    worker.channel.close()
+    worker.channel = Channel(ours)
+    theirs.sendall(b"\xff\x00 Traceback or worse\n")
+    with pytest.raises(local.CellFailed, match="talked nonsense: expected a JSON object") as error:
+        worker.ask(None, timeout_s=5)
+    theirs.close()
+    assert error.value.status == outcome.FAILED
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_wall_clock_that_jumps_changes_no_duration(server, decided, fingerprint, monkeypatch):
+    jumps = itertools.cycle([3600.0, -3600.0])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    group = cells_of("speed")[0]
+    heard = run(server, decided, fingerprint, group, Heard())
+    for ended in heard.outcomes.values():
+        assert ended["status"] == outcome.DONE
+        assert 0 < ended["metrics"]["step_s"] < ended["seconds"] < 3000
 
 
 class TestChannel:
