@@ -130,7 +130,9 @@ def _first_token(frame: pd.DataFrame) -> list[str]:
     for rows in _groups(frame, _GROUP):
         length, longest = _ends(rows)[-1]
         times = ", ".join(
-            f"{_named(row, rows)} {in_units(row['first_token_s'], 's')}" for row in longest
+            f"{_named(row, rows)} {in_units(row['first_token_s'], 's')}"
+            + (" (unstable)" if row["status"] == UNSTABLE else "")
+            for row in longest
         )
         lines.append(f"Time to the first token after T={length} ({_where(rows[0])}): {times}.")
     return lines
