@@ -115,13 +115,33 @@ def _slow(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
 
 
 def _verdicts(frame: pd.DataFrame) -> list[str]:
-    """Every arm beside its reference, at the shortest and the longest window."""
-    return [
-        f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
-        for rows in _groups(frame.dropna(subset=["sentence"]), _GROUP)
-        for _, here in _ends(rows)
-        for row in here
-    ]
+    """Every arm beside its reference, at the shortest and the longest window.
+
+    A sentence for each verdict, and one for all of a group that no verdict can be given on.
+    """
+    lines = []
+    for rows in _groups(frame.dropna(subset=["sentence"]), _GROUP):
+        for length, here in _ends(rows):
+            unstable = [row for row in here if row["verdict"] == UNSTABLE]
+            lines += [
+                f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
+                for row in here
+                if row not in unstable
+            ]
+            if unstable:
+                known = ", ".join(
+                    f"{_named(row, rows)} {_ratio(row).value:.2f}× {_ratio(row).interval()}"
+                    for row in unstable
+                )
+                lines.append(
+                    f"No claim at T={length} ({_where(rows[0])}), too unstable beside "
+                    f"{label(rows[0]['reference'])}: {known}."
+                )
+    return lines
+
+
+def _ratio(row: Row) -> Estimate:
+    return Estimate(row["speed_ratio"], row["speed_ratio_low"], row["speed_ratio_high"])
 
 
 def _first_token(frame: pd.DataFrame) -> list[str]:
