@@ -5,11 +5,14 @@ from typing import Any
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.plugin import extra_info
+from bench.verdicts import Verdict
 
 
-def test_timed(outcome: dict[str, Any], benchmark: BenchmarkFixture) -> None:
+def test_timed(
+    outcome: dict[str, Any], verdict: Verdict | None, benchmark: BenchmarkFixture
+) -> None:
     """Hand a cell's measured times to pytest-benchmark."""
-    benchmark.extra_info.update(extra_info(outcome))
+    benchmark.extra_info.update(extra_info(outcome, verdict))
     benchmark.pedantic(lambda: None, rounds=len(outcome["samples"]["seconds"]), iterations=1)
 
 

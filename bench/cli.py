@@ -159,6 +159,35 @@ def _heads() -> Table:
 
 
 @app.command()
+def doctor(
+    study_name: Annotated[
+        str, typer.Argument(metavar="STUDY", help="Its name, or a TOML file.")
+    ] = "quick",
+) -> None:
+    """What this machine is, how noisy it is, and what a study will need here.
+
+    Exit codes: 0 the study can run, 1 part of it cannot, 2 the request is wrong.
+    """
+    try:
+        loaded = study.load(study_name)
+    except study.StudyError as error:
+        fail(str(error), 2)
+    from bench.display import Display
+    from bench.doctor import examine
+    from bench.execute.local import CellFailed, ServerError
+    from bench.tasks.corpus import CorpusError
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    try:
+        able = examine(loaded, Display(console))
+    except (ServerError, CorpusError) as error:
+        fail(str(error), 1)
+    except CellFailed as error:
+        fail(f"preparing failed: {error.reason}", 1)
+    raise typer.Exit(0 if able else 1)
+
+
+@app.command()
 def report(
     store: Annotated[Path, typer.Argument(help="A study's report folder, or its records file.")],
 ) -> None:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench.outcome import DONE
+from bench.outcome import MEASURED, UNSTABLE
 from bench.study import Cell, Study
 
 _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
@@ -120,7 +120,9 @@ class Display:
         self._parts.pop(cell.key, None)
         self._done_s += estimate_s
         status = outcome["status"]
-        text = _headline(outcome) if status == DONE else f"{status}: {outcome['reason']}"
+        text = _headline(outcome) if status in MEASURED else f"{status}: {outcome['reason']}"
+        if status == UNSTABLE:
+            text += f", unstable: {outcome['reason']}"
         left = ""
         if self._progress is not None and not self.console.is_terminal:
             share = self._done_s / self._total_s

@@ -5,6 +5,7 @@ from typing import Any
 
 #: Statuses of a record. What is FINAL is not tried again when a sweep is resumed.
 DONE = "done"
+UNSTABLE = "unstable"  # timed, but not precisely enough for a claim
 DIVERGED = "diverged"  # the loss stopped being a number, at a known step
 UNSUPPORTED = "unsupported"  # cannot exist: too long for the model, no such device or kernel
 UNAVAILABLE = "unavailable"  # something it needs is missing or is not what it should be
@@ -14,8 +15,11 @@ OOM = "oom"
 KILLED = "killed"
 TIMEOUT = "timeout"
 
-STATUSES = (DONE, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT)
-FINAL = (DONE, DIVERGED, UNSUPPORTED)
+STATUSES = (
+    DONE, UNSTABLE, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT
+)  # fmt: skip
+FINAL = (DONE, UNSTABLE, DIVERGED, UNSUPPORTED)
+MEASURED = (DONE, UNSTABLE)
 
 
 class CellError(Exception):

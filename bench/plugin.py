@@ -4,6 +4,7 @@ Measuring is the engine's. The sweep runs before the first test; each test then 
 times to pytest-benchmark's fixture, through its public ``timer`` and ``pedantic``.
 """
 
+import math
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from bench.stats import Estimate
     from bench.study import Study
     from bench.sweep import Summary
+    from bench.verdicts import Verdict
 
 _CELLS = "benchmark_cells.py"
 
@@ -99,6 +102,7 @@ class Door:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.replays: dict[str, Replay] = {}
         self.summary: Summary | None = None
+        self.verdicts: dict[str, Verdict] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each cell: timed ones hand their samples to the benchmark fixture."""
@@ -131,7 +135,7 @@ class Door:
     def _sweep(self, keys: list[str]) -> None:
         from rich.console import Console
 
-        from bench import sweep
+        from bench import sweep, verdicts
         from bench.display import Display
         from bench.execute.local import CellFailed, ServerError
         from bench.store import Store, StoreError
@@ -158,6 +162,8 @@ class Door:
                     "interrupted; what has ended is kept, and the same command goes on from there",
                     returncode=130,
                 )
+        found = verdicts.of(list(self.outcomes.values()))
+        self.verdicts = {verdict.record["key"]: verdict for verdict in found}
         for key, outcome in self.outcomes.items():
             if key in self.replays:
                 self.replays[key].load(outcome["samples"].get("seconds", []))
@@ -175,30 +181,44 @@ class Door:
     @pytest.fixture
     def outcome(self, cell: str) -> dict[str, Any]:
         """The record of a test's cell; skips what cannot exist, fails what went wrong."""
-        from bench.outcome import DONE, UNSUPPORTED
+        from bench.outcome import MEASURED, UNSUPPORTED
 
         record = self.outcomes[cell]
         if record["status"] == UNSUPPORTED:
             pytest.skip(f"{record['status']}: {record['reason']}")
-        if record["status"] != DONE:
+        if record["status"] not in MEASURED:
             pytest.fail(f"{record['status']}: {record['reason']}", pytrace=False)
         return record
+
+    @pytest.fixture
+    def verdict(self, cell: str) -> "Verdict | None":
+        """A timed cell beside its group's reference; None for the reference and what has none."""
+        return self.verdicts.get(cell)
 
 
 _DOOR = pytest.StashKey[Door]()
 
 
-def extra_info(record: dict[str, Any]) -> dict[str, Any]:
+def extra_info(record: dict[str, Any], verdict: "Verdict | None") -> dict[str, Any]:
     """What a benchmark entry says beside its times; numbers and short text only."""
+    compared: dict[str, Any] = {}
+    if verdict is not None:
+        compared = {
+            "reference": verdict.reference["cell"]["arm"],
+            "verdict": verdict.difference,
+            **_estimate("ratio", verdict.ratio),
+            **_estimate("aa", verdict.canary),
+        }
     cell, model = record["cell"], record["model"]
     names = ("probe", "comparison", "task", "length", "arm", "kernel", "device", "dtype",
-             "denormals", "seed")  # fmt: skip
+             "denormals", "threads", "seed")  # fmt: skip
     scalars = {
         name: value
         for name, value in record["metrics"].items()
         if isinstance(value, int | float | str | None)
     }
     return {
+        "status": record["status"],
         **{name: cell[name] for name in names},
         **cell["axes"],
         "parameters": model["parameters"]["total"],
@@ -206,7 +226,16 @@ def extra_info(record: dict[str, Any]) -> dict[str, Any]:
         "match_error": model["match"]["error"],
         "batch_size": cell["protocol"]["batch_size"],
         **scalars,
+        **compared,
     }
+
+
+def _estimate(name: str, estimate: "Estimate | None") -> dict[str, float | None]:
+    """A value and the ends of its interval, null where JSON has no number for it."""
+    if estimate is None:
+        return {}
+    values = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
 def _relative(path: Path) -> Path:

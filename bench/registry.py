@@ -61,7 +61,7 @@ def tasks() -> dict[str, Entry]:
 
 
 def probes() -> dict[str, Entry]:
-    """Probes, by name: ``AXES``, ``PROTOCOL``, ``TIMED`` and ``INTERLEAVED``."""
+    """Probes, by name: ``HEADS``, ``AXES``, ``PROTOCOL``, ``TIMED``, ``INTERLEAVED``."""
     return _entries("bench.probes", "PROTOCOL")
 
 

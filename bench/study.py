@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +32,7 @@ from pydantic_core import PydanticCustomError
 from bench import checkpoints, registry
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 DENORMALS = ("keep", "flush")
 MATCHES = ("params", "flops", "state")
 EMBEDDINGS = ("scratch", "checkpoint")
@@ -158,6 +158,7 @@ class Cell(BaseModel):
     device: str
     dtype: str
     denormals: str
+    threads: int | Literal["all"]
     seed: int
     axes: dict[str, str]
     model: Comparison
@@ -181,6 +182,8 @@ class Cell(BaseModel):
         parts += [self.device, self.dtype]
         if self.denormals != "keep":
             parts.append(self.denormals)
+        if self.threads != "all":
+            parts.append(f"threads={self.threads}")
         return " ".join([*parts, f"seed={self.seed}"])
 
     @property
@@ -208,6 +211,11 @@ class Study:
     def groups(self) -> list[list[Cell]]:
         """The cells in groups, in the order of the study."""
         return [list(cells) for _, cells in itertools.groupby(self.cells, lambda cell: cell.alike)]
+
+
+def reference(cells: Sequence[Cell]) -> Cell:
+    """The cell that a group's ratios are to: the arm that set the budget, else the first."""
+    return next((cell for cell in cells if cell.arm == cell.model.match_to), cells[0])
 
 
 def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
@@ -375,12 +383,13 @@ def _grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
         "device": (_axis(_one_of("device", DEVICES)), ["cpu"]),
         "dtype": (_axis(_one_of("dtype", DTYPES)), ["float32"]),
         "denormals": (_axis(_one_of("denormals", DENORMALS)), ["keep"]),
+        "threads": (_axis(_Count | Literal["all"]), ["all"]),
         "seed": (_axis(Annotated[StrictInt, Field(ge=0)]), [0]),
     }
     if probe is not None:
         literals = registry.probes()[probe].literals
-        for name, choices in literals["AXES"].items():
-            fields[name] = (_axis(_one_of(name, choices)), list(choices))
+        for name, axis in literals["AXES"].items():
+            fields[name] = (_axis(_one_of(name, axis["choices"])), axis["default"])
         for name, field in literals["PROTOCOL"].items():
             fields[name] = (_number(field), field["default"])
     config = ConfigDict(extra="forbid" if probe is not None else "allow", frozen=True)
@@ -414,11 +423,12 @@ def _product(
         devices or grid.device,
         grid.dtype,
         grid.denormals,
+        grid.threads,
         grid.seed,
         *axes.values(),
     )
     cells = []
-    for task, length, device, dtype, denormals, seed, *values in outer:
+    for task, length, device, dtype, denormals, threads, seed, *values in outer:
         for arm in grid.arm:
             kernels = registry.arms()[arm].literals["KERNELS"]
             wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
@@ -434,6 +444,7 @@ def _product(
                         device=device,
                         dtype=dtype,
                         denormals=denormals,
+                        threads=threads,
                         seed=seed,
                         axes=dict(zip(axes, values, strict=True)),
                         model=Comparison(**comparisons[grid.comparison].model_dump()),

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, environment, registry
+from bench import checkpoints, environment, registry, verdicts
 from bench.display import Display
 from bench.execute import local
-from bench.outcome import DONE, FINAL, UNSUPPORTED
+from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
 from bench.study import Cell, Study
@@ -47,10 +47,14 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 if all that can be measured here was, 1 if something failed or nothing was done."""
+        """0 if all that can be measured here was, 1 if something failed or nothing was done.
+
+        What was measured but not precisely enough is no failure: the report says which.
+        """
         counts = Counter(self.statuses.values())
-        failed = self.planned - counts[DONE] - counts[UNSUPPORTED]
-        return 1 if failed or not counts[DONE] else 0
+        measured = sum(counts[status] for status in MEASURED)
+        failed = self.planned - measured - counts[UNSUPPORTED]
+        return 1 if failed or not measured else 0
 
     def __str__(self) -> str:
         counts = Counter(self.statuses.values())
@@ -129,6 +133,7 @@ def run(
                 if dry_run:
                     return summary
                 _begin(store, provenance, decided["corpus"], estimate)
+                _measure_ceilings(store, server, pending)
                 recorder = _Recorder(store, decided, display, provenance, estimate, started)
                 _measure(study, pending, server, decided, library, recorder)
                 summary.measured = len(pending)
@@ -216,6 +221,26 @@ def _begin(
     )
 
 
+def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell]) -> None:
+    """Once a run, what every device of a timed cell can do at most, for its share of that."""
+    known = dict(store.meta("ceilings") or {})
+    for device in dict.fromkeys(cell.device for cell in cells):
+        timed = [
+            cell
+            for cell in cells
+            if cell.device == device and registry.probes()[cell.probe].literals["INTERLEAVED"]
+        ]
+        if not timed or device in known:
+            continue
+        dtypes = list(dict.fromkeys(cell.dtype for cell in timed))
+        job = {"job": "ceilings", "device": device, "dtypes": dtypes}
+        try:
+            known[device] = local.ask(server, job | {"threads": environment.threads()})
+        except local.CellFailed as failure:  # an absent device, say: its cells tell why
+            known[device] = {"failed": failure.reason}
+    store.set_meta(ceilings=known)
+
+
 def _measure(
     study: Study,
     pending: Sequence[Cell],
@@ -257,6 +282,7 @@ def _measure(
                     timeout_s=study.timeout_s,
                     listener=recorder,
                 )
+                recorder.group_ended()
 
 
 class _Recorder:
@@ -275,6 +301,7 @@ class _Recorder:
         self._provenance, self.estimate_s = provenance, estimate_s
         self._machine = environment.machine()
         self._last = started
+        self._group: list[dict[str, Any]] = []
 
     def cell_progress(self, cell: Cell, share: float) -> None:
         self.display.advance(cell, self._estimate(cell) * min(share, 1.0))
@@ -292,12 +319,19 @@ class _Recorder:
             "provenance": self._provenance,
             "ended": now(),
         } | outcome
+        self._group.append(record)
         with _uninterrupted():
             self._store.put(record)
             elapsed = time.monotonic() - self._last
             self._last += elapsed
             self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
         self.display.ended(cell, outcome, self._estimate(cell))
+
+    def group_ended(self) -> None:
+        """Say what the rounds of the group decide."""
+        for verdict in verdicts.of(self._group):
+            self.display.say(f"  {verdict.sentence}")
+        self._group = []
 
     def _estimate(self, cell: Cell) -> float:
         estimate: float = self._answers[cell.key].get("estimate_s", 0.0)

@@ -6,7 +6,9 @@ and fails where the device, the dtype or a learned bias rules that out; ``compil
 whole model around ``sdpa``.
 """
 
+import contextlib
 import copy
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
 
 ATTENTION = ("sdpa", "eager", "compiled", "flash")
 
-#: Largest difference allowed, relative to the largest magnitude of the reference tensor.
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+#: Largest difference allowed, relative to the reference tensor: to its largest magnitude, or for a
+#: half type, which is compared with float32, to its norm. There rounding leaves a few eps (2^-8 and
+#: 2^-11), up to some 10 in deep models. But where it turns the sign of a ReLU's input it switches
+#: that unit's gradient; the share of such units grows as eps, the norm of the difference as its
+#: root. So 2 sqrt(eps); T5 comes to 1.2 to 1.5, CLIP's contrasted rows to 1.5 in bfloat16.
+TOLERANCE = {
+    torch.float32: 1e-5,
+    torch.float64: 1e-10,
+    torch.bfloat16: 2 * 2**-4,
+    torch.float16: 2 * 2**-5.5,
+}
+_HALF = (torch.bfloat16, torch.float16)
+_LOSS_SCALE = 1024.0  # keeps small gradients above float16's floor (Micikevicius et al., 2018)
 # Small gradients are sums of large terms that cancel, and a key's bias has none but rounding (it
 # shifts all scores alike, which softmax does not see). So a gradient is compared on its own largest
 # magnitude or on this share of the model's, whichever is larger.
@@ -78,6 +91,17 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
     return model
 
 
+def full_float32() -> None:
+    """Make float32 mean float32 on every backend, in this process from here on.
+
+    cuDNN's recurrences round their products to 10 bits (TF32) unless told not to, and PyTorch's
+    matrix products do not, so that a recurrence would be compared in another precision.
+    """
+    backends: Any = torch.backends
+    for backend in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul):
+        backend.fp32_precision = "ieee"
+
+
 def check_kernel(
     arm: "Arm",
     config: PreTrainedConfig,
@@ -86,10 +110,13 @@ def check_kernel(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Prove that a kernel computes what the arm's reference kernel does.
+    """Prove that a kernel computes what the arm's reference kernel does on the CPU.
 
     The same weights read the same few short rows without dropout; the outputs, the loss and the
-    gradient of every parameter must agree within ``TOLERANCE``.
+    gradient of every parameter must agree within ``TOLERANCE``. The reference is computed on the
+    CPU, for a half type in float32, so that a device and a type are checked with the kernel. As a
+    half type hides what is small, a kernel that runs in float32 too has to pass in float32 first.
+    On other devices ``full_float32`` is called.
 
     Raises:
         KernelUnavailable: it cannot run here; says why.
@@ -99,23 +126,34 @@ def check_kernel(
     if dtype not in TOLERANCE:
         known = ", ".join(str(known) for known in TOLERANCE)
         raise ValueError(f"dtype must be one of {known}. Got {dtype}.")
-    if kernel == arm.reference_kernel:
+    exact = torch.float32 if dtype in _HALF else dtype
+    if (kernel, device, dtype) == (arm.reference_kernel, "cpu", exact):
         return
+    if device != "cpu":
+        full_float32()
+    if dtype in _HALF:
+        with contextlib.suppress(KernelUnavailable):
+            check_kernel(arm, config, head, kernel, device)
     plain = copy.deepcopy(config)
     heads.set_dropout(plain, 0.0)  # draws no random numbers
-    expected = _numbers(arm, plain, head, arm.reference_kernel, device, dtype)
+    expected = _numbers(arm, plain, head, arm.reference_kernel, "cpu", exact)
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             got = _numbers(arm, plain, head, kernel, device, dtype)
-    except (RuntimeError, ValueError, NotImplementedError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:  # TypeError: MPS, of float64
         reasons = [str(error).partition("\n")[0], *(_reason(str(w.message)) for w in told)]
         raise KernelUnavailable(
             f"kernel {kernel!r} cannot run {config.model_type} on {device} in {dtype}: "
             + "; ".join(dict.fromkeys(reason for reason in reasons if reason))
         ) from error
-    exact = torch.float32 if config.model_type in _FLOAT32_REFERENCE else dtype
-    _compare(expected, got, kernel, arm.reference_kernel, TOLERANCE[exact])
+    most = TOLERANCE[dtype]
+    if config.model_type in _FLOAT32_REFERENCE:
+        most = max(most, TOLERANCE[torch.float32])
+    what = f"kernel {kernel!r} on {device} in {dtype}"
+    _compare(
+        expected, got, what, f"{arm.reference_kernel!r} on cpu in {exact}", most, dtype in _HALF
+    )
 
 
 def _numbers(
@@ -138,10 +176,11 @@ def _numbers(
     }
     outputs = model(**inputs)
     loss = heads.scalar(outputs)
-    loss.backward()
+    scale = _LOSS_SCALE if dtype in _HALF else 1.0
+    loss.backward(torch.full_like(loss, scale))
     found = {f"output {n}": tensor for n, tensor in enumerate(heads.predictions(outputs))}
     gradients = {
-        f"gradient of {name}": weight.grad
+        f"gradient of {name}": weight.grad.double() / scale
         for name, weight in model.named_parameters()
         if weight.grad is not None
     }
@@ -149,30 +188,32 @@ def _numbers(
 
 
 def _compare(
-    expected: dict[str, Tensor], got: dict[str, Tensor], kernel: str, reference: str, most: float
+    expected: dict[str, Tensor],
+    got: dict[str, Tensor],
+    what: str,
+    reference: str,
+    most: float,
+    half: bool,
 ) -> None:
     if expected.keys() != got.keys():
         names = ", ".join(sorted(expected.keys() ^ got.keys()))
-        raise KernelError(f"kernel {kernel!r} and {reference!r} disagree on what there is: {names}")
-    largest = max(
-        (float(tensor.abs().max()) for name, tensor in expected.items() if "gradient" in name),
-        default=0.0,
-    )
+        raise KernelError(f"{what} and {reference} disagree on what there is: {names}")
+    order = 2 if half else math.inf
+    scales = {name: float(tensor.norm(order)) for name, tensor in expected.items()}
+    largest = max((scale for name, scale in scales.items() if "gradient" in name), default=0.0)
     errors = {}
     for name, tensor in expected.items():
-        scale = float(tensor.abs().max())
-        if "gradient" in name:
-            scale = max(scale, _FLOOR * largest)
-        difference = float((got[name] - tensor).abs().max())
+        scale = max(scales[name], _FLOOR * largest) if "gradient" in name else scales[name]
+        difference = float((got[name] - tensor).norm(order))
         errors[name] = difference / scale if scale else difference
     # A NaN compares false with everything, so the test is for what is right.
     wrong = {name: error for name, error in errors.items() if not error <= most}
     if wrong:
         worst = max(wrong, key=lambda name: (wrong[name] != wrong[name], wrong[name]))
         raise KernelError(
-            f"kernel {kernel!r} differs from {reference!r}: expected at most {most:g} of the "
-            f"largest magnitude. Got {wrong[worst]:.2g} in the {worst} ({len(wrong)} of "
-            f"{len(errors)} tensors differ)"
+            f"{what} differs from {reference}: expected at most {most:.2g} of the "
+            f"{'norm' if half else 'largest magnitude'}. Got {wrong[worst]:.2g} in the {worst} "
+            f"({len(wrong)} of {len(errors)} tensors differ)"
         )
 
 

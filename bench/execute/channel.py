@@ -17,6 +17,10 @@ class Silent(TimeoutError):
     """The other side said nothing in time."""
 
 
+class Garbled(ValueError):
+    """The other side said what is no message."""
+
+
 class Channel:
     """One end of a conversation."""
 
@@ -42,6 +46,7 @@ class Channel:
         Raises:
             Closed: the other side is gone.
             Silent: ``timeout_s`` seconds without a byte.
+            Garbled: a line that is no JSON object.
         """
         while (end := self._pending.find(b"\n")) < 0:
             if not select.select([self.sock], [], [], timeout_s)[0]:
@@ -55,7 +60,12 @@ class Channel:
             self._pending += chunk
         line = bytes(self._pending[:end])
         del self._pending[: end + 1]
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message = json.loads(line)
+        except ValueError:  # not UTF-8, or not JSON
+            message = None
+        if not isinstance(message, dict):
+            raise Garbled(f"expected a JSON object on a line. Got {line[:60]!r}")
         return message
 
     def close(self) -> None:

@@ -10,18 +10,20 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from bench import registry
-from bench.execute.channel import Channel, Closed, Silent
-from bench.outcome import DONE, FAILED, KILLED, TIMEOUT
-from bench.study import Cell
+from bench import environment, registry, stats
+from bench.execute.channel import Channel, Closed, Garbled, Silent
+from bench.outcome import DONE, FAILED, KILLED, TIMEOUT, UNSTABLE
+from bench.study import Cell, reference
 
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
+_EXPECTED_ROUNDS = 20  # what most groups need, for the progress bar
+_LAUNCH = 5  # rounds that the same processes measure
 _SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
 
@@ -165,6 +167,9 @@ class Worker:
         except Silent:
             self.kill()
             raise CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed") from None
+        except Garbled as error:
+            self.kill()
+            raise CellFailed(FAILED, f"the worker talked nonsense: {error}") from None
         if "failed" in answer:
             self.end()
             raise CellFailed(
@@ -181,7 +186,7 @@ class Worker:
         """End the process and all it started: asked first, then made to."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_S
-        with contextlib.suppress(Closed, Silent):
+        with contextlib.suppress(Closed, Silent, Garbled):
             while (left := deadline - time.monotonic()) > 0:
                 self.channel.receive(left)
         self._signal(signal.SIGKILL)
@@ -221,14 +226,24 @@ def prepare(server: Server, cells: Sequence[Cell], corpus: str, threads: int) ->
     Raises:
         CellFailed: the worker died.
     """
-    worker = server.start(
+    return ask(
+        server,
         {
             "job": "prepare",
             "cells": [{"key": cell.key, "cell": cell.model_dump(mode="json")} for cell in cells],
             "corpus": corpus,
             "threads": threads,
-        }
+        },
     )
+
+
+def ask(server: Server, job: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a job that is not a cell's, given by a worker of its own.
+
+    Raises:
+        CellFailed: the worker died, or could not answer.
+    """
+    worker = server.start(job)
     answer: dict[str, Any] = worker.ask(None, timeout_s=3600)["result"]
     worker.end()
     return answer
@@ -246,119 +261,304 @@ def run_group(
 ) -> None:
     """Measure the cells of one group and tell the listener of each outcome.
 
-    An interleaved probe has all its arms alive at once: each round visits them in a random order
-    and then in its reverse. Any other probe's cells run one after the other.
+    An interleaved probe has all its arms alive at once and visits them in turn, see ``_in_turn``.
+    Any other probe's cells run one after the other.
 
     Args:
         server: forks the workers.
         cells: what is to be measured, alike but for arm and kernel.
         configs: cell key to the model's configuration.
         corpus: fingerprint of the corpus.
-        threads: of each worker.
+        threads: of a worker whose cell wants all.
         timeout_s: longest silence of a worker.
         listener: who is told.
     """
+
+    def seat(cell: Cell) -> _Seat:
+        return _Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
+
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
-        batches, rounds = [list(cells)], 2 * cells[0].protocol["rounds"]
-    else:
-        batches, rounds = [[cell] for cell in cells], 1
-    for batch in batches:
-        turn = _Turns(server, configs, corpus, threads, timeout_s, listener)
-        turn.run(batch, rounds)
+        _in_turn([seat(cell) for cell in cells], seat(reference(cells)), listener)
+        return
+    for cell in cells:
+        alone = seat(cell)
+        for action in (alone.start, alone.round, alone.finish):
+            alone.attempt(action)
+        if alone.failure is None:
+            listener.cell_ended(cell, alone.outcome(DONE, None, None))
+        else:
+            listener.cell_ended(cell, alone.failed(None))
 
 
-class _Turns:
-    """One token, passed between the workers of the cells that are measured together."""
+class _Seat:
+    """One cell's place in its group: a worker now, and what its workers have left so far."""
 
     def __init__(
         self,
         server: Server,
-        configs: dict[str, dict[str, Any]],
+        cell: Cell,
+        config: dict[str, Any],
         corpus: str,
         threads: int,
         timeout_s: float,
         listener: Listener,
     ) -> None:
-        self._server, self._configs, self._corpus = server, configs, corpus
-        self._threads, self._timeout_s, self._listener = threads, timeout_s, listener
-        self._workers: dict[str, Worker] = {}
-        self._seconds: dict[str, float] = {}
-        self._together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
+        self.cell = cell
+        self._server, self._timeout_s, self._listener = server, timeout_s, listener
+        self._job = {
+            "job": "cell",
+            "cell": cell.model_dump(mode="json"),
+            "config": config,
+            "corpus": corpus,
+            "threads": threads if cell.threads == "all" else cell.threads,
+        }
+        self._worker: Worker | None = None
+        self._spent_s = 0.0
+        self._turns = 0  # of the worker that there is now
+        self.metrics: dict[str, Any] = {}
+        self.samples: dict[str, list[Any]] = {}
+        self.failure: CellFailed | None = None
+        self.told = False  # whether the listener knows of the failure
 
-    def run(self, cells: list[Cell], rounds: int) -> None:
-        """Build and warm every cell, measure in turn, collect."""
-        for cell in cells:
-            self._attempt(cell, self._start)
-        order = random.Random(cells[0].group)  # the same order each time the study runs
-        alive = cells
-        for done in range(0, rounds, 2):
-            alive = [cell for cell in alive if cell.key in self._workers]
-            permutation = order.sample(alive, len(alive))
-            # a probe that is not interleaved has one round and no reverse
-            for cell in permutation + permutation[::-1] if rounds > 1 else permutation:
-                if cell.key in self._workers:
-                    time.sleep(_SETTLE_S)
-                    self._attempt(cell, self._round)
-            if rounds > 1:
-                for cell in alive:
-                    self._listener.cell_progress(cell, (done + 2) / rounds)
-        for cell in alive:
-            if cell.key in self._workers:
-                self._attempt(cell, self._finish)
-
-    def _attempt(self, cell: Cell, action: Callable[[Cell], None]) -> None:
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Do something unless the seat has failed; if that fails, remember why."""
+        if self.failure is not None:
+            return
         start = time.monotonic()
         try:
-            action(cell)
+            action()
         except CellFailed as failure:
-            self._workers.pop(cell.key, None)
-            spent = self._seconds.get(cell.key, 0.0) + time.monotonic() - start
-            self._listener.cell_ended(
-                cell,
-                {
-                    "status": failure.status,
-                    "reason": failure.reason,
-                    "metrics": failure.metrics,
-                    "samples": failure.samples,
-                    "seconds": spent,
-                    "together": self._together,
-                },
+            self._worker, self.failure = None, failure
+        self._spent_s += time.monotonic() - start
+
+    def start(self) -> None:
+        """Build and warm the cell's model in a process of its own."""
+        self._turns = 0
+        self._worker = self._server.start(self._job)
+        self._worker.ask(None, self._timeout_s, self._tell)
+
+    def round(self) -> None:
+        """Measure once."""
+        self._ask({"round": True})
+        self._turns += 1
+
+    def finish(self) -> None:
+        """Add what the worker measured to what those before it did, and let it go.
+
+        Metrics are those of the first launch; samples are everyone's.
+        """
+        result = self._ask({"finish": True}).get("result")
+        assert self._worker is not None
+        self._worker.end()
+        self._worker = None
+        timed = registry.probes()[self.cell.probe].literals["INTERLEAVED"]
+        nonsense = _nonsense(result, self._turns if timed else None)
+        if nonsense is not None:
+            raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
+        assert result is not None
+        self.metrics = result["metrics"] | self.metrics
+        for name, values in result["samples"].items():
+            self.samples.setdefault(name, []).extend(values)
+
+    def outcome(self, status: str, reason: str | None, together: str | None) -> dict[str, Any]:
+        """What a listener is told at the end."""
+        return {
+            "status": status,
+            "reason": reason,
+            "metrics": self.metrics,
+            "samples": self.samples,
+            "seconds": self._spent_s,
+            "together": together,
+        }
+
+    def failed(self, together: str | None) -> dict[str, Any]:
+        """The outcome of a seat that has failed; what was measured before is kept."""
+        assert self.failure is not None
+        self.metrics |= self.failure.metrics
+        self.samples |= self.failure.samples
+        return self.outcome(self.failure.status, self.failure.reason, together)
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._worker is not None, "a seat that has not failed has a worker"
+        return self._worker.ask(message, self._timeout_s, self._tell)
+
+    def _tell(self, share: float) -> None:
+        self._listener.cell_progress(self.cell, share)
+
+
+def _nonsense(result: Any, turns: int | None) -> str | None:
+    """What is wrong with a worker's result, None where nothing is.
+
+    Args:
+        result: what it sent.
+        turns: how many it had, None where it is not timed in turn.
+    """
+    if not isinstance(result, dict):
+        return "expected metrics and samples, got neither"
+    for part in ("metrics", "samples"):
+        if not isinstance(result.get(part), dict):
+            return f"expected a table of {part}, got {type(result.get(part)).__name__}"
+    if turns is None:
+        return None
+    if not isinstance(result["metrics"].get("tokens_per_step"), int):
+        return "expected the tokens of a step, got none"
+    seconds = result["samples"].get("seconds", [])
+    if len(seconds) != turns:
+        return f"expected a time for each of {turns} turns, got {len(seconds)}"
+    wrong = [value for value in seconds if not (isinstance(value, float) and value > 0)]
+    return f"expected times above 0, got {wrong[0]}" if wrong else None
+
+
+def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:
+    """Measure the arms of a group in rounds until their ratios are precise, or the budget ends.
+
+    A round visits every seat in a random order and then in its reverse. The canary is the
+    reference's arm once more, in a process of its own: what lies between the two is noise. The
+    intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
+    stops at a lucky one; every few rounds all arms get fresh processes, so that an interval knows
+    of what differs from one start to the next.
+    """
+    cells = [seat.cell for seat in seats]
+    protocol, key = cells[0].protocol, reference(cells).key
+    base = next(seat for seat in seats if seat.cell.key == key)
+    everyone = [*seats, canary]
+    together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
+    order = random.Random(cells[0].group)  # the same order each time the study runs
+    rounds, most = _Rounds(), protocol["rounds"]
+    look: int | None = min(stats.LOOKS[0], most)
+    while look is not None:
+        _launch(
+            everyone, canary, min(look, rounds.count + _LAUNCH), protocol, rounds, order, listener
+        )
+        _tell_failures(seats, together, listener)
+        wide = _too_wide(seats, base, canary, rounds, protocol["precision"])
+        spent = rounds.seconds >= protocol["budget_s"] or rounds.count == 0
+        if spent or (rounds.count == look and not wide):
+            break
+        if rounds.count == look:
+            look = next((min(later, most) for later in stats.LOOKS if later > look < most), None)
+    early = look is not None and rounds.count < look
+    for seat in seats:
+        if seat.failure is None:
+            reason = wide.get(seat.cell.key)
+            if early:
+                reason = reason or f"precise after {rounds.count} rounds, which is no look"
+                reason += f": the budget of {protocol['budget_s']:g} s ended first"
+            listener.cell_ended(
+                seat.cell, _timed(seat, seat is base, canary, rounds, reason, together)
             )
-        else:
-            self._seconds[cell.key] = self._seconds.get(cell.key, 0.0) + time.monotonic() - start
 
-    def _start(self, cell: Cell) -> None:
-        worker = self._server.start(
-            {
-                "job": "cell",
-                "cell": cell.model_dump(mode="json"),
-                "config": self._configs[cell.key],
-                "corpus": self._corpus,
-                "threads": self._threads,
-            }
-        )
-        worker.ask(None, self._timeout_s, lambda share: self._tell(cell, share))
-        self._workers[cell.key] = worker
 
-    def _round(self, cell: Cell) -> None:
-        self._workers[cell.key].ask(
-            {"round": True}, self._timeout_s, lambda share: self._tell(cell, share)
-        )
+def _launch(
+    everyone: Sequence[_Seat],
+    canary: _Seat,
+    until: int,
+    protocol: dict[str, Any],
+    rounds: "_Rounds",
+    order: random.Random,
+    listener: Listener,
+) -> None:
+    """Start everyone anew and measure until there are so many rounds, or the budget ends."""
+    for seat in everyone:
+        seat.attempt(seat.start)
+    while rounds.count < until and (not rounds.count or rounds.seconds < protocol["budget_s"]):
+        alive = [seat for seat in everyone if seat.failure is None]
+        if all(seat is canary for seat in alive):
+            break
+        permutation = order.sample(alive, len(alive))
+        with rounds.one():
+            for seat in permutation + permutation[::-1]:
+                time.sleep(_SETTLE_S)
+                seat.attempt(seat.round)
+        for seat in alive:
+            if seat is not canary and seat.failure is None:
+                share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
+                listener.cell_progress(seat.cell, min(1.0, share))
+    for seat in everyone:
+        seat.attempt(seat.finish)
+    rounds.launched()
 
-    def _finish(self, cell: Cell) -> None:
-        worker = self._workers.pop(cell.key)
+
+def _timed(
+    seat: _Seat, is_base: bool, canary: _Seat, rounds: "_Rounds", reason: str | None, together: str
+) -> dict[str, Any]:
+    """The outcome of a seat that lasted; a reason makes it unstable."""
+    seat.samples |= rounds.samples()
+    if is_base and canary.failure is None:
+        seat.samples["canary_seconds"] = canary.samples["seconds"]
+    step_s = stats.median(seat.samples["seconds"], 2).value
+    seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
+    return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
+
+
+def _tell_failures(seats: Sequence[_Seat], together: str, listener: Listener) -> None:
+    """Tell of those that have failed since the last time."""
+    for seat in seats:
+        if seat.failure is not None and not seat.told:
+            seat.told = True
+            listener.cell_ended(seat.cell, seat.failed(together))
+
+
+class _Rounds:
+    """What is known of each round beside its times."""
+
+    def __init__(self) -> None:
+        self.count, self.seconds = 0, 0.0
+        self.launches: list[int] = []
+        self._pressure = environment.Pressure()
+        self._laps: list[dict[str, float | None]] = []
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """A round: its wall time, and what other processes took of the machine meanwhile."""
         start = time.monotonic()
-        result = worker.ask({"finish": True}, self._timeout_s)["result"]
-        worker.end()
-        seconds = self._seconds[cell.key] + time.monotonic() - start
-        self._listener.cell_ended(
-            cell,
-            {"status": DONE, "reason": None, "seconds": seconds, "together": self._together}
-            | result,
-        )
+        self._pressure.lap()
+        yield
+        self._laps.append(self._pressure.lap())
+        self.seconds += time.monotonic() - start
+        self.count += 1
 
-    def _tell(self, cell: Cell, share: float) -> None:
-        self._listener.cell_progress(cell, share)
+    def launched(self) -> None:
+        """The rounds since the last call were measured by the same processes."""
+        launch = self.launches[-1] + 1 if self.launches else 0
+        self.launches += [launch] * (self.count - len(self.launches))
+
+    def samples(self) -> dict[str, list[Any]]:
+        """Traces by round, the same for every arm."""
+        return {
+            "launch": list(self.launches),
+            **{name: [lap[name] for lap in self._laps] for name in ("steal", "psi")},
+        }
+
+
+def _too_wide(
+    seats: Sequence[_Seat], base: _Seat, canary: _Seat, rounds: _Rounds, precision: float
+) -> dict[str, str]:
+    """Key of every cell whose ratio is not known precisely enough, to the reason.
+
+    The reference's own ratio is to its canary. Without either there is nothing to go by.
+    """
+    wide = {}
+    for seat in seats:
+        if seat.failure is not None:
+            continue
+        for needed, name in ((base, f"the reference, {base.cell.arm},"), (canary, "the canary")):
+            if needed.failure is not None:
+                failure = needed.failure
+                wide[seat.cell.key] = f"{name} was {failure.status}: {failure.reason}"
+        if seat.cell.key in wide:
+            continue
+        other = canary if seat is base else base
+        ratio = stats.paired_ratio(
+            other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
+        )
+        if not ratio.within(precision):
+            name = "itself" if seat is base else f"{base.cell.arm}/{base.cell.kernel}"
+            wide[seat.cell.key] = (
+                f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
+                f"{rounds.count} rounds; within ±{precision:.1%} is wanted"
+            )
+    return wide
 
 
 def _tail(log: Path, lines: int = 5) -> str:

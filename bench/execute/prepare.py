@@ -17,10 +17,10 @@ import torch
 from tokenizers import Tokenizer
 
 import models.arms
-from bench import probes, registry, tasks
+from bench import devices, environment, probes, registry, tasks
 from bench.outcome import FAILED, INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
-from bench.probes.subject import DTYPES, Batch, Subject, check_device, optimizer, training_step
-from bench.study import Cell
+from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
+from bench.study import Cell, reference
 from bench.tasks import corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
@@ -135,6 +135,7 @@ def _refuse_tokenizer(name: str) -> None:
 def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
     """The sized configuration of a cell's model, with its exact counts and its costs."""
     task = tasks.load(cell.task)
+    target_length: int | None = getattr(task, "TARGET_LENGTH", None)
     shape = models.arms.Shape(
         head=task.HEAD,
         num_labels=len(task.LABELS),
@@ -144,6 +145,9 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
         num_layers=cell.model.num_layers,
         num_heads=cell.model.num_heads,
         max_positions=cell.model.max_positions,
+        bos_token_id=library.cls_id,
+        eos_token_id=library.sep_id,
+        target_length=target_length,
         recurrent=cell.model.recurrent.model_dump(exclude_defaults=True),
         embeddings=cast("Any", cell.model.embeddings),
         checkpoint=cell.model.checkpoint,
@@ -172,10 +176,14 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
         },
         "cost": {
             "length": cell.length,
-            "forward_flops_per_token": sized.cost.forward_flops_per_token(cell.length),
-            "training_flops_per_token": sized.cost.training_flops_per_token(cell.length),
+            "forward_flops_per_token": sized.cost.forward_flops_per_token(
+                cell.length, target_length
+            ),
+            "training_flops_per_token": sized.cost.training_flops_per_token(
+                cell.length, target_length
+            ),
             "state_bytes": sized.cost.state_bytes(
-                cell.length, itemsize=DTYPES[cell.dtype].itemsize
+                cell.length, target_length, itemsize=DTYPES[cell.dtype].itemsize
             ),
         },
     }
@@ -206,7 +214,18 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
         Unsupported: the device is absent, the arm has no such kernel, the window is longer than
             the model's positions or than the corpus holds.
     """
-    check_device(cell.device)
+    devices.check(cell.device)
+    head = tasks.load(cell.task).HEAD
+    heads = registry.probes()[cell.probe].literals["HEADS"]
+    if head not in heads:
+        raise Unsupported(
+            f"probe {cell.probe!r} cannot measure {head} (task {cell.task!r}); it can: "
+            f"{', '.join(heads)}"
+        )
+    if cell.threads != "all" and cell.threads > environment.threads():
+        raise Unsupported(
+            f"threads={cell.threads} on a machine that gives this process {environment.threads()}"
+        )
     kernels = registry.arms()[cell.arm].literals["KERNELS"]
     if cell.kernel not in kernels:
         raise Unsupported(f"{cell.arm} has no kernel {cell.kernel!r}; it has {', '.join(kernels)}")
@@ -226,6 +245,7 @@ def _estimate(
     cells: dict[str, Cell], decided: dict[str, dict[str, Any]], library: corpus.Corpus
 ) -> None:
     """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here."""
+    seconds: dict[str, float] = {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
         if "failed" not in decided[key]:
@@ -239,14 +259,33 @@ def _estimate(
                 for key in keys
             }
             for key in sorted(keys, key=lambda key: -sum(work[key])):
-                seconds = pace.seconds(cells[key], *work[key])
-                decided[key]["estimate_s"] = _FIXED_S + pace.build_s + seconds
+                seconds[key] = pace.seconds(cells[key], *work[key])
+                decided[key]["estimate_s"] = _FIXED_S + pace.build_s
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
         except Exception as error:
             # Out of memory, say: what cannot be timed here is for its own worker to report.
             traceback.print_exception(error)
+    for key, share in _shares(cells, seconds).items():
+        decided[key]["estimate_s"] += share
+
+
+def _shares(cells: dict[str, Cell], seconds: dict[str, float]) -> dict[str, float]:
+    """Seconds that each cell will take: a group in turn has a canary, and a budget."""
+    groups: dict[str, list[str]] = {}
+    for key in seconds:
+        groups.setdefault(cells[key].alike, []).append(key)
+    shares = dict(seconds)
+    for keys in groups.values():
+        first = cells[keys[0]]
+        if not registry.probes()[first.probe].literals["INTERLEAVED"]:
+            continue
+        shares[reference([cells[key] for key in keys]).key] *= 2  # it runs twice
+        total = sum(shares[key] for key in keys)
+        scale = min(1.0, first.protocol["budget_s"] / total)
+        shares |= {key: shares[key] * scale for key in keys}
+    return shares
 
 
 def _tokens(cell: Cell) -> int:
@@ -271,9 +310,11 @@ class _Pace:
         def train(batch: Batch) -> None:
             float(step(batch)[0])  # reading a number waits for the device
 
+        read = Subject(cell, config, library).forward(model)
+
         def forward(batch: Batch) -> None:
             with torch.inference_mode():
-                float(model(input_ids=batch.input_ids).logits.sum())
+                float(read(batch).logits.sum())
 
         self._functions = (train, forward)
         self._known: tuple[dict[tuple[int, int], float], ...] = ({}, {})

@@ -20,8 +20,8 @@ import datasets
 import torch
 import transformers
 
-from bench import probes, registry
-from bench.execute import prepare
+from bench import devices, probes, registry
+from bench.execute import ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.server import die_with_parent
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError
@@ -37,7 +37,8 @@ for _name in registry.probes():
 for _module in (datasets, transformers):
     _module.logging.set_verbosity_error()
     _module.utils.logging.disable_progress_bar()
-transformers.BertForSequenceClassification  # noqa: B018  # resolves the lazy import before forking
+for _model in ("BertModel", "GPT2Model", "T5Model"):
+    getattr(transformers, _model)  # resolves the lazy import before forking
 
 
 def main(fd: int) -> None:
@@ -49,10 +50,10 @@ def main(fd: int) -> None:
     with contextlib.suppress(Closed):  # the sweep has gone, or has given this cell up
         try:
             job = channel.receive()
-            if job["job"] == "prepare":
-                channel.send({"result": prepare.run(job)})
-            else:
+            if job["job"] == "cell":
                 _measure(channel, job)
+            else:
+                channel.send({"result": _ANSWERS[job["job"]](job)})
             code = 0
         except Closed:
             raise
@@ -84,9 +85,30 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
     metrics = result.metrics | {
         "build_s": built_s,
         "peak_rss_bytes": peak_rss_bytes(),
-        "accelerator": accelerator_name(cell.device),
+        "accelerator": devices.name(cell.device),
     }
     channel.send({"result": {"metrics": metrics, "samples": result.samples}})
+
+
+def _devices(job: dict[str, Any]) -> dict[str, str]:
+    """What each device calls itself, or why it is not there."""
+    answers = {}
+    for name in job["names"]:
+        try:
+            devices.check(name)
+        except CellError as error:
+            answers[name] = str(error)
+        else:
+            answers[name] = devices.name(name) or "present"
+    return answers
+
+
+def _ceilings(job: dict[str, Any]) -> dict[str, Any]:
+    return ceilings.measure(job["device"], job["dtypes"], job["threads"])
+
+
+#: Jobs that are no cell's, by name.
+_ANSWERS = {"prepare": prepare.run, "devices": _devices, "ceilings": _ceilings}
 
 
 def peak_rss_bytes() -> int | None:
@@ -96,13 +118,6 @@ def peak_rss_bytes() -> int | None:
         return None
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
     return int(found[1]) * 1024 if found else None
-
-
-def accelerator_name(device: str) -> str | None:
-    """What the accelerator calls itself, None on the CPU."""
-    if device == "cpu":
-        return None
-    return torch.cuda.get_device_name() if device == "cuda" else device
 
 
 def describe(error: BaseException) -> dict[str, Any]:

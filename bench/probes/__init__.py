@@ -2,10 +2,13 @@
 
 A probe file says literally, beside its docstring:
 
-- ``AXES``: coordinates of its own, name to values
+- ``HEADS``: the AutoClasses it can measure
+- ``AXES``: coordinates of its own, name to ``choices`` and those taken by ``default``
 - ``PROTOCOL``: its settings, name to ``default``, ``least`` and ``help``
 - ``TIMED``: whether its samples are times that pytest-benchmark can show
-- ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round
+- ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe
+  has the settings ``rounds``, ``precision`` and ``budget_s``, and leaves the sample ``seconds``
+  (of one step, twice a round) and the metric ``tokens_per_step``
 
 and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
 and warms the model, ``round`` measures once, ``result`` sums up.
@@ -53,7 +56,8 @@ class Measurement(Protocol):
 class Probe(Protocol):
     """What a probe file provides."""
 
-    AXES: dict[str, list[str]]
+    HEADS: list[str]
+    AXES: dict[str, dict[str, list[str]]]
     PROTOCOL: dict[str, dict[str, Any]]
     TIMED: bool
     INTERLEAVED: bool

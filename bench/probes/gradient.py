@@ -16,7 +16,8 @@ from bench.probes import Progress, Result
 from bench.probes.learning import Trainer
 from bench.probes.subject import Batch, Subject
 
-AXES: dict[str, list[str]] = {}
+HEADS = ["AutoModelForSequenceClassification"]
+AXES: dict[str, dict[str, list[str]]] = {}
 PROTOCOL = {
     "steps": {
         "default": 60,

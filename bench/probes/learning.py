@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from bench.devices import synchronize
 from bench.outcome import Diverged
 from bench.probes import Progress, Result
-from bench.probes.subject import Batch, Subject, optimizer, synchronize, training_step
+from bench.probes.subject import Batch, Subject, optimizer, training_step
 
-AXES: dict[str, list[str]] = {}
+HEADS = ["AutoModelForSequenceClassification"]
+AXES: dict[str, dict[str, list[str]]] = {}
 PROTOCOL = {
     "steps": {"default": 60, "least": 1, "help": "optimizer steps"},
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},

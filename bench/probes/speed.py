@@ -1,45 +1,81 @@
-"""Seconds of a training step and of a forward pass, the arms of a group taken in turn."""
+"""Seconds of a training step, a forward pass and a prefill, the arms of a group taken in turn."""
 
 import gc
 import math
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
+from bench.devices import synchronize
+from bench.outcome import Unsupported
 from bench.probes import Progress, Result
-from bench.probes.subject import Batch, Subject, optimizer, synchronize, training_step
+from bench.probes.subject import Batch, Subject, optimizer, training_step
 
-AXES = {"phase": ["training", "forward"]}
+HEADS = [
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+]
+AXES = {
+    "phase": {
+        "choices": ["training", "forward", "prefill"],
+        "default": ["training", "forward"],  # a prefill is a language model's
+    }
+}
 PROTOCOL = {
-    "rounds": {"default": 10, "least": 2, "help": "rounds, each a random order and its reverse"},
+    "rounds": {
+        "default": 80,
+        "least": 2,
+        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
+    },
+    "precision": {
+        "default": 0.025,
+        "least": 0.0,
+        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+    },
+    "budget_s": {
+        "default": 60.0,
+        "least": 0.0,
+        "help": "seconds of rounds after which what is not precise enough is unstable",
+    },
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
-    "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at most"},
+    "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at least"},
     "warmup_s": {
         "default": 3.0,
         "least": 0.0,
-        "help": "seconds after which warm-up ends, two steps in",
+        "help": "seconds that are as good as those steps, two steps in",
     },
     "block_ms": {
         "default": 20.0,
         "least": 0.0,
-        "help": "a round times as many steps as last this long",
+        "help": "a round times as many steps as last this long; five times it on an accelerator",
     },
 }
 TIMED = True
 INTERLEAVED = True
 
 _LEAST_WARMUP = 2
+_MOST_WARMUP_S = 60.0
+_SETTLED = 0.1  # two successive medians agree within this share
+_WINDOW = 5  # steps that such a median is taken over, where there are as many
 _BATCHES = 4  # taken in turn, so that no arm sees the same rows twice running
 _LEARNING_RATE = 1e-5  # the optimizer works in full, and the weights stay near their start
 _CLIP_NORM = 1.0
 _SHORT_S = 0.1  # a step below which cold caches are a share worth a step that is not counted
+_ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
+
+_EXPECTED_ROUNDS = 20  # what most groups need, for the plan's estimate
 
 
 def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """Two turns a round, and a few steps of warm-up."""
-    turns = float(2 * protocol["rounds"] + 4)
+    turns = float(2 * min(protocol["rounds"], _EXPECTED_ROUNDS) + 4)
     return (turns, 0.0) if axes["phase"] == "training" else (0.0, turns)
 
 
@@ -50,25 +86,14 @@ class Measurement:
         cell = subject.cell
         self.cell, protocol = cell, cell.protocol
         self.batches = subject.batches(_BATCHES, protocol["batch_size"])
-        model = subject.build()
-        if cell.axes["phase"] == "training":
-            step = training_step(model.train(), optimizer(model, _LEARNING_RATE), _CLIP_NORM)
-
-            def run(batch: Batch) -> None:
-                step(batch)
-        else:
-            model.eval()
-
-            def run(batch: Batch) -> None:
-                with torch.inference_mode():
-                    model(input_ids=batch.input_ids)
-
-        self._run = run
+        self._run = _function(cell.axes["phase"], subject)
         self._next = 0
         self.seconds: list[float] = []
         self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
         typical = sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2]
-        self.block_steps = max(1, math.ceil(protocol["block_ms"] / 1e3 / typical))
+        block_s = protocol["block_ms"] / 1e3 * (1 if cell.device == "cpu" else _ACCELERATOR_BLOCK)
+        self.block_steps = max(1, math.ceil(block_s / typical))
+        self._typical = typical
         self._short = typical < _SHORT_S
 
     def round(self) -> None:
@@ -77,24 +102,25 @@ class Measurement:
         self.seconds.append(self._time(self.block_steps))
 
     def result(self) -> Result:
-        turns = zip(self.seconds[::2], self.seconds[1::2], strict=True)  # there and back
-        median = statistics.median((there + back) / 2 for there, back in turns)
-        tokens = self.cell.protocol["batch_size"] * self.cell.length
+        compiled = self.cell.kernel == "compiled"
         return Result(
             {
-                "step_s": median,
-                "tokens_per_s": tokens / median,
-                "tokens_per_step": tokens,
+                "tokens_per_step": self.cell.protocol["batch_size"] * self.cell.length,
                 "first_step_s": self.warmup[0],
+                "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
             },
             {"seconds": self.seconds, "warmup_seconds": self.warmup},
         )
 
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
+        """Until the steps are many or long enough and have settled, or a minute is over."""
         taken: list[float] = []
-        while len(taken) < _LEAST_WARMUP or (len(taken) < steps and sum(taken) < seconds):
+        while sum(taken) < _MOST_WARMUP_S:
             taken.append(self._time(1))
+            enough = len(taken) >= steps or sum(taken) >= seconds
+            if len(taken) >= _LEAST_WARMUP and enough and _settled(taken[1:]):
+                break
         return taken
 
     def _time(self, steps: int) -> float:
@@ -112,3 +138,58 @@ class Measurement:
         finally:
             if collecting:
                 gc.enable()
+
+
+def _settled(taken: list[float]) -> bool:
+    """Whether the last steps took as long as those before them; too few to tell are settled."""
+    window = min(_WINDOW, len(taken) // 2)
+    if not window:
+        return True
+    last, before = taken[-window:], taken[-2 * window : -window]
+    ratio = statistics.median(last) / statistics.median(before)
+    return abs(ratio - 1) <= _SETTLED
+
+
+def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
+    """What is timed, on a model of its own.
+
+    Raises:
+        Unsupported: the head has no such phase.
+    """
+    model = subject.build()
+    if phase == "training":
+        step = training_step(model.train(), optimizer(model, _LEARNING_RATE), _CLIP_NORM)
+
+        def train(batch: Batch) -> None:
+            step(batch)
+
+        return train
+    model.eval()
+    run = prefill(model, subject.task.HEAD) if phase == "prefill" else subject.forward(model)
+
+    def infer(batch: Batch) -> None:
+        with torch.inference_mode():
+            run(batch)
+
+    return infer
+
+
+def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
+    """Reading a context: what comes before the first token that is generated.
+
+    A causal model keeps its state or cache and computes the logits of the last position only. A
+    sequence-to-sequence model encodes, and decodes the token that starts the target.
+
+    Raises:
+        Unsupported: the head generates nothing.
+    """
+    if head == "AutoModelForCausalLM":
+        return lambda batch: model(input_ids=batch.input_ids, use_cache=True, logits_to_keep=1)
+    if head == "AutoModelForSeq2SeqLM":
+        start = model.config.decoder_start_token_id
+        return lambda batch: model(
+            input_ids=batch.input_ids,
+            decoder_input_ids=torch.full_like(batch.input_ids[:, :1], start),
+            use_cache=True,
+        )
+    raise Unsupported(f"a prefill is a language model's; {head} generates nothing")

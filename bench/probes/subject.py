@@ -2,40 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 import models.arms
-from bench import tasks
+from bench import devices, tasks
 from bench.outcome import Unsupported
 from bench.study import Cell
 from bench.tasks.corpus import Corpus
+from models.kernels import full_float32
 
 #: A study's name for a dtype -> the dtype.
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is not there; nothing ever runs on the CPU under another name.
-
-    Raises:
-        Unsupported: the device is absent.
-    """
-    present = device == "cpu" or (
-        torch.accelerator.is_available()
-        and (current := torch.accelerator.current_accelerator()) is not None
-        and current.type == device
-    )
-    if not present:
-        raise Unsupported(f"no {device} device on this machine")
-
-
-def synchronize(device: str) -> None:
-    """Wait until the device has done all it was given."""
-    if device != "cpu":
-        torch.accelerator.synchronize()
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Batch:
 
     Args:
         input_ids: (rows, length).
-        labels: (rows,).
+        labels: classes, (rows,), or tokens, (rows, length of the window or of the target).
     """
 
     input_ids: Tensor
@@ -55,7 +41,8 @@ class Subject:
     """A cell, its task's rows, and models of its arm, built anew for every trial."""
 
     def __init__(self, cell: Cell, config: dict[str, object], corpus: Corpus) -> None:
-        check_device(cell.device)
+        devices.check(cell.device)
+        full_float32()
         self.cell = cell
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
@@ -88,6 +75,18 @@ class Subject:
             Batch(ids, labels)
             for ids, labels in zip(rows.input_ids.split(size), rows.labels.split(size), strict=True)
         ]
+
+    def forward(self, model: PreTrainedModel) -> Callable[[Batch], Any]:
+        """The model's forward pass over a batch without its loss.
+
+        A sequence-to-sequence model reads the target that it is to write.
+        """
+        if self.task.HEAD == "AutoModelForSeq2SeqLM":
+            shift = cast("Any", model).prepare_decoder_input_ids_from_labels
+            return lambda batch: model(
+                input_ids=batch.input_ids, decoder_input_ids=shift(batch.labels)
+            )
+        return lambda batch: model(input_ids=batch.input_ids)
 
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]

@@ -1,4 +1,4 @@
-"""The figures of a report: one colour for an arm everywhere, floors and limits drawn.
+"""The figures of what a model learns: gradients and curves, floors and limits drawn.
 
 Every function takes records of one facet and returns a figure, or None where there is nothing to
 draw. A log axis has no place for zero, so zeros get a strip of their own below it.
@@ -7,52 +7,17 @@ draw. A log axis has no place for zero, so zeros get a strip of their own below 
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from bench import stats
+from bench.report.style import STYLE, colour, handles, legend, note, rank
 
-# Okabe and Ito's palette, safe for colour-blind readers.
-_COLOURS = {
-    "rnn": "#E69F00",
-    "lstm": "#0072B2",
-    "gru": "#009E73",
-    "transformer": "#D55E00",
-    "pretrained": "#CC79A7",
-}
-_OTHERS = ("#56B4E9", "#000000", "#F0E442", "#999999")
-_LABELS = {
-    "rnn": "Elman RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "transformer": "transformer",
-    "pretrained": "MiniLM (pretrained)",
-}
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "figure.constrained_layout.use": True,
-    "legend.frameon": False,
-    "svg.hashsalt": "rnn-vs-transformer",
-    "savefig.dpi": 160,
-}
 SMALLEST_NORMAL = 1.1754943508222875e-38
 SMALLEST_SUBNORMAL = 1.401298464324817e-45
 _FLOOR, _CEILING = 1e-46, 1e3  # the drawn range of a gradient norm
@@ -61,24 +26,6 @@ _ZERO_ROW = 1e-3  # from one arm's row to the next
 _STAGES = ("init", "trained")
 
 Record = dict[str, Any]
-
-
-def label(arm: str) -> str:
-    """An arm's name in a figure."""
-    return _LABELS.get(arm, arm.replace("$", r"\$"))
-
-
-def colour(arm: str) -> str:
-    """An arm's colour in every figure."""
-    return _COLOURS.get(arm) or _OTHERS[sum(arm.encode()) % len(_OTHERS)]
-
-
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as SVG and PNG, the same bytes for the same records."""
-    with mpl.rc_context(_STYLE):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-    plt.close(figure)
 
 
 def gradient_flow(records: Sequence[Record]) -> Figure | None:
@@ -91,7 +38,7 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
     stages = [w for w in _STAGES if any(f"norm_{w}" in r["samples"] for r in records)]
     if not lengths or not stages:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
             len(stages),
             len(lengths),
@@ -122,7 +69,7 @@ def gradient_flow(records: Sequence[Record]) -> Figure | None:
                 here.set_title(f"T = {length}, {_stage(when, drawn)}")
                 here.set_xlabel("distance from the loss (tokens)")
             axes[row][0].set_ylabel("‖∂loss/∂embedding‖")
-        _legend(figure, [r["cell"]["arm"] for r in records])
+        legend(figure, handles(_arms(records)))
     return figure
 
 
@@ -138,9 +85,9 @@ def _flow_panel(here: Axes, records: Sequence[Record], when: str, length: int) -
     here.axhspan(SMALLEST_SUBNORMAL, SMALLEST_NORMAL, color="#fff3d6", zorder=0)
     here.axhline(SMALLEST_NORMAL, color="#888888", linewidth=0.8, linestyle="--")
     here.axvline(length // 2, color="#888888", linewidth=0.8, linestyle=":")
-    _note(here, length * 0.02, SMALLEST_NORMAL * 4, "float32's smallest normal, 1.2e-38")
-    _note(here, length * 0.02, 1e-42, "subnormal")
-    _note(here, length * 0.505, _CEILING / 20, "half the window")
+    note(here, length * 0.02, SMALLEST_NORMAL * 4, "float32's smallest normal, 1.2e-38")
+    note(here, length * 0.02, 1e-42, "subnormal")
+    note(here, length * 0.505, _CEILING / 20, "half the window")
     offsets = {arm: index for index, arm in enumerate(dict.fromkeys(_arms(records)))}
     for record in records:
         arm, samples = record["cell"]["arm"], record["samples"]
@@ -173,65 +120,15 @@ def _stage(when: str, records: Sequence[Record]) -> str:
     return f"after {' or '.join(map(str, steps))} training steps"
 
 
-def rank(arm: str) -> tuple[int, str]:
-    """Where an arm stands in a legend: known ones in the palette's order, then by name."""
-    known = list(_COLOURS)
-    return (known.index(arm) if arm in known else len(known), arm)
-
-
-def _note(here: Axes, x: float, y: float, text: str) -> None:
-    """A small remark that stays readable over lines."""
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    here.text(x, y, text, fontsize=6.5, color="#555555", bbox=box)
-
-
-def throughput(records: Sequence[Record]) -> Figure | None:
-    """Tokens per second by length, training beside forward, with 95% bands."""
-    phases = [p for p in ("training", "forward") if any(_phase(r) == p for r in records)]
-    if not phases:
-        return None
-    lengths = sorted({r["cell"]["length"] for r in records})
-    with mpl.rc_context(_STYLE):
-        figure, axes = plt.subplots(1, len(phases), figsize=(4.2 * len(phases), 3.8), squeeze=False)
-        for here, phase in zip(axes[0], phases, strict=True):
-            for series in _by_arm([r for r in records if _phase(r) == phase]):
-                arm = series[0]["cell"]["arm"]
-                points = []
-                for record in sorted(series, key=lambda r: int(r["cell"]["length"])):
-                    tokens = record["metrics"]["tokens_per_step"]
-                    step = stats.median(record["samples"]["seconds"], per_round=2)
-                    points.append(
-                        (
-                            record["cell"]["length"],
-                            tokens / step.value,
-                            tokens / step.high,
-                            tokens / step.low,
-                        )
-                    )
-                x, y, low, high = np.asarray(points, dtype=float).T
-                here.fill_between(x, low, high, color=colour(arm), alpha=0.2, linewidth=0)
-                here.plot(x, y, color=colour(arm), marker="o", markersize=4)
-            here.set_xscale("log", base=2)
-            here.set_yscale("log")
-            here.xaxis.set_major_locator(FixedLocator(lengths))
-            here.xaxis.set_minor_locator(NullLocator())
-            here.set_xticklabels([str(length) for length in lengths])
-            here.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            here.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-            here.yaxis.set_minor_formatter(NullFormatter())
-            here.set_title("training step" if phase == "training" else "forward pass")
-            here.set_xlabel("window length T (tokens)")
-        axes[0][0].set_ylabel("tokens per second")
-        _legend(figure, _arms(records))
-    return figure
-
-
 def learning_curves(records: Sequence[Record], floor: float) -> Figure | None:
-    """Validation accuracy and training loss by step; a thin line a seed, a thick one the median."""
+    """Validation accuracy and training loss by step; a thin line a seed, a thick one the median.
+
+    A floor that is no share, 0 or 1, is not drawn.
+    """
     lengths = sorted({r["cell"]["length"] for r in records})
     if not lengths:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
             2, len(lengths), figsize=(max(5.0, 4.2 * len(lengths)), 5.6), squeeze=False
         )
@@ -242,23 +139,24 @@ def learning_curves(records: Sequence[Record], floor: float) -> Figure | None:
                 curves = [np.asarray(r["samples"]["validation"], dtype=float) for r in series]
                 _lines(accuracy, arm, [(curve[:, 0], curve[:, 2]) for curve in curves])
                 _lines(loss, arm, [_by_step(_smooth(r["samples"]["loss"])) for r in series])
-            accuracy.axhline(floor, color="#444444", linestyle="--", linewidth=0.9)
-            accuracy.text(
-                0.98,
-                floor - 0.015,
-                "floor: what guessing scores",
-                fontsize=7,
-                va="top",
-                ha="right",
-                transform=accuracy.get_yaxis_transform(),
-            )
+            if 0 < floor < 1:
+                accuracy.axhline(floor, color="#444444", linestyle="--", linewidth=0.9)
+                accuracy.text(
+                    0.98,
+                    floor - 0.015,
+                    "floor: what guessing scores",
+                    fontsize=7,
+                    va="top",
+                    ha="right",
+                    transform=accuracy.get_yaxis_transform(),
+                )
+                loss.axhline(-math.log(floor), color="#444444", linestyle="--", linewidth=0.9)
             accuracy.set_ylim(0, 1)
             accuracy.set_title(f"T = {length}")
-            loss.axhline(-math.log(floor), color="#444444", linestyle="--", linewidth=0.9)
             loss.set_xlabel("step")
         axes[0][0].set_ylabel("validation accuracy")
         axes[1][0].set_ylabel("training loss (mean of 5 steps)")
-        _legend(figure, _arms(records))
+        legend(figure, handles(_arms(records)))
     return figure
 
 
@@ -267,7 +165,7 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
     lengths = sorted({r["cell"]["length"] for r in records})
     if not lengths:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
             1,
             len(lengths),
@@ -295,7 +193,7 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
             here.set_title(f"T = {length}")
             here.set_xlabel("step")
         axes[0][0].set_ylabel("global gradient norm before clipping")
-        _legend(figure, _arms(records))
+        legend(figure, handles(_arms(records)))
     return figure
 
 
@@ -327,11 +225,6 @@ def _smooth(values: Sequence[float], width: int = 5) -> Any:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def _phase(record: Record) -> str:
-    phase: str = record["cell"]["axes"]["phase"]
-    return phase
-
-
 def _arms(records: Sequence[Record]) -> list[str]:
     return [r["cell"]["arm"] for r in records]
 
@@ -344,11 +237,3 @@ def _by_arm(records: Sequence[Record]) -> list[list[Record]]:
         alike = json.dumps([cell["arm"], cell["kernel"], cell["protocol"]], sort_keys=True)
         series.setdefault(alike, []).append(record)
     return list(series.values())
-
-
-def _legend(figure: Figure, arms: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], color=colour(arm), linewidth=2.2, label=label(arm))
-        for arm in sorted(set(arms), key=rank)
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))

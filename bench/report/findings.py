@@ -1,6 +1,7 @@
 """What a report says first: sentences made from the records, RNN wins and losses alike."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
-from bench.report import tables
-from bench.report.figures import label, rank
+from bench.outcome import UNSTABLE
+from bench.report.style import in_units, label, rank
 from bench.stats import Estimate
 
-Record = dict[str, Any]
+Row = dict[str, Any]
+
 _FLAT = 100  # a norm that stays within this factor from the second token on is called level
 
 
@@ -24,18 +26,21 @@ class Finding:
     sentences: list[str]
 
 
-def all_of(records: list[Record]) -> list[Finding]:
-    """The questions that these records say something about."""
+def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """The questions that these tables say something about, see ``tables.all_of``."""
     found = [
         Finding(
             "Does the gradient vanish? Its norm along the window, at initialisation",
-            _gradient(tables.gradient(records)),
+            _gradient(frames["gradient"]),
         ),
+        *_slow(frames),
         Finding(
-            "Is recurrence slow? Tokens per second relative to the arm it is matched to",
-            _speed(tables.speed(records)),
+            "How much memory does a step take beyond the weights and the optimizer's state?",
+            _memory(frames["memory"], frames["growth"]),
         ),
-        Finding("Who learned, in this short a training?", _learning(tables.learning(records))),
+        Finding("What do a decoder's state and cache take?", _state(frames["state"])),
+        Finding("How much of the speed is the setting?", _settings(frames["settings"])),
+        Finding("Who learned, in this short a training?", _learning(frames["learning"])),
     ]
     return [finding for finding in found if finding.sentences]
 
@@ -84,35 +89,224 @@ def _fate(row: dict[str, Any]) -> str:
     )
 
 
-def _interval(row: dict[str, Any]) -> str:
-    names = ("speed_ratio", "speed_ratio_low", "speed_ratio_high")
-    return Estimate(*(row[name] for name in names)).interval()
+_GROUP = ["comparison", "task", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_PHASES = {
+    "training": "Is recurrence slow? Training",
+    "forward": "Is recurrence slow? Forward pass",
+    "prefill": "Is recurrence slow? Prefill",
+    "decode": "Is recurrence slow? Decoding",
+}
 
 
-def _speed(frame: pd.DataFrame) -> list[str]:
-    """The ratio to the reference arm at the shortest and the longest window, the fastest first."""
-    if frame.empty or "speed_ratio" not in frame.columns:
+def _slow(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """For each phase: verdicts, where two arms are level, and how time grows."""
+    found = []
+    for phase, question in _PHASES.items():
+        lines = []
+        for name, write in (
+            ("speed", _verdicts), ("decode", _verdicts), ("decode", _first_token),
+            ("crossover", _crossover), ("growth", _growth),
+        ):  # fmt: skip
+            frame = frames[name]
+            if not frame.empty:
+                lines += write(frame[frame["phase"] == phase])
+        found.append(Finding(question, lines))
+    return found
+
+
+def _verdicts(frame: pd.DataFrame) -> list[str]:
+    """Every arm beside its reference, at the shortest and the longest window.
+
+    A sentence for each verdict, and one for all of a group that no verdict can be given on.
+    """
+    lines = []
+    for rows in _groups(frame.dropna(subset=["sentence"]), _GROUP):
+        for length, here in _ends(rows):
+            unstable = [row for row in here if row["verdict"] == UNSTABLE]
+            lines += [
+                f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
+                for row in here
+                if row not in unstable
+            ]
+            if unstable:
+                known = ", ".join(
+                    f"{_named(row, rows)} {_ratio(row).value:.2f}× {_ratio(row).interval()}"
+                    for row in unstable
+                )
+                lines.append(
+                    f"No claim at T={length} ({_where(rows[0])}), too unstable beside "
+                    f"{label(rows[0]['reference'])}: {known}."
+                )
+    return lines
+
+
+def _ratio(row: Row) -> Estimate:
+    return Estimate(row["speed_ratio"], row["speed_ratio_low"], row["speed_ratio_high"])
+
+
+def _first_token(frame: pd.DataFrame) -> list[str]:
+    """Time to the first token at the longest window."""
+    lines = []
+    for rows in _groups(frame, _GROUP):
+        length, longest = _ends(rows)[-1]
+        times = ", ".join(
+            f"{_named(row, rows)} {in_units(row['first_token_s'], 's')}"
+            + (" (unstable)" if row["status"] == UNSTABLE else "")
+            for row in longest
+        )
+        lines.append(f"Time to the first token after T={length} ({_where(rows[0])}): {times}.")
+    return lines
+
+
+def _crossover(frame: pd.DataFrame) -> list[str]:
+    """Where two arms are equally fast, a sentence for every group."""
+    lines = []
+    for rows in _groups(frame, _GROUP):
+        parts = []
+        for row in rows:
+            text = str(row["outcome"])
+            if not math.isnan(row["at_length"]):
+                span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
+                text = text.replace(";", f" {span};", 1)
+            parts.append(f"{_named(row, rows)} and {row['reference']} {text}")
+        lines.append(f"Equally fast ({_where(rows[0])}): {'; '.join(parts)}.")
+    return lines
+
+
+def _growth(frame: pd.DataFrame) -> list[str]:
+    """The power of the length that time grows with, a sentence for every group."""
+    lines = []
+    for rows in _groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *_GROUP]):
+        first = rows[0]
+        powers = ", ".join(f"{_named(row, rows)} {_power(row)}" for row in rows)
+        lines.append(
+            f"From T={first['shortest']} to {first['longest']} the time of "
+            f"{_GROWING[first['quantity']]} grows ({_where(first)}): {powers}."
+        )
+    return lines
+
+
+_GROWING = {"step_s": "a step", "first_token_s": "the first token"}
+
+
+def _power(row: Row) -> str:
+    estimate = Estimate(row["exponent"], row["exponent_low"], row["exponent_high"])
+    return f"as T^{estimate.value:.2f} {estimate.interval()}"
+
+
+def _memory(frame: pd.DataFrame, growth: pd.DataFrame) -> list[str]:
+    """Counted tensors, and the system's figure, at the longest window."""
+    keys = [*_GROUP, "phase"]
+    powers: dict[tuple[Any, ...], float] = {}
+    if not growth.empty:
+        known = growth[growth["quantity"] == "tensor_growth_bytes"]
+        names = [*keys, "arm", "kernel"]
+        places = known[names].itertuples(index=False, name=None)
+        powers = dict(zip(places, known["exponent"], strict=True))
+    lines = []
+    for rows in _groups(frame, keys):
+        length, longest = _ends(rows)[-1]
+        parts = []
+        for row in longest:
+            text = f"{_named(row, rows)} {_size(row['tensor_growth_bytes']) or 'not counted'}"
+            for name, what in (("rss", "resident"), ("allocated", "allocated")):
+                size = _size(row[f"{name}_growth_bytes"])
+                text += f" ({what} {size})" if size else ""
+            place = tuple(row[name] for name in (*keys, "arm", "kernel"))
+            if place in powers:
+                text += f", growing as T^{powers[place]:.2f}"
+            parts.append(text)
+        lines.append(
+            f"T={length}, {_phase(rows[0])} ({_where(rows[0])}), tensors: {'; '.join(parts)}."
+        )
+    return lines
+
+
+def _state(frame: pd.DataFrame) -> list[str]:
+    """What a row keeps after the shortest and the longest window, where decoding was measured."""
+    if frame.empty:
         return []
     lines = []
-    measured = frame.dropna(subset=["speed_ratio"])
-    keys = ["comparison", "device", "dtype", "denormals", "batch_size", "phase"]
-    for key, group in measured.groupby(keys, sort=False):
-        comparison, device, dtype, denormals, batch_size, phase = key
-        lengths = sorted(group["length"].unique())
-        for length in dict.fromkeys((lengths[0], lengths[-1])):
-            here = group[group["length"] == length].sort_values("speed_ratio", ascending=False)
-            ratios = ", ".join(
-                f"{label(row['arm'])} {row['speed_ratio']:.2f}× {_interval(row)}"
-                for row in here.to_dict("records")
-            )
-            where = f"{comparison}, {device}, {dtype}, batch {batch_size}"
-            if denormals != "keep":
-                where += ", subnormals flushed"
+    keys = ["comparison", "task", "dtype"]
+    for rows in _groups(frame.dropna(subset=["measured_bytes"]), keys):
+        where = ", ".join(rows[0][name] for name in keys)
+        parts = [
+            f"after T={length} "
+            + ", ".join(f"{label(row['arm'])} {_size(row['measured_bytes'])}" for row in here)
+            for length, here in _ends(rows)
+        ]
+        lines.append(f"A row keeps ({where}) {'; '.join(parts)}.")
+    return lines
+
+
+def _settings(frame: pd.DataFrame) -> list[str]:
+    """What flushing subnormals, threads and another dtype do, at both ends of the lengths."""
+    lines = []
+    for rows in _groups(frame, ["coordinate", "setting", "against", *_GROUP, "phase"]):
+        first = rows[0]
+        change = _CHANGES[first["coordinate"]].format(**first)
+        for length, here in _ends(rows):
+            parts = []
+            for row in here:
+                ratio = Estimate(row["ratio"], row["ratio_low"], row["ratio_high"])
+                text = f"{_named(row, rows)} {ratio.value:.2f}× {ratio.interval()}"
+                parts.append(text + (" (unstable)" if row["status"] == UNSTABLE else ""))
             lines.append(
-                f"T={length}, {'training' if phase == 'training' else 'forward'} ({where}), "
-                f"{label(here.iloc[0]['reference'])} = 1: {ratios}."
+                f"T={length}, {_phase(first)} ({first['comparison']}, {first['device']}, batch "
+                f"{first['batch_size']}), {change}: {', '.join(parts)} as fast."
             )
     return lines
+
+
+_CHANGES = {
+    "denormals": "with subnormal floats flushed to zero instead of kept",
+    "threads": "on {setting} threads instead of {against}",
+    "dtype": "in {setting} instead of {against}",
+}
+
+
+def _groups(frame: pd.DataFrame, keys: Sequence[str]) -> list[list[Row]]:
+    """Rows that agree on the keys, in the order of the legend; faster than pandas' for many."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for found in frame.to_dict("records"):
+        row = {str(name): value for name, value in found.items()}
+        groups.setdefault(tuple(row[name] for name in keys), []).append(row)
+    return [sorted(rows, key=lambda row: rank(row["arm"])) for rows in groups.values()]
+
+
+def _ends(rows: Sequence[Row]) -> list[tuple[int, list[Row]]]:
+    """The shortest and the longest window, with the rows of each."""
+    lengths = [row["length"] for row in rows]
+    return [
+        (length, [row for row in rows if row["length"] == length])
+        for length in sorted({min(lengths), max(lengths)})
+    ]
+
+
+def _named(row: Row, rows: Sequence[Row]) -> str:
+    """An arm, with its kernel where the group has several of it."""
+    several = len({other["kernel"] for other in rows if other["arm"] == row["arm"]}) > 1
+    return f"{label(row['arm'])}/{row['kernel']}" if several else label(row["arm"])
+
+
+def _phase(row: Row) -> str:
+    words = {"training": "training step", "forward": "forward pass", "decode": "decoding"}
+    return words.get(row["phase"], str(row["phase"]))
+
+
+def _where(row: Row) -> str:
+    """A group in words, what is not the default included."""
+    parts = [row["comparison"], row["device"], row["dtype"], f"batch {row['batch_size']}"]
+    if row["denormals"] != "keep":
+        parts.append("subnormals flushed")
+    if row["threads"] != "all":
+        parts.append(f"threads {row['threads']}")
+    return ", ".join(parts)
+
+
+def _size(number: float | None) -> str:
+    """Bytes in words, nothing where they are not known."""
+    return "" if number is None or math.isnan(number) else in_units(number, "B")
 
 
 def _learning(frame: pd.DataFrame) -> list[str]:

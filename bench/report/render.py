@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from bench import __version__, registry
-from bench.outcome import DIVERGED
-from bench.report import figures, findings, tables
+from bench import __version__, registry, stats
+from bench.outcome import DIVERGED, UNSTABLE
+from bench.report import figures, findings, style, tables
+from bench.report import speed_figures as costs
 from bench.store import Store, StoreError
 
 PAGE = "README.md"
@@ -30,6 +31,8 @@ HTML = "report.html"
 _PARTS = (PAGE, HTML, "figures", "tables", "records.jsonl")
 
 Record = dict[str, Any]
+Draw = Callable[[pd.DataFrame], Figure | None]
+Limits = Callable[[list[Record], pd.DataFrame], str]
 
 
 @dataclass
@@ -88,14 +91,15 @@ def _write(store: Store, work: Path) -> None:
     with (work / "records.jsonl").open("w", encoding="utf-8") as lines:
         for record in records:
             lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
+    frames = tables.all_of(records, store.meta("ceilings"))
     context = {
         "title": store.meta("title"),
         "source": store.meta("source"),
         "summary": store.meta("summary"),
         "version": __version__,
-        "findings": findings.all_of(records),
+        "findings": findings.all_of(frames),
         "facts": _facts(store, records, len(plan)),
-        "sections": _sections(store, records, plan, cells, work),
+        "sections": _sections(store, records, frames, plan, cells, work),
     }
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report"),
@@ -111,66 +115,139 @@ def _write(store: Store, work: Path) -> None:
 
 
 def _sections(
-    store: Store, records: list[Record], plan: list[str], cells: dict[str, Record], work: Path
+    store: Store,
+    records: list[Record],
+    frames: dict[str, pd.DataFrame],
+    plan: list[str],
+    cells: dict[str, Record],
+    work: Path,
 ) -> list[Section]:
-    sections = [
-        Section(
-            "Gradient by distance from the loss",
-            "How much of the loss's gradient arrives at each input token. A line that falls along "
-            "a straight slope decays by the same factor every token; one that enters the grey "
-            "strip has become exactly 0.0, so the tokens beyond it teach the model nothing.",
-        ),
-        Section(
-            "Training and forward speed",
-            "Tokens per second, every arm of a group timed in turn in a process of its own.",
-        ),
-        Section(
-            "Learning",
-            "Accuracy and loss by step. The dashed line is the floor: what guessing scores.",
-        ),
-        Section("Global gradient norm", "The norm over all parameters, taken before clipping."),
-    ]
-    draw: list[tuple[str, str, Callable[[list[Record]], Figure | None]]] = [
-        ("gradient", "gradient_flow", figures.gradient_flow),
-        ("speed", "tokens_per_s", figures.throughput),
-        ("learning", "learning_curves", lambda rs: figures.learning_curves(rs, _floor(rs))),
-        ("learning", "gradient_norm", figures.gradient_norm),
-    ]
     comparisons = store.meta("comparisons")
-    for section, (probe, name, function) in zip(sections, draw, strict=True):
+    by_key = {record["key"]: record for record in records}
+
+    def picture(
+        section: Section, name: str, facet: str, figure: Figure | None, members: list[Record],
+        limits: str,
+    ) -> None:  # fmt: skip
+        if figure is None:
+            return
+        file = _slug(f"{name}-{facet}")
+        style.save(figure, work / "figures", file)
+        summary = comparisons[members[0]["cell"]["comparison"]]["summary"]
+        caption = _caption(section.title, summary, members) + " " + limits
+        section.pictures.append(Picture(file, f"{section.title}: {facet}", caption))
+
+    def of_frame(
+        section: Section, name: str, frame: pd.DataFrame, draw: Draw, limits: Limits,
+        by: Sequence[str] = _FACET,
+    ) -> None:  # fmt: skip
+        for facet, rows in _facets(frame, by):
+            members = [by_key[key] for key in rows["record"]]
+            picture(section, name, facet, draw(rows), members, limits(members, rows))
+
+    def of_records(
+        section: Section, name: str, probe: str, draw: Callable[[list[Record]], Figure | None],
+        limits: Callable[[list[Record]], str],
+    ) -> None:  # fmt: skip
         # A training that diverged is drawn as far as it went.
         diverged = [
             r for r in tables.of(records, probe, DIVERGED) if r["samples"].get("validation")
         ]
-        for facet, members in _facets(tables.of(records, probe) + diverged):
-            figure = function(members)
-            if figure is None:
-                continue
-            file = _slug(f"{name}-{facet}")
-            figures.save(figure, work / "figures", file)
-            comparison = members[0]["cell"]["comparison"]
-            caption = _caption(section.title, comparisons[comparison]["summary"], members)
-            section.pictures.append(Picture(file, f"{section.title}: {facet}", caption))
-    frames = [tables.gradient(records), tables.speed(records), tables.learning(records)]
-    for section, name, frame in zip(
-        sections, ("gradient", "speed", "learning"), frames, strict=False
-    ):
-        tables.write_csv(frame, work / "tables" / f"{name}.csv")
-        if not frame.empty:
-            section.tables.append((f"tables/{name}.csv", _shown(name, frame)))
-    models = tables.models(records)
-    tables.write_csv(models, work / "tables" / "models.csv")
+        where = pd.DataFrame(
+            [
+                {name: r["cell"][name] for name in _FACET} | {"record": r["key"]}
+                for r in tables.of(records, probe) + diverged
+            ]
+        )
+        for facet, rows in _facets(where, _FACET):
+            members = [by_key[key] for key in rows["record"]]
+            picture(section, name, facet, draw(members), members, limits(members))
+
+    flow = Section(
+        "Gradient by distance from the loss",
+        "How much of the loss's gradient arrives at each input token. A line that falls along "
+        "a straight slope decays by the same factor every token; one that enters the grey "
+        "strip has become exactly 0.0, so the tokens beyond it teach the model nothing.",
+    )
+    of_records(flow, "gradient_flow", "gradient", figures.gradient_flow, _gradient_limits)
+    speed = Section(
+        "Speed",
+        "Tokens per second. The arms of a group are alive at once, each in a process of its own, "
+        "and take turns: a round is a random order and its reverse. The reference, the arm that "
+        "the others are matched to, runs twice, so that its ratio to itself (A/A) shows the noise "
+        "of these very rounds. Every few rounds all arms get new processes, and the intervals are "
+        "looked at after 10, 20, 40 and 80 rounds only; what is not precise enough when the budget "
+        "ends is unstable: drawn hollow, and no claim rests on it.",
+    )
+    timed = [frame for name in ("speed", "decode") if not (frame := frames[name]).empty]
+    everything = pd.concat(timed, ignore_index=True) if timed else pd.DataFrame()
+    of_frame(
+        speed, "tokens_per_s", everything,
+        lambda rows: costs.throughput(rows, _same(frames["crossover"], rows)), _speed_limits,
+    )  # fmt: skip
+    decoding = Section(
+        "Decoding",
+        "Greedy generation of a fixed length after a context of T tokens: the time to the first "
+        "token, which is that of reading the context, and of every further one.",
+    )
+    of_frame(decoding, "first_token", frames["decode"], costs.first_token, _decode_limits)
+    of_frame(
+        decoding, "decode_by_position", frames["decode_positions"], costs.by_position,
+        _decode_limits,
+    )  # fmt: skip
+    memory = Section(
+        "Memory",
+        "What one step takes beyond what lasts from step to step (weights, the optimizer's state, "
+        "a batch), in a run of its own, and what a row keeps in order to read one more token.",
+    )
+    of_frame(memory, "memory", frames["memory"], costs.memory, _memory_limits)
+    of_frame(
+        memory, "state", frames["state"], costs.state, _state_limits,
+        ("comparison", "task", "dtype"),
+    )  # fmt: skip
+    roofline = Section(
+        "Share of the machine's ceilings",
+        "What was achieved of what this machine can do, measured in the same run: the FLOP/s of "
+        "large matrix products for whole windows, and the bandwidth of copying memory for a "
+        "decoded step.",
+    )
+    of_frame(roofline, "roofline", everything, costs.roofline, _roofline_limits)
+    setting = Section(
+        "What settings do",
+        "The same arm under two settings, in a group each: subnormal floats flushed to zero "
+        "rather than kept, all threads rather than one, a shorter type rather than float32.",
+    )
+    of_frame(setting, "setting", frames["settings"], costs.setting, _setting_limits)
+    learning = Section(
+        "Learning", "Accuracy and loss by step. The dashed line is the floor: what guessing scores."
+    )
+    of_records(
+        learning, "learning_curves", "learning",
+        lambda rs: figures.learning_curves(rs, _floor(rs)), _learning_limits,
+    )  # fmt: skip
+    norm = Section("Global gradient norm", "The norm over all parameters, taken before clipping.")
+    of_records(norm, "gradient_norm", "learning", figures.gradient_norm, _norm_limits)
+    sections = [flow, speed, decoding, memory, roofline, setting, learning, norm]
+    for section, names in (
+        (flow, ["gradient"]), (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
+        (memory, ["memory"]), (setting, ["settings"]), (learning, ["learning"]),
+    ):  # fmt: skip
+        for name in names:
+            if not frames[name].empty:
+                section.tables.append((f"tables/{name}.csv", _shown(name, frames[name])))
     missing = tables.missing(cells, plan, records)
-    tables.write_csv(missing, work / "tables" / "missing.csv")
+    for name, frame in (frames | {"missing": missing}).items():
+        tables.write_csv(frame, work / "tables" / f"{name}.csv")
     sections = [section for section in sections if section.pictures or section.tables]
-    if not models.empty:
+    if not frames["models"].empty:
         text = (
             "Matched means: as many parameters outside the embedding tables (params), forward "
             "FLOPs of a row (flops) or numbers of state (state), within 1%, counted exactly. "
             "FLOPs are those of matrix products, 2 for a multiply-add, at the length given; state "
             "is what reading one more token needs: a recurrence's state, or keys and values."
         )
-        sections.append(Section("What was compared", text, tables=[("tables/models.csv", models)]))
+        models = [("tables/models.csv", frames["models"])]
+        sections.append(Section("What was compared", text, tables=models))
     if not missing.empty:
         text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
         columns = ["probe", "phase", "comparison", "length", "arm", "seed", "status", "reason"]
@@ -182,16 +259,43 @@ def _sections(
     return sections
 
 
-def _facets(records: list[Record]) -> list[tuple[str, list[Record]]]:
-    """Records by what one figure has in common; the name keeps what is not the default."""
-    found: dict[str, list[Record]] = {}
-    for record in records:
-        cell = record["cell"]
-        parts = [cell["comparison"], cell["task"], cell["device"], cell["dtype"]]
-        if cell["denormals"] != "keep":
-            parts.append(cell["denormals"])
-        found.setdefault("-".join(parts), []).append(record)
-    return list(found.items())
+_FACET = ("comparison", "task", "device", "dtype", "denormals", "threads")
+_USUAL = {"denormals": "keep", "threads": "all"}
+
+
+def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Rows by what one figure has in common; the name keeps what is not the default.
+
+    Batch sizes share a figure where each phase has one.
+    """
+    if frame.empty:
+        return []
+    found = []
+    for values, rows in frame.groupby(list(by), sort=False):
+        parts = [
+            f"threads {value}" if name == "threads" else str(value)
+            for name, value in zip(by, values, strict=True)
+            if _USUAL.get(name) != value
+        ]
+        name = "-".join(parts)
+        sizes = rows.groupby("phase")["batch_size"].nunique() if "phase" in rows.columns else None
+        if sizes is None or sizes.max() == 1:
+            found.append((name, rows))
+        else:
+            found += [
+                (f"{name}-batch {size}", part)
+                for size, part in rows.groupby("batch_size", sort=False)
+            ]
+    return found
+
+
+def _same(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of another table that belong to the same facet."""
+    if frame.empty:
+        return frame
+    names = [*_FACET, "phase", "batch_size", "seed"]
+    known = {tuple(row) for row in rows[names].itertuples(index=False)}
+    return frame[[tuple(row) in known for row in frame[names].itertuples(index=False)]]
 
 
 def _floor(records: list[Record]) -> float:
@@ -205,10 +309,12 @@ def _caption(title: str, comparison: str, records: list[Record]) -> str:
     batches = _distinct(records, lambda r: r["cell"]["protocol"]["batch_size"])
     steps = [n for n in _distinct(records, lambda r: r["cell"]["protocol"].get("steps", 0)) if n]
     trained = f"{_listed(steps)} training steps; " if steps else ""
+    threads = [n for n in _distinct(records, lambda r: r["cell"]["threads"]) if n != "all"]
+    used = f"On {_listed(threads)} thread{'' if threads == [1] else 's'}. " if threads else ""
     return (
         f"{title}; {comparison}. {'; '.join(_distinct(records, _machine))}. "
-        f"Batch {_listed(batches)}; {trained}seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}. "
-        f"{_LIMITS[title](records)}"
+        f"{used}Batch {_listed(batches)}; {trained}"
+        f"seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}."
     )
 
 
@@ -221,14 +327,15 @@ def _gradient_limits(records: list[Record]) -> str:
     )
 
 
-def _speed_limits(records: list[Record]) -> str:
-    shares = [r["model"]["parameters"] for r in records]
-    share = max(p["embedding"] / p["total"] for p in shares)
-    text = (
-        f"Medians; bands are exact 95% intervals over "
-        f"{_listed(_distinct(records, _rounds))} rounds. A training step updates every "
-        f"parameter, up to {share:.0%} of which are embedding tables. "
-    )
+def _speed_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    shares = [r["model"]["parameters"] for r in records if r["model"].get("parameters")]
+    text = _interval_text(rows) + _noise_text(rows)
+    if (rows["phase"] == "training").any() and shares:
+        share = max(p["embedding"] / p["total"] for p in shares)
+        text += (
+            f"A training step updates every parameter, up to {share:.0%} of which are embedding "
+            "tables. "
+        )
     if any(r["cell"]["device"] == "cpu" for r in records):
         text += (
             "On a CPU PyTorch has a fused kernel for the LSTM only; an Elman network and a GRU run "
@@ -238,8 +345,111 @@ def _speed_limits(records: list[Record]) -> str:
     if all(r["cell"]["denormals"] == "keep" for r in records):
         text += "Subnormal floats are kept, which is slow on some processors. "
     return text + (
-        "There is no A/A control in this version, so a few per cent may be noise, and nothing "
-        "follows for another machine, size or batch."
+        "Dotted: where two arms are equally fast, and the interval of that. Nothing follows for "
+        "another machine, size or batch."
+    )
+
+
+def _interval_text(rows: pd.DataFrame) -> str:
+    """How the medians and their intervals are made."""
+    rounds, launches = (_listed(sorted(set(rows[name]))) for name in ("rounds", "launches"))
+    text = (
+        f"Medians with 95% intervals over {rounds} rounds; launches of new processes: {launches}. "
+        "The interval of one launch is made of order statistics, that of several is a bootstrap of "
+        "launches and the rounds within them. "
+    )
+    if short := int((rows["rounds"] < stats.LEAST_ROUNDS).sum()):
+        text += f"Of {len(rows)}, {short} have fewer than {stats.LEAST_ROUNDS} rounds and no band. "
+    if loose := int((rows["status"] == UNSTABLE).sum()):
+        text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
+    return text
+
+
+def _noise_text(rows: pd.DataFrame) -> str:
+    """What the A/A control and the flags of the rounds say."""
+    text = ""
+    if rows["aa_ratio"].notna().any():
+        # Every arm of a group repeats its reference's.
+        names = ["aa_ratio", "aa_ratio_low", "aa_ratio_high"]
+        noise = rows.drop_duplicates(["phase", "length", "batch_size", "seed", *names])[names]
+        noise = noise.dropna(subset=["aa_ratio"])
+        held = int(((noise["aa_ratio_low"] <= 1) & (noise["aa_ratio_high"] >= 1)).sum())
+        ends = noise["aa_ratio"].agg(["min", "max"])
+        span = " to ".join(dict.fromkeys(f"{end:.3f}" for end in ends))
+        text += (
+            f"A/A, the reference beside itself in a process of its own: "
+            f"{span} in {len(noise)} group{'s' if len(noise) > 1 else ''}, its interval holds 1 in "
+            f"{held}; an arm is "
+            "called faster or slower only beyond its own group's. "
+        )
+    else:
+        text += "Without an A/A control here, so no arm is called faster or slower. "
+    flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
+    if flags:
+        text += (
+            f"In {flags / rounds:.0%} of the rounds other work took part of the machine; none is "
+            "left out, and the table has every ratio without them too. "
+        )
+    return text
+
+
+def _decode_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    tokens = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["new_tokens"]))
+    text = _interval_text(rows) if "rounds" in rows.columns else (
+        "Points: medians of the quarters of what was generated after each context, with their "
+        "quartiles; the thin line joins contexts. "
+    )  # fmt: skip
+    return text + (
+        f"{tokens} new tokens a row, greedy, the end of a sequence off; cached logits were proven "
+        "equal to uncached ones first. A step includes what generate itself does between two "
+        "tokens, which weighs most on the smallest models: it says nothing of a server that "
+        "batches, nor of longer contexts."
+    )
+
+
+def _memory_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    return (
+        "Tensors: bytes of PyTorch's tensors alive at once, counted as its dispatcher hands them "
+        "out, the same each run; what a kernel takes and gives back within one call is not seen. "
+        "Resident: how far the process's peak rose in a step, as the system tells; it includes "
+        "workspaces and fragments, and pages that were free already do not show, so it may lie "
+        "below. Nothing follows for another allocator, batch or size."
+    )
+
+
+def _state_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    return (
+        "Lines are counted from the architecture, for one row at the end of its window: a "
+        "recurrence's state, or every layer's keys and values; markers are the bytes of the real "
+        "state or cache after the prompt. It says what must be kept, not what is read in a step."
+    )
+
+
+def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    parts = []
+    for name, unit, what in (
+        ("ceiling_flops_per_s", "GFLOP/s", "matrix products"),
+        ("ceiling_bytes_per_s", "GB/s", "copying"),
+    ):
+        if name in rows.columns:
+            found = sorted(set(rows[name].dropna()))
+            parts += [f"{value / 1e9:.1f} {unit} of {what}" for value in found]
+    return (
+        f"Ceilings: {', '.join(parts)}. FLOPs are counted from the architecture, those of matrix "
+        "products only; the bytes of a decoded step are every weight once and the rows' states "
+        "(a weight that a cache holds need not come from memory). A low share is time spent "
+        "elsewhere: on launching kernels, elementwise work, or waiting for the step before; it "
+        "does not say that more could be had. More than 100% of matrix products says that "
+        "the ceiling was measured while the machine had other work."
+    )
+
+
+def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    return (
+        "Ratios of medians, with the interval that those of the two medians give (MOVER). The two "
+        "settings were measured in different groups, one after the other: their rounds are no "
+        "pairs, and a drift of the machine in between is in the ratio and not in its interval. "
+        "Hollow: one of the two is unstable."
     )
 
 
@@ -264,20 +474,10 @@ def _norm_limits(records: list[Record]) -> str:
 
 
 _EXPLORATORY = 6  # seeds below which a paired test cannot reach 5%
-_LIMITS: dict[str, Callable[[list[Record]], str]] = {
-    "Gradient by distance from the loss": _gradient_limits,
-    "Training and forward speed": _speed_limits,
-    "Learning": _learning_limits,
-    "Global gradient norm": _norm_limits,
-}
-
-
-def _rounds(record: Record) -> int:
-    return len(record["samples"]["seconds"]) // 2
 
 
 def _distinct(records: list[Record], of: Callable[[Record], Any]) -> list[Any]:
-    return sorted({of(record) for record in records})
+    return sorted({of(record) for record in records}, key=lambda value: (str(type(value)), value))
 
 
 def _machine(record: Record) -> str:
@@ -335,6 +535,8 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
     return facts
 
 
+#: Coordinates that a page shows only where they differ.
+_WHERE = ["task", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
 _SHOWN = {
     "gradient": [
         "comparison", "length", "arm", "when", "steps", "norm_at_loss", "norm_at_half",
@@ -342,9 +544,29 @@ _SHOWN = {
         "float32_norm_zero_from_distance",
     ],
     "speed": [
-        "comparison", "phase", "length", "arm", "kernel", "denormals", "step_s", "tokens_per_s",
-        "tokens_per_s_low", "tokens_per_s_high", "speed_ratio", "speed_ratio_low",
-        "speed_ratio_high", "reference",
+        "comparison", "phase", "length", "arm", *_WHERE, "status", "rounds", "flagged_rounds",
+        "step_s", "tokens_per_s", "speed_ratio", "quiet_ratio", "aa_ratio", "verdict",
+        "roofline_share",
+    ],
+    "decode": [
+        "comparison", "length", "arm", *_WHERE, "status", "rounds", "step_s", "tokens_per_s",
+        "first_token_s", "late_over_early", "speed_ratio", "aa_ratio", "verdict", "state_bytes",
+        "state_end_bytes",
+    ],
+    "crossover": [
+        "comparison", "phase", "arm", *_WHERE, "reference", "shortest", "longest",
+        "unstable_lengths", "at_length", "outcome",
+    ],
+    "growth": [
+        "comparison", "phase", "arm", *_WHERE, "quantity", "shortest", "longest", "exponent",
+    ],
+    "settings": [
+        "comparison", "phase", "length", "arm", *_WHERE, "status", "ratio",
+    ],
+    "memory": [
+        "comparison", "phase", "length", "arm", *_WHERE, "peak_tensor_bytes",
+        "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes", "peak_allocated_bytes",
+        "allocated_growth_bytes", "peak_reserved_bytes",
     ],
     "learning": [
         "comparison", "length", "arm", "seed", "steps", "batch_size", "learning_rate",
@@ -354,8 +576,29 @@ _SHOWN = {
 
 
 def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a table that a page shows; the CSV has them all."""
-    return frame[[column for column in _SHOWN[name] if column in frame.columns]]
+    """The columns of a table that a page shows, intervals beside their values; the CSV has all."""
+    columns = {}
+    for column in _SHOWN[name]:
+        if column not in frame.columns or frame[column].isna().all():
+            continue
+        if column in _WHERE and frame[column].nunique() == 1:
+            continue  # the same everywhere: in the captions and in the CSV
+        if f"{column}_low" in frame.columns:
+            ends = [frame[f"{column}{end}"] for end in ("", "_low", "_high")]
+            columns[column] = pd.Series(
+                [_ranged(column, *row) for row in zip(*ends, strict=True)], frame.index, dtype=str
+            )
+        else:
+            columns[column] = frame[column]
+    return pd.DataFrame(columns)
+
+
+def _ranged(column: str, value: float, low: float, high: float) -> str:
+    """``1.71 [1.66, 1.77]``, the interval only where there is one."""
+    text = cell_text(value, column)
+    if value != value or low != low:  # a NaN
+        return text
+    return f"{text} [{cell_text(low, column)}, {cell_text(high, column)}]"
 
 
 def _slug(text: str) -> str:
@@ -377,6 +620,14 @@ def cell_text(value: Any, column: str = "") -> str:
         return f"{value:+.2%}"
     if column.endswith("_share"):
         return f"{value:.1%}"
+    if column.endswith("_bytes"):
+        return style.in_units(value, "B")
+    if column.endswith("_s") and not column.endswith("_per_s"):
+        return style.in_units(value, "s")
+    if column.endswith("_ratio") or column in ("ratio", "exponent"):
+        return f"{value:.2f}"
+    if column == "at_length":
+        return f"{value:.0f}"
     if column.endswith(("distance", "step")) or column in ("seed", "steps"):
         return f"{value:.0f}"
     if column == "learning_rate":

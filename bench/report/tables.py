@@ -1,23 +1,51 @@
 """The numbers of a report, as data frames made from records; CSV files that are safe to open."""
 
+import json
+import math
+from collections.abc import Collection
 from functools import partial
 from operator import truediv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bench import stats
-from bench.outcome import DIVERGED, DONE
+from bench import registry, stats, verdicts
+from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 
-COORDINATES = ["comparison", "task", "length", "arm", "kernel", "device", "dtype", "denormals"]
+COORDINATES = [
+    "comparison", "task", "length", "arm", "kernel", "device", "dtype", "denormals", "threads"
+]  # fmt: skip
 
 Record = dict[str, Any]
+Ceilings = dict[str, dict[str, Any]]
+Pairs = list[verdicts.Verdict]
+_ENDS = ("", "_low", "_high")
 
 
-def of(records: list[Record], probe: str, status: str = DONE) -> list[Record]:
-    """The records of a probe that ended in this status."""
-    return [r for r in records if r["cell"]["probe"] == probe and r["status"] == status]
+def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str, pd.DataFrame]:
+    """Every table that is made from what was measured, by name."""
+    pairs = verdicts.of([r for r in records if r["cell"]["probe"] in ("speed", "decode")])
+    return {
+        "gradient": gradient(records),
+        "speed": speed(records, ceilings, pairs),
+        "decode": decode(records, ceilings, pairs),
+        "decode_positions": decode_positions(records),
+        "crossover": crossover(records, pairs),
+        "growth": growth(records),
+        "settings": settings(records),
+        "memory": memory(records),
+        "state": state(records),
+        "learning": learning(records),
+        "models": models(records),
+    }
+
+
+def of(records: list[Record], probe: str, *statuses: str) -> list[Record]:
+    """The records of a probe that ended in one of these statuses, done by default."""
+    wanted = statuses or (DONE,)
+    return [r for r in records if r["cell"]["probe"] == probe and r["status"] in wanted]
 
 
 def models(records: list[Record]) -> pd.DataFrame:
@@ -51,45 +79,394 @@ def models(records: list[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
-def speed(records: list[Record]) -> pd.DataFrame:
-    """Step time and rate with intervals, and the ratio to the arm that set the budget."""
-    done = of(records, "speed")
-    # A ratio needs the same rounds: the same settings, measured together.
-    reference = {
-        (r["alike"], r["together"]): r
-        for r in done
-        if r["cell"]["arm"] == r["cell"]["model"]["match_to"]
-    }
+def speed(
+    records: list[Record], ceilings: Ceilings | None = None, pairs: Pairs | None = None
+) -> pd.DataFrame:
+    """A training step, a forward pass and a prefill: seconds, rate, and verdict.
+
+    Args:
+        records: of a store.
+        ceilings: device to what it can do at most, as the store keeps them.
+        pairs: the records' verdicts, where they are known.
+    """
+    return _timed(records, "speed", ceilings, pairs)
+
+
+def decode(
+    records: list[Record], ceilings: Ceilings | None = None, pairs: Pairs | None = None
+) -> pd.DataFrame:
+    """The same of a decoded step, with the time to the first token and what is kept."""
+    return _timed(records, "decode", ceilings, pairs)
+
+
+def _timed(
+    records: list[Record], probe: str, ceilings: Ceilings | None, pairs: Pairs | None
+) -> pd.DataFrame:
+    chosen = of(records, probe, *MEASURED)
+    pairs = verdicts.of(chosen) if pairs is None else pairs
+    found = {verdict.record["key"]: verdict for verdict in pairs}
+    # The reference's own row has the control too.
+    noise = {verdict.reference["key"]: verdict for verdict in found.values()}
     rows = []
-    for record in done:
-        cell, seconds = record["cell"], record["samples"]["seconds"]
-        step = stats.median(seconds, per_round=2)
-        tokens = record["metrics"]["tokens_per_step"]
-        rate = step.map(partial(truediv, tokens))
-        base = reference.get((record["alike"], record["together"]))
-        row = {name: cell[name] for name in COORDINATES} | {
-            "phase": cell["axes"]["phase"],
-            "batch_size": cell["protocol"]["batch_size"],
-            "rounds": len(seconds) // 2,
-            "step_s": step.value,
-            "step_s_low": step.low,
-            "step_s_high": step.high,
-            "tokens_per_s": rate.value,
-            "tokens_per_s_low": rate.low,
-            "tokens_per_s_high": rate.high,
-            "first_step_s": record["metrics"]["first_step_s"],
-            "peak_rss_bytes": record["metrics"]["peak_rss_bytes"],
+    for record in chosen:
+        metrics, samples = record["metrics"], record["samples"]
+        launches = samples.get("launch")
+        step = stats.median(samples["seconds"], 2, launches)
+        rate = step.map(partial(truediv, metrics["tokens_per_step"]))
+        flags = verdicts.flagged(record) if launches else []
+        row = _coordinates(record) | {
+            "status": record["status"],
+            "launches": len(set(launches or [0])),
+            "rounds": len(samples["seconds"]) // 2,
+            "flagged_rounds": sum(flags),
+            **_interval("step_s", step),
+            **_spread(samples["seconds"]),
+            **_interval("tokens_per_s", rate),
+            "first_step_s": metrics.get("first_step_s"),
+            "compile_s": metrics.get("compile_s"),
         }
-        if base is not None and base["key"] != record["key"]:
-            ratio = stats.paired_ratio(base["samples"]["seconds"], seconds, per_round=2)
-            row |= {
-                "reference": base["cell"]["arm"],
-                "speed_ratio": ratio.value,
-                "speed_ratio_low": ratio.low,
-                "speed_ratio_high": ratio.high,
-            }
+        if "first_token_seconds" in samples:
+            first = stats.median(samples["first_token_seconds"], 2, launches)
+            row |= _interval("first_token_s", first)
+        row |= {name: metrics[name] for name in _OF_DECODING if name in metrics}
+        row |= _roofline(record, step.value, rate.value, ceilings or {})
+        if (verdict := found.get(record["key"])) is not None:
+            row |= _verdict(verdict)
+        elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
+            row |= _interval("aa_ratio", verdict.canary)
+        rows.append(row)
+    return _with(pd.DataFrame(rows), _OPTIONAL)
+
+
+_OPTIONAL = [
+    "reference", "verdict", "sentence", "roofline_share",
+    *(name + end for name in ("speed_ratio", "quiet_ratio", "aa_ratio") for end in _ENDS),
+]  # fmt: skip
+_OF_DECODING = ("late_over_early", "state_bytes", "state_end_bytes", "gate_error")
+
+
+def _coordinates(record: Record) -> dict[str, Any]:
+    """Where a row stands, and the record that it is made from."""
+    cell = record["cell"]
+    return {name: cell[name] for name in COORDINATES} | {
+        "seed": cell["seed"],
+        "phase": cell["axes"].get("phase", cell["probe"]),
+        "batch_size": cell["protocol"]["batch_size"],
+        "record": record["key"],
+    }
+
+
+def _with(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The frame with these columns, empty where nothing fills them."""
+    for name in columns:
+        if name not in frame.columns:
+            frame[name] = np.nan
+    return frame
+
+
+def _interval(name: str, estimate: stats.Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _spread(seconds: list[float]) -> dict[str, Any]:
+    """Spread of the samples, and how far they depend on one another."""
+    found = stats.describe(seconds, 2)
+    return {
+        "step_p5_s": found["p5"],
+        "step_p95_s": found["p95"],
+        "step_iqr_s": found["iqr"],
+        "samples": found["n"],
+        "effective_samples": found["effective_n"],
+        "lag1_autocorrelation": found["lag1"],
+    }
+
+
+def _verdict(verdict: verdicts.Verdict) -> dict[str, Any]:
+    """The ratio to the reference, with and without flagged rounds, beside the A/A control."""
+    row = {
+        "reference": verdict.reference["cell"]["arm"],
+        "reference_kernel": verdict.reference["cell"]["kernel"],
+        **_interval("speed_ratio", verdict.ratio),
+        **_interval("quiet_ratio", verdict.quiet_ratio),
+        "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
+        "sentence": verdict.sentence,
+    }
+    if verdict.canary is not None:
+        row |= _interval("aa_ratio", verdict.canary)
+    return row
+
+
+def _roofline(record: Record, step_s: float, rate: float, ceilings: Ceilings) -> dict[str, Any]:
+    """What was achieved of what the machine can do: FLOP/s, or bytes/s of a decoded step.
+
+    A prefill computes the logits of its last position only, which a model's FLOPs per token do not
+    tell; it has a share only where its cost is given.
+    """
+    cell, cost = record["cell"], record["model"].get("cost") or {}
+    limits = ceilings.get(cell["device"]) or {}
+    if cell["threads"] != "all":
+        return {}  # ceilings are measured with all
+    if cell["probe"] == "decode":
+        size = _ITEM_BYTES[cell["dtype"]]
+        rows = cell["protocol"]["batch_size"]
+        weights = (record["model"].get("parameters") or {}).get("total")
+        if weights is None or cost.get("state_bytes") is None:
+            return {}
+        unit, most = "bytes_per_s", limits.get("copy_bytes_per_s")
+        got = (size * weights + rows * cost["state_bytes"]) / step_s
+    else:
+        name = {"training": "training_flops_per_token", "forward": "forward_flops_per_token"}
+        per_token = cost.get(name.get(cell["axes"]["phase"], "prefill_flops_per_token"))
+        if per_token is None:
+            return {}
+        unit, most = "flops_per_s", (limits.get("gemm_flops_per_s") or {}).get(cell["dtype"])
+        got = per_token * _tokens(cell) * rate
+    row = {f"achieved_{unit}": got}
+    return row | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else row
+
+
+_ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+def _tokens(cell: dict[str, Any]) -> float:
+    """Tokens that a model reads for each token of the window: an encoder-decoder's target too."""
+    task = registry.tasks().get(cell["task"])
+    target = task.literals.get("TARGET_LENGTH", 0) if task else 0
+    return float((cell["length"] + target) / cell["length"])
+
+
+def decode_positions(records: list[Record]) -> pd.DataFrame:
+    """Seconds of a decoded step by how many tokens were read before it.
+
+    A median over the turns of a launch, then over launches.
+    """
+    rows = []
+    for record in of(records, "decode", *MEASURED):
+        steps = record["cell"]["protocol"]["new_tokens"] - 1  # the first token ends the prefill
+        seconds = record["samples"].get("position_seconds", [])
+        if not seconds or len(seconds) % steps:
+            continue
+        where = _coordinates(record)
+        for number, step_s in enumerate(np.median(np.reshape(seconds, (-1, steps)), axis=0)):
+            rows.append(where | {"position": where["length"] + 1 + number, "step_s": step_s})
+    return pd.DataFrame(rows)
+
+
+def memory(records: list[Record]) -> pd.DataFrame:
+    """Peaks of one step: resident or allocated, and tensors as counted; growth from its start."""
+    rows = []
+    for record in of(records, "memory"):
+        metrics = record["metrics"]
+        row = _coordinates(record) | {"status": record["status"]}
+        for column, name in _MEMORY.items():
+            row[column] = metrics.get(name)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+_MEMORY = {
+    "peak_tensor_bytes": "peak_tensor_bytes_step",
+    "tensor_growth_bytes": "tensor_growth_bytes_step",
+    "peak_rss_bytes": "peak_rss_bytes_step",
+    "rss_growth_bytes": "rss_growth_bytes_step",
+    "peak_allocated_bytes": "peak_allocated_bytes_step",
+    "allocated_growth_bytes": "allocated_growth_bytes_step",
+    "peak_reserved_bytes": "peak_reserved_bytes_step",
+    "device_used_bytes": "device_used_bytes",
+    "rss_unavailable": "rss_unavailable",
+    "tensors_unavailable": "tensors_unavailable",
+}
+
+
+def state(records: list[Record]) -> pd.DataFrame:
+    """What one row keeps in order to read one more token, counted, and measured in decoding."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in records:
+        cell, cost = record["cell"], record["model"].get("cost") or {}
+        if cost.get("state_bytes") is None:
+            continue
+        names = ("comparison", "task", "dtype", "arm", "length")
+        key = tuple(cell[name] for name in names)
+        row = rows.setdefault(
+            key,
+            {name: cell[name] for name in names}
+            | {"kernel": "", "seed": 0, "record": record["key"]}
+            | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
+        )
+        if cell["probe"] == "decode" and record["metrics"].get("state_bytes") is not None:
+            row |= {"measured_bytes": record["metrics"]["state_bytes"], "record": record["key"]}
+    return pd.DataFrame(rows.values())
+
+
+def growth(records: list[Record]) -> pd.DataFrame:
+    """The power of the length that time and memory grow with; of stable measurements only."""
+    rows = []
+    for probe, sample, quantity in _GROWING:
+        for where, by_length in _by_length(of(records, probe)):
+            lengths = [n for n in by_length if by_length[n]["samples"].get(sample)]
+            if len(lengths) < _LEAST_LENGTHS:
+                continue
+            traces = {n: by_length[n]["samples"][sample] for n in lengths}
+            launches = {n: by_length[n]["samples"].get("launch") for n in lengths}
+            known = None if None in launches.values() else launches
+            rows.append(
+                where
+                | {"quantity": quantity, **_span(lengths)}
+                | _interval("exponent", stats.growth(traces, 2, known))
+            )
+    for where, by_length in _by_length(of(records, "memory")):
+        for quantity in ("tensor_growth_bytes", "rss_growth_bytes", "allocated_growth_bytes"):
+            sizes = {
+                n: record["metrics"][_MEMORY[quantity]]
+                for n, record in by_length.items()
+                if record["metrics"].get(_MEMORY[quantity])
+            }
+            if len(sizes) >= _LEAST_LENGTHS and min(sizes.values()) > 0:
+                rows.append(
+                    where
+                    | {"quantity": quantity, **_span(sizes)}
+                    | _interval("exponent", stats.growth(sizes))
+                )
+    return pd.DataFrame(rows)
+
+
+_LEAST_LENGTHS = 3  # a power through two lengths fits anything
+_GROWING = (
+    ("speed", "seconds", "step_s"),
+    ("decode", "seconds", "step_s"),
+    ("decode", "first_token_seconds", "first_token_s"),
+)
+
+
+def crossover(records: list[Record], pairs: Pairs | None = None) -> pd.DataFrame:
+    """The length at which an arm is as fast as its reference; of stable measurements only.
+
+    ``outcome`` says where it is, that there is none in range, or that it is undecided: a side
+    counts only where the verdict at some length is beyond the A/A band.
+    """
+    if pairs is None:
+        pairs = verdicts.of(of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED))
+    series: dict[str, list[verdicts.Verdict]] = {}
+    for verdict in pairs:
+        where = _without_length(verdict.record)
+        series.setdefault(json.dumps([where, verdict.reference["cell"]["arm"]]), []).append(verdict)
+    rows = []
+    for text, group in series.items():
+        where, reference = json.loads(text)
+        stable = {v.record["cell"]["length"]: v for v in group if not v.unstable}
+        rows.append(
+            where
+            | {
+                "reference": reference,
+                **_span(stable),
+                "unstable_lengths": len(group) - len(stable),
+            }
+            | _crossing(where["arm"], reference, dict(sorted(stable.items())))
+        )
+    return _with(pd.DataFrame(rows), ["at_length" + end for end in _ENDS])
+
+
+def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> dict[str, Any]:
+    """Where two arms are level, in numbers and in words."""
+    if len(stable) < _LEAST_CROSSING:
+        return {"outcome": "undecided: fewer than two lengths with a stable ratio"}
+    span = f"{min(stable)}–{max(stable)}"
+    logs = {
+        n: stats.log_ratios(v.reference["samples"]["seconds"], v.record["samples"]["seconds"], 2)
+        for n, v in stable.items()
+    }
+    launches = {n: v.record["samples"]["launch"] for n, v in stable.items()}
+    found = stats.crossover(logs, launches)
+    sides = [v.difference for v in stable.values()]
+    if found.length is not None and {"faster", "slower"} <= set(sides):
+        before = arm if next(filter(None, sides)) == "faster" else reference
+        words = f"at T={found.length.value:.0f}; {before} leads below"
+        if found.crossings > 1:
+            words += f" (the first of {found.crossings})"
+        return _interval("at_length", found.length) | {"outcome": words, "leads_below": before}
+    if found.state in ("above", "below") and None not in sides:
+        return {"outcome": f"none in {span}: {arm if found.state == 'above' else reference} leads"}
+    return {"outcome": f"undecided in {span}"}
+
+
+_LEAST_CROSSING = 2
+
+
+def settings(records: list[Record]) -> pd.DataFrame:
+    """What a setting does to an arm's speed: subnormals flushed, all threads, another dtype.
+
+    The two were measured in different groups, so their rounds are no pairs: the interval is made
+    from those of the two medians (MOVER; Donner and Zou 2012, doi:10.1177/0962280210389082), and
+    knows nothing of how the machine drifted in between.
+    """
+    timed = of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED)
+    rows = []
+    for coordinate, base in _AGAINST.items():
+        groups: dict[str, dict[Any, Record]] = {}
+        for record in timed:
+            where = _coordinates(record) | {coordinate: None, "record": None}
+            group = groups.setdefault(json.dumps(where), {})
+            group[record["cell"][coordinate]] = record
+        for group in groups.values():
+            for value, record in group.items():
+                if value != base and base in group:
+                    rows.append(_effect(coordinate, record, group[base]))
+    return pd.DataFrame(rows)
+
+
+#: What the other values of a coordinate are compared with.
+_AGAINST = {"denormals": "keep", "threads": 1, "dtype": "float32"}
+
+
+def _effect(coordinate: str, record: Record, base: Record) -> dict[str, Any]:
+    times = [
+        stats.median(r["samples"]["seconds"], 2, r["samples"].get("launch")) for r in (base, record)
+    ]
+    stable = record["status"] == base["status"] == DONE
+    value, against = (r["cell"][coordinate] for r in (record, base))
+    return _coordinates(record) | {
+        coordinate: f"{value} / {against}",
+        "coordinate": coordinate,
+        "setting": str(value),
+        "against": str(against),
+        "against_record": base["key"],
+        "status": DONE if stable else UNSTABLE,
+        **_interval("ratio", _unpaired(*times)),
+    }
+
+
+def _unpaired(above: stats.Estimate, below: stats.Estimate) -> stats.Estimate:
+    """The ratio of two independent estimates, on the log scale."""
+    (x, x_low, x_high), (y, y_low, y_high) = (
+        (math.log(e.value), math.log(e.low), math.log(e.high)) for e in (above, below)
+    )
+    ratio = x - y
+    low = ratio - math.hypot(x - x_low, y_high - y)
+    high = ratio + math.hypot(x_high - x, y - y_low)
+    return stats.Estimate(ratio, low, high).map(math.exp)
+
+
+def _by_length(records: list[Record]) -> list[tuple[dict[str, Any], dict[int, Record]]]:
+    """Records that differ in length only, by it."""
+    series: dict[str, dict[int, Record]] = {}
+    for record in sorted(records, key=lambda r: int(r["cell"]["length"])):
+        text = json.dumps(_without_length(record))
+        series.setdefault(text, {})[record["cell"]["length"]] = record
+    return [(json.loads(text), by_length) for text, by_length in series.items()]
+
+
+def _without_length(record: Record) -> dict[str, Any]:
+    where = _coordinates(record)
+    return {name: where[name] for name in where if name not in ("length", "record")}
+
+
+def _span(lengths: Collection[int]) -> dict[str, Any]:
+    """Which lengths something is said of."""
+    return {
+        "lengths": len(lengths),
+        "shortest": min(lengths, default=None),
+        "longest": max(lengths, default=None),
+    }
 
 
 def learning(records: list[Record]) -> pd.DataFrame:
@@ -155,7 +532,7 @@ def missing(cells: dict[str, Record], plan: list[str], records: list[Record]) ->
     rows = []
     for key in plan:
         record = known.get(key)
-        if record is not None and record["status"] == DONE:
+        if record is not None and record["status"] in MEASURED:
             continue
         cell = cells[key]
         rows.append(

@@ -2,8 +2,9 @@
 
 A task file says literally what it is, so that it can be listed without importing anything:
 
-- ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes
+- ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes, if it has any
 - ``METRIC``, ``FLOOR``: what is scored, and what the best guess without looking scores
+- ``TARGET_LENGTH``: tokens of a target, where there is one beside the window
 - ``LENGTHS``: least and largest window, in tokens
 - ``EXPECTED``: which side should win, and why
 
@@ -26,11 +27,13 @@ class LengthError(ValueError):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a classification task.
+    """Rows of a task.
 
     Args:
         input_ids: (count, length) token ids, no padding.
-        labels: (count,) class indices.
+        labels: what is to be predicted: class indices, (count,); the tokens themselves of a causal
+            language model, (count, length), which Hugging Face shifts inside; or a target's tokens,
+            (count, target length), -100 where there is nothing to learn.
     """
 
     input_ids: npt.NDArray[np.int64]

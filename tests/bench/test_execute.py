@@ -1,9 +1,11 @@
 """Workers, and what happens when they die, hang or run out of memory. All of them are real."""
 
+import itertools
 import math
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -72,6 +74,27 @@ def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
     return heard
 
 
+def changed(decided, group, **protocol):
+    """The cells of a group with other settings, and the configurations of all."""
+    others = [cell.model_copy(update={"protocol": cell.protocol | protocol}) for cell in group]
+    configs = {new.key: decided[cell.key] for new, cell in zip(others, group, strict=True)}
+    return others, decided | configs
+
+
+def killer(which):
+    """Kills one worker of those that have started since now, once."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    done = []
+
+    def kill(cell):
+        if not done:
+            done.append(cell)
+            now = {child.pid for child in psutil.Process().children(recursive=True)}
+            os.kill(sorted(now - before)[which], signal.SIGKILL)
+
+    return kill
+
+
 def children_of(process):
     return [child for child in process.children(recursive=True) if child.is_running()]
 
@@ -102,6 +125,14 @@ class TestPreparation:
         assert [answers[cell.key]["failed"] for cell in wrong] == [outcome.UNSUPPORTED] * 2
         assert "no xpu device" in reasons[0]
         assert "lstm has no kernel 'sdpa'; it has fused" in reasons[1]
+
+    def test_more_threads_than_there_are_is_unsupported(self, server, fingerprint):
+        cells = study.load(str(TINY)).cells
+        speed = next(cell for cell in cells if cell.probe == "speed")
+        wrong = speed.model_copy(update={"threads": THREADS + 1})
+        (answer,) = local.prepare(server, [wrong], fingerprint, THREADS)["cells"].values()
+        assert answer["failed"] == outcome.UNSUPPORTED
+        assert f"threads={THREADS + 1} on a machine that gives this process" in answer["reason"]
 
     def test_matched_by_flops_at_each_length(self, server, fingerprint):
         """Attention grows with the length, so an LSTM that keeps up with it grows too."""
@@ -146,24 +177,65 @@ class TestGroups:
             assert ended["status"] == outcome.DONE
             assert len(ended["samples"]["seconds"]) == 2 * cell.protocol["rounds"]
             assert ended["metrics"]["peak_rss_bytes"] < 4 * 2**30
+            samples, metrics = ended["samples"], ended["metrics"]
+            assert samples["launch"] == [0] * cell.protocol["rounds"]
+            assert len(samples["steal"]) == len(samples["psi"]) == cell.protocol["rounds"]
+            rounds = [sum(pair) / 2 for pair in zip(*[iter(samples["seconds"])] * 2, strict=True)]
+            assert metrics["step_s"] == pytest.approx(statistics.median(rounds))
+            tokens = cell.protocol["batch_size"] * cell.length
+            assert metrics["tokens_per_s"] == tokens / metrics["step_s"]
+        (base,) = (heard.outcomes[c.key] for c in group if c.arm == c.model.match_to)
+        assert len(base["samples"]["canary_seconds"]) == 2 * group[0].protocol["rounds"]
+        others = [ended for ended in heard.outcomes.values() if ended is not base]
+        assert all("canary_seconds" not in ended["samples"] for ended in others)
+
+    @pytest.mark.parametrize("rounds", [6, 20])
+    def test_what_stays_imprecise_is_unstable(self, server, decided, fingerprint, rounds):
+        """Each look's rounds have processes of their own."""
+        group, configs = changed(decided, cells_of("speed")[0], rounds=rounds, precision=1e-9)
+        heard = run(server, configs, fingerprint, group, Heard())
+        for cell in group:
+            ended = heard.outcomes[cell.key]
+            assert ended["status"] == outcome.UNSTABLE
+            assert f"after {rounds} rounds; within ±0.0% is wanted" in ended["reason"]
+            assert ended["samples"]["launch"] == [0] * min(rounds, 10) + [1] * (rounds - 10)
+            assert len(ended["samples"]["seconds"]) == 2 * rounds
+
+    def test_precise_enough_at_the_first_look_is_done(self, server, decided, fingerprint):
+        group, configs = changed(decided, cells_of("speed")[0], rounds=80, precision=1e9)
+        heard = run(server, configs, fingerprint, group, Heard())
+        for ended in heard.outcomes.values():
+            assert (ended["status"], len(ended["samples"]["launch"])) == (outcome.DONE, 10)
+
+    def test_a_budget_that_ends_first_leaves_cells_unstable(self, server, decided, fingerprint):
+        group, configs = changed(decided, cells_of("speed")[0], precision=1e9, budget_s=1e-6)
+        heard = run(server, configs, fingerprint, group, Heard())
+        for ended in heard.outcomes.values():
+            assert ended["status"] == outcome.UNSTABLE
+            assert "the budget of 1e-06 s ended first" in ended["reason"]
+            assert len(ended["samples"]["seconds"]) == 2, "a round is not broken off"
+
+    @pytest.mark.parametrize(
+        ("victim", "said"), [(-1, "the canary was killed"), (1, "the reference")]
+    )
+    def test_without_canary_or_reference_nothing_is_claimed(
+        self, server, decided, fingerprint, victim, said
+    ):
+        """Workers start in the order of the cells, the canary last."""
+        group = cells_of("speed")[0]
+        assert group[1].arm == group[1].model.match_to
+        heard = run(server, decided, fingerprint, group, Heard(killer(victim)))
+        statuses = [heard.outcomes[cell.key]["status"] for cell in group]
+        assert statuses == [outcome.UNSTABLE, outcome.UNSTABLE if victim < 0 else outcome.KILLED]
+        reasons = [heard.outcomes[cell.key]["reason"] for cell in group]
+        assert any(reason.startswith(said) for reason in reasons), reasons
 
     def test_a_killed_worker_is_recorded_and_the_group_goes_on(self, server, decided, fingerprint):
         group = cells_of("speed")[0]
         before = {child.pid for child in psutil.Process().children(recursive=True)}
-
-        def kill_one(cell, done=[]):  # noqa: B006  # once
-            if not done:
-                done.append(cell)
-                workers = [
-                    child
-                    for child in psutil.Process().children(recursive=True)
-                    if child.pid not in before
-                ]
-                os.kill(min(workers, key=lambda child: child.pid).pid, signal.SIGKILL)
-
-        heard = run(server, decided, fingerprint, group, Heard(kill_one))
-        statuses = sorted(ended["status"] for ended in heard.outcomes.values())
-        assert statuses == [outcome.DONE, outcome.KILLED]
+        heard = run(server, decided, fingerprint, group, Heard(killer(0)))
+        statuses = [heard.outcomes[cell.key]["status"] for cell in group]
+        assert statuses == [outcome.KILLED, outcome.DONE]
         killed = next(e for e in heard.outcomes.values() if e["status"] == outcome.KILLED)
         assert "SIGKILL" in killed["reason"]
         assert {c.pid for c in psutil.Process().children(recursive=True)} <= before
@@ -222,6 +294,55 @@ def test_workers_die_with_the_sweep(tmp_path):
     finally:
         sweep.kill()
         sweep.stdout.close()
+
+
+TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
+
+
+@pytest.mark.parametrize(
+    ("result", "turns", "said"),
+    [
+        (TIMED, 2, None),
+        ({"metrics": {}, "samples": {}}, None, None),
+        (None, 2, "expected metrics and samples"),
+        ([1, 2], None, "expected metrics and samples"),
+        ({"metrics": [], "samples": {}}, None, "expected a table of metrics, got list"),
+        ({"metrics": {}}, None, "expected a table of samples, got NoneType"),
+        ({"metrics": {}, "samples": TIMED["samples"]}, 2, "expected the tokens of a step"),
+        (TIMED, 4, "expected a time for each of 4 turns, got 2"),
+        (TIMED | {"samples": {"seconds": [0.1, None]}}, 2, "expected times above 0, got None"),
+        (TIMED | {"samples": {"seconds": [0.1, -0.2]}}, 2, "expected times above 0, got -0.2"),
+        (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected times above 0, got 0.1"),
+    ],
+)
+def test_nonsense_is_told_from_a_result(result, turns, said):
+    found = local._nonsense(result, turns)
+    assert found is None if said is None else found.startswith(said)
+
+
+def test_a_worker_that_talks_nonsense_fails_alone(server):
+    """A real process of the server's, whose messages are not read from it but put in its mouth."""
+    worker = server.start({"job": "devices", "names": []})
+    ours, theirs = socket.socketpair()
+    worker.channel.close()
+    worker.channel = Channel(ours)
+    theirs.sendall(b"\xff\x00 Traceback or worse\n")
+    with pytest.raises(local.CellFailed, match="talked nonsense: expected a JSON object") as error:
+        worker.ask(None, timeout_s=5)
+    theirs.close()
+    assert error.value.status == outcome.FAILED
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_wall_clock_that_jumps_changes_no_duration(server, decided, fingerprint, monkeypatch):
+    jumps = itertools.cycle([3600.0, -3600.0])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    group = cells_of("speed")[0]
+    heard = run(server, decided, fingerprint, group, Heard())
+    for ended in heard.outcomes.values():
+        assert ended["status"] == outcome.DONE
+        assert 0 < ended["metrics"]["step_s"] < ended["seconds"] < 3000
 
 
 class TestChannel:

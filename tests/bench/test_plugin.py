@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,8 @@ def run_pytest(folder, *arguments):
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     folder = tmp_path_factory.mktemp("door")
-    done = run_pytest(folder, "--benchmark", "--study", str(TINY), "--benchmark-json", "out.json")
+    done = run_pytest(folder, "--benchmark", "--study", str(TINY), "--benchmark-json", "out.json",
+                      "--benchmark-autosave")  # fmt: skip
     return folder, done
 
 
@@ -54,6 +56,12 @@ def test_an_entry_for_each_timed_cell(session):
         assert entry["stats"]["data"] == pytest.approx(record["samples"]["seconds"])
         assert entry["group"] == record["group"]
         assert info["parameters"] == record["model"]["parameters"]["total"]
+        assert info["status"] == "done"
+        cell = record["cell"]
+        if cell["probe"] == "speed" and cell["arm"] == "lstm" and cell["length"] <= 32:
+            assert info["reference"] == "transformer"
+            assert info["ratio_low"] <= info["ratio"] <= info["ratio_high"]
+            assert info["aa_low"] <= info["aa_high"]
     assert "tensor" not in text
 
 
@@ -74,6 +82,40 @@ def test_measuring_again_is_measuring(session):
     anew = {key for key in before if after[key]["together"] != before[key]["together"]}
     assert {before[key]["cell"]["probe"] for key in anew} == {"gradient"}
     assert len(after) == len(before)
+
+
+def test_saved_runs_are_compared(session):
+    folder, _ = session
+    done = run_pytest(
+        folder, "--benchmark", "--study", str(TINY), "-k", "forward and T=16",
+        "--benchmark-autosave", "--benchmark-compare", "--benchmark-compare-fail=median:100000%",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "(0001_" in done.stdout, "the table shows the saved run beside this one"
+    compared = subprocess.run(
+        [Path(sys.executable).with_name("pytest-benchmark"), "compare", "0001", "0002"],
+        cwd=folder, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    assert "speed-forward-scratch-package-T=16-cpu-float32-threads=1-seed=0-lstm" in compared.stdout
+
+
+def test_a_slower_run_fails_the_comparison(session):
+    """A run that is said to have been a thousand times faster is one to fall behind."""
+    folder, _ = session
+    (first,) = sorted(folder.glob(".benchmarks/*/0001_*.json"))
+    saved = json.loads(first.read_text())
+    for entry in saved["benchmarks"]:
+        for name, value in entry["stats"].items():
+            if isinstance(value, float):
+                entry["stats"][name] = value / 1000
+    (first.parent / "0000_fast.json").write_text(json.dumps(saved))
+    done = run_pytest(
+        folder, "--benchmark", "--study", str(TINY), "-k", "forward and T=16",
+        "--benchmark-compare=0000", "--benchmark-compare-fail=median:10%",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Performance has regressed" in done.stdout + done.stderr
 
 
 def test_wrong_study_exits_2_with_every_mistake(tmp_path):
@@ -106,7 +148,7 @@ def test_collect_only_measures_nothing(tmp_path):
     done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), "--collect-only", "-q")
     assert done.returncode == 0
     assert (
-        "test_timed[speed-training-scratch-package-T=16-cpu-float32-seed=0-lstm/fused]"
+        "test_timed[speed-training-scratch-package-T=16-cpu-float32-threads=1-seed=0-lstm/fused]"
         in done.stdout
     )
     assert not (tmp_path / "reports").exists()

@@ -1,8 +1,10 @@
 """Reports from real records, and from records somebody would rather not meet."""
 
+import copy
 import csv
 import html.parser
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -10,10 +12,15 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
-from bench.report import figures, findings, render, tables
+from bench import stats
+from bench.outcome import MEASURED
+from bench.report import figures, findings, render, speed_figures, style, tables
 from bench.store import Store
+
+from ..conftest import DATA
 
 NASTY = "<script>alert(1)</script> | `x` $y$ =1+1"
 
@@ -61,11 +68,11 @@ def test_report_is_all_there(tiny):
 def test_captions_say_machine_versions_seeds_and_limits(tiny):
     text = (tiny.folder / "README.md").read_text()
     captions = [line for line in text.splitlines() if line.startswith("*") and "SVG" in line]
-    assert len(captions) == 4
+    assert len(captions) == len(list((tiny.folder / "figures").glob("*.png"))) >= 5
     for caption in captions:
         for words in ("threads", "torch 2", "transformers 5", "seed"):
             assert words in caption
-        assert re.search(r"not |no A/A|nothing follows", caption)
+        assert re.search(r"not |nothing (follows|of)", caption, re.IGNORECASE)
 
 
 def test_cells_without_a_result_are_listed_with_their_reason(tiny):
@@ -122,7 +129,7 @@ def test_formulas_are_defused_and_numbers_untouched():
 
 def test_tokens_per_second_are_recomputed_from_the_samples(tiny, records):
     rows = read_csv(tiny.folder / "tables/speed.csv")
-    speed = {r["group"] + r["cell"]["arm"]: r for r in tables.of(records, "speed")}
+    speed = {r["group"] + r["cell"]["arm"]: r for r in tables.of(records, "speed", *MEASURED)}
     assert len(rows) == len(speed)
     for row, record in zip(rows, speed.values(), strict=True):
         turns = np.reshape(record["samples"]["seconds"], (-1, 2))
@@ -136,7 +143,8 @@ def test_tokens_per_second_are_recomputed_from_the_samples(tiny, records):
 
 
 def sentences(records):
-    return [line for finding in findings.all_of(records) for line in finding.sentences]
+    found = findings.all_of(tables.all_of(records))
+    return [line for finding in found for line in finding.sentences]
 
 
 def flow_record(norms, arm="lstm"):
@@ -154,7 +162,7 @@ def test_zeros_are_drawn_below_the_log_axis_not_dropped():
         (x, y)
         for line in here.lines
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
-        if np.isfinite(y) and line.get_color() == figures.colour("lstm")
+        if np.isfinite(y) and line.get_color() == style.colour("lstm")
     ]
     assert {x for x, _ in drawn} == {0, 1, 2, 3}
     assert all(low < y < figures._FLOOR for x, y in drawn if x >= 2)
@@ -181,16 +189,21 @@ def test_a_gradient_that_is_not_a_number_is_a_gap_not_an_exception():
 
 
 def test_nothing_measured_is_no_figure():
-    for draw in (figures.gradient_flow, figures.throughput, figures.gradient_norm):
+    for draw in (figures.gradient_flow, figures.gradient_norm):
         assert draw([]) is None
     assert figures.learning_curves([], 0.1) is None
-    assert findings.all_of([]) == []
+    nothing = pd.DataFrame()
+    assert speed_figures.throughput(nothing, nothing) is None
+    for name in ("first_token", "by_position", "roofline", "setting", "memory", "state"):
+        assert getattr(speed_figures, name)(nothing) is None
+    assert all(frame.empty for frame in tables.all_of([]).values())
+    assert sentences([]) == []
 
 
 def test_every_known_arm_has_its_own_colour():
     from bench import registry
 
-    colours = [figures.colour(arm) for arm in registry.arms()]
+    colours = [style.colour(arm) for arm in registry.arms()]
     assert len(set(colours)) == len(colours)
 
 
@@ -208,31 +221,379 @@ def test_a_divergence_is_counted_not_dropped(records):
     assert any("1 of 2 seeds diverged" in line for line in sentences(learning))
 
 
-def test_findings_quote_wins_of_either_side():
-    """The sentence orders arms by what was measured, whoever is first."""
+# What a model costs: a study of its own, run once, and copies of its records at other coordinates.
 
-    def record(arm, seconds, together="x"):
-        return {
-            "key": arm,
-            "alike": "g",
-            "together": together,
-            "status": "done",
-            "cell": {
-                "probe": "speed", "comparison": "scratch", "task": "package", "length": 64,
-                "arm": arm, "kernel": "k", "device": "cpu", "dtype": "float32",
-                "denormals": "keep", "axes": {"phase": "training"},
-                "protocol": {"batch_size": 8}, "model": {"match_to": "transformer"},
-            },
-            "metrics": {"tokens_per_step": 512, "first_step_s": 1.0, "peak_rss_bytes": 1},
-            "samples": {"seconds": [seconds] * 12},
-        }  # fmt: skip
 
-    (line,) = sentences([record("lstm", 0.5), record("transformer", 1.0)])
-    assert "LSTM 2.00× [2.00, 2.00]" in line
-    (line,) = sentences([record("lstm", 2.0), record("transformer", 1.0)])
-    assert "LSTM 0.50× [0.50, 0.50]" in line
-    apart = [record("lstm", 2.0, "earlier"), record("transformer", 1.0)]
-    assert sentences(apart) == [], "no ratio of what was not timed in the same rounds"
+def elsewhere(record, **coordinates):
+    """A copy of a record that says it was measured elsewhere."""
+    moved = copy.deepcopy(record)
+    moved["cell"] |= coordinates
+    mark = "-".join(map(str, coordinates.values()))
+    for name in ("key", "alike", "together"):
+        moved[name] = f"{moved[name]}-{mark}"
+    return moved
+
+
+@pytest.fixture(scope="session")
+def costs(rvt, tmp_path_factory):
+    output = tmp_path_factory.mktemp("costs")
+    done = rvt("run", str(DATA / "costs.toml"), "--output", str(output))
+    assert done.code == 0, done.out + done.err
+    with Store(output / "costs", write=True) as store:
+        records = store.records()
+        speed, memory = tables.of(records, "speed"), tables.of(records, "memory")
+        records += [elsewhere(r, length=length) for r in speed for length in (32, 48)]
+        records += [elsewhere(r, denormals="flush") for r in speed]
+        records += [elsewhere(r, length=length) for r in memory for length in (32, 48)]
+        for record in records:
+            store.put(record)
+        cells = {record["key"]: record["cell"] for record in records}
+        store.set_meta(plan=list(cells), cells=cells)
+        render.write(store, output / "costs")
+    return output / "costs"
+
+
+@pytest.fixture
+def costly(costs):
+    """Its records, to be edited."""
+    with Store(costs) as store:
+        return store.records()
+
+
+def training(records):
+    """Records of the training steps with subnormals kept, without noise: every step 10 ms."""
+    chosen = [
+        r
+        for r in copy.deepcopy(tables.of(records, "speed"))
+        if r["cell"]["denormals"] == "keep"
+    ]  # fmt: skip
+    for record in chosen:
+        flat = [0.01 + 1e-6 * number for number in range(12)]
+        record["samples"]["seconds"] = flat
+        if "canary_seconds" in record["samples"]:
+            record["samples"]["canary_seconds"] = flat
+    return chosen
+
+
+def scaled(records, arm, factors):
+    """The same, with an arm's steps longer by a factor for each length."""
+    for record in records:
+        if record["cell"]["arm"] == arm:
+            factor = factors[record["cell"]["length"]]
+            record["samples"]["seconds"] = [s * factor for s in record["samples"]["seconds"]]
+    return records
+
+
+def throughput(records):
+    return speed_figures.throughput(tables.speed(records), tables.crossover(records))
+
+
+def markers(figure, face=None):
+    """How many points are drawn, of one face if it is given."""
+    return sum(
+        len(line.get_xdata())
+        for here in figure.axes
+        for line in here.lines
+        if line.get_marker() == "o" and face in (None, line.get_markerfacecolor())
+    )
+
+
+def test_costs_are_all_there(costs):
+    names = {path.name for path in (costs / "figures").glob("*.png")}
+    for figure in (
+        "tokens-per-s", "first-token", "decode-by-position", "memory", "state", "setting"
+    ):  # fmt: skip
+        assert any(name.startswith(figure) for name in names), figure
+    for table in ("speed", "decode", "decode_positions", "memory", "growth", "crossover"):
+        assert read_csv(costs / f"tables/{table}.csv"), table
+    assert {path.stem for path in (costs / "figures").glob("*.svg")} == {n[:-4] for n in names}
+    text = (costs / "README.md").read_text()
+    for words in (
+        "lstm trains", "lstm decodes", "Time to the first token", "Equally fast", "grows",
+        "A row keeps", "flushed to zero instead of kept", "A/A, the reference beside itself",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "There is no A/A control in this version" not in text
+
+
+def test_each_arm_is_drawn_where_it_was_measured(costly):
+    frame = tables.speed(costly)
+    figure = speed_figures.throughput(frame, tables.crossover(costly))
+    assert markers(figure) == len(frame)
+    plt.close(figure)
+
+
+def test_ratio_control_and_spread_are_recomputed_from_the_samples(costly):
+    frame = tables.speed(costly).set_index("record")
+    by_key = {record["key"]: record for record in costly}
+    compared = frame[frame["reference"].notna()]
+    assert len(compared) == len(frame) / 2
+    for key, row in compared.iterrows():
+        record = by_key[key]
+        base = next(
+            r for r in costly
+            if (r["alike"], r["cell"]["arm"]) == (record["alike"], "transformer")
+        )  # fmt: skip
+        own, other = (np.reshape(r["samples"]["seconds"], (-1, 2)) for r in (record, base))
+        ratio = np.exp(np.median((np.log(other) - np.log(own)).mean(axis=1)))
+        assert row["speed_ratio"] == pytest.approx(ratio)
+        assert row["speed_ratio_low"] <= ratio <= row["speed_ratio_high"]
+        canary = np.reshape(base["samples"]["canary_seconds"], (-1, 2))
+        noise = np.exp(np.median((np.log(other) - np.log(canary)).mean(axis=1)))
+        assert row["aa_ratio"] == pytest.approx(noise)
+        assert row["step_p95_s"] == pytest.approx(np.percentile(own, 95))
+        assert row["samples"] == own.size
+
+
+def test_an_unstable_measurement_is_hollow_and_no_claim_rests_on_it(costly):
+    records = scaled(training(costly), "lstm", {16: 0.5, 32: 1.0, 48: 2.0})
+    assert "crosses" not in str(tables.crossover(records)["outcome"][0])
+    for record in records:
+        if record["cell"]["length"] == 48:
+            record["status"] = "unstable"
+    frame = tables.speed(records)
+    assert list(frame["status"]).count("unstable") == 2
+    assert list(frame["verdict"].dropna()) == ["faster", "no difference", "unstable"]
+    figure = throughput(records)
+    assert markers(figure, "white") == 2
+    assert "unstable: no claim" in [text.get_text() for text in figure.legends[0].get_texts()]
+    plt.close(figure)
+    assert tables.growth(records).empty, "two lengths are no line"
+    assert tables.crossover(records)["outcome"][0].startswith("undecided")
+    assert any(line.startswith("No claim at T=48") for line in sentences(records))
+    assert tables.missing({r["key"]: r["cell"] for r in records}, [], records).empty
+
+
+def test_a_crossover_is_marked_and_said(costly):
+    records = scaled(training(costly), "lstm", {16: 0.5, 32: 0.8, 48: 1.6})
+    (row,) = tables.crossover(records).to_dict("records")
+    assert 32 < row["at_length_low"] <= row["at_length"] <= row["at_length_high"] < 48
+    assert row["outcome"].endswith("lstm leads below")
+    figure = throughput(records)
+    (marked,) = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert marked.get_xdata()[0] == pytest.approx(row["at_length"])
+    plt.close(figure)
+    assert any(f"at T={row['at_length']:.0f} [" in line for line in sentences(records))
+
+
+@pytest.mark.parametrize(
+    ("factor", "outcome"),
+    [
+        (0.5, "none in 16–48: lstm leads"),
+        (2.0, "none in 16–48: transformer leads"),
+        (1.0, "undecided in 16–48"),
+    ],
+)
+def test_without_a_crossover_it_says_who_leads(costly, factor, outcome):
+    records = scaled(training(costly), "lstm", dict.fromkeys((16, 32, 48), factor))
+    assert list(tables.crossover(records)["outcome"]) == [outcome]
+    figure = throughput(records)
+    assert not [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    plt.close(figure)
+
+
+def test_a_lead_within_the_noise_is_no_lead(costly):
+    """Every ratio is 1.1, and the reference differs from itself by as much."""
+    records = scaled(training(costly), "lstm", dict.fromkeys((16, 32, 48), 1 / 1.1))
+    for record in records:
+        if "canary_seconds" in record["samples"]:
+            longer = [1.2 * s for s in record["samples"]["seconds"]]
+            record["samples"]["canary_seconds"] = longer
+    assert list(tables.crossover(records)["outcome"]) == ["undecided in 16–48"]
+    assert set(tables.speed(records)["verdict"].dropna()) == {"no difference"}
+
+
+def test_growth_is_the_power_of_the_length(costly):
+    squared = {length: (length / 16) ** 2 for length in (16, 32, 48)}
+    frame = tables.growth(scaled(training(costly), "lstm", squared)).set_index("arm")
+    assert frame.loc["lstm", "exponent"] == pytest.approx(2, abs=1e-6)
+    assert frame.loc["transformer", "exponent"] == pytest.approx(0, abs=1e-6)
+    low, high = frame.loc["lstm", "exponent_low"], frame.loc["lstm", "exponent_high"]
+    assert low <= frame.loc["lstm", "exponent"] <= high
+
+
+def test_share_of_the_roofline_names_both_numbers(costly):
+    ceilings = {"cpu": {"gemm_flops_per_s": {"float32": 1e11}, "copy_bytes_per_s": 1e10}}
+    on_all = copy.deepcopy(costly)
+    for record in on_all:
+        record["cell"]["threads"] = "all"
+    frame = tables.speed(on_all, ceilings)
+    record = next(r for r in on_all if r["key"] == frame.loc[0, "record"])
+    got = record["model"]["cost"]["training_flops_per_token"] * frame.loc[0, "tokens_per_s"]
+    assert frame.loc[0, "achieved_flops_per_s"] == pytest.approx(got)
+    assert frame.loc[0, "ceiling_flops_per_s"] == 1e11
+    assert frame.loc[0, "roofline_share"] == pytest.approx(got / 1e11)
+    decoded = tables.decode(on_all, ceilings)
+    assert (decoded["roofline_share"] > 0).all()
+    figure = speed_figures.roofline(pd.concat([frame, decoded]))
+    assert [here.get_title() for here in figure.axes] == [
+        "training step, batch 2",
+        "decoding, batch 1",
+    ]
+    plt.close(figure)
+    # Ceilings are those of all threads, and may be absent.
+    for records, known in ((costly, ceilings), (on_all, None), (on_all, {"cpu": {}})):
+        assert tables.speed(records, known)["roofline_share"].isna().all()
+
+
+def test_the_effect_of_a_setting_has_the_interval_of_two_independent_medians(costly):
+    (row, _) = tables.settings(costly).to_dict("records")
+    assert (row["denormals"], row["arm"]) == ("flush / keep", "lstm")
+    flush, keep = (
+        next(r for r in costly if r["key"] == row[key]) for key in ("record", "against_record")
+    )
+    flush["samples"]["seconds"] = [0.5 * s + 1e-4 for s in keep["samples"]["seconds"]]
+    (row, _) = tables.settings(costly).to_dict("records")
+    ours, theirs = (
+        stats.median(r["samples"]["seconds"], 2, r["samples"]["launch"]) for r in (flush, keep)
+    )
+    assert row["ratio"] == pytest.approx(theirs.value / ours.value)
+    alone = math.log(theirs.value / theirs.low), math.log(ours.high / ours.value)
+    together = math.log(row["ratio"] / row["ratio_low"])
+    assert together == pytest.approx(math.hypot(*alone))
+
+
+def test_memory_that_did_not_grow_is_drawn_not_dropped(costly):
+    frame = tables.memory(costly)
+    frame.loc[frame["arm"] == "lstm", "rss_growth_bytes"] = 0
+    figure = speed_figures.memory(frame)
+    (resident,) = [here for here in figure.axes if "resident" in here.get_title()]
+    low, _ = resident.get_ylim()
+    zeros = [
+        y for line in resident.lines for y in np.atleast_1d(line.get_ydata()) if y == 0
+    ]  # fmt: skip
+    assert zeros
+    assert low < 0
+    plt.close(figure)
+
+
+def test_a_cache_grows_and_a_state_does_not(costly):
+    frame = tables.state(costly)
+    measured = frame.dropna(subset=["measured_bytes"])
+    assert len(measured) == 4
+    assert (measured["measured_bytes"] == measured["state_bytes"]).all()
+    sizes = measured.pivot_table(index="length", columns="arm", values="measured_bytes")
+    assert sizes.loc[32, "transformer"] == 2 * sizes.loc[16, "transformer"]
+    assert sizes.loc[32, "lstm"] == sizes.loc[16, "lstm"]
+
+
+def test_decoded_positions_follow_the_context(costly):
+    frame = tables.decode_positions(costly)
+    for _, steps in frame.groupby("record"):
+        length = steps["length"].iloc[0]
+        assert list(steps["position"]) == list(range(length + 1, length + 12))
+    twice = copy.deepcopy(tables.of(costly, "decode", *MEASURED))
+    for record in twice:  # a second launch, three times as slow
+        first = record["samples"]["position_seconds"][:11]
+        record["samples"]["position_seconds"] = first + [3 * second for second in first]
+    once = [second for r in twice for second in r["samples"]["position_seconds"][:11]]
+    assert tables.decode_positions(twice)["step_s"].tolist() == pytest.approx(
+        [2 * second for second in once]
+    )
+
+
+def test_kernels_of_an_arm_are_told_apart(costly):
+    frame = tables.speed(costly)
+    other = frame[frame["arm"] == "lstm"].assign(kernel="loop")
+    figure = speed_figures.throughput(pd.concat([frame, other]), pd.DataFrame())
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["LSTM, fused", "LSTM, loop", "transformer"]
+    assert len({line.get_linestyle() for line in figure.legends[0].get_lines()}) == 2
+    plt.close(figure)
+
+
+def test_batch_sizes_share_no_line(costly):
+    frame = tables.speed(costly)
+    both = pd.concat([frame, frame.assign(batch_size=64)])
+    names = [name for name, _ in render._facets(both, render._FACET)]
+    assert len(names) == len(set(names)) == 4
+    assert sum("batch 64" in name for name in names) == 2
+
+
+def no_control(records):
+    for record in records:
+        record["samples"].pop("canary_seconds", None)
+
+
+def no_reference(records):
+    for record in records:
+        if record["cell"]["arm"] == "transformer":
+            record |= {"status": "failed", "reason": "x", "metrics": {}, "samples": {}}
+
+
+def one_arm(records):
+    records[:] = [r for r in records if r["cell"]["arm"] == "lstm"]
+
+
+def one_length(records):
+    records[:] = [r for r in records if r["cell"]["length"] == 16]
+
+
+def few_rounds(records):
+    for record in records:
+        samples = record["samples"]
+        for name in ("launch", "steal", "psi"):
+            samples[name] = samples.get(name, [])[:3]
+        for name in ("seconds", "canary_seconds", "first_token_seconds"):
+            if name in samples:
+                samples[name] = samples[name][:6]
+
+
+def all_flagged(records):
+    for record in records:
+        if "steal" in record["samples"]:
+            record["samples"]["steal"] = [0.5] * len(record["samples"]["steal"])
+
+
+def no_pressure(records):
+    for record in records:
+        for name in ("steal", "psi"):
+            if name in record["samples"]:
+                record["samples"][name] = [None] * len(record["samples"][name])
+
+
+def no_cost(records):
+    for record in records:
+        record["model"]["cost"] = None
+
+
+ODD = {
+    no_control: "Without an A/A control",
+    no_reference: "Without an A/A control",
+    one_arm: "Without an A/A control",
+    one_length: "A/A, the reference",
+    few_rounds: "fewer than 6 rounds",
+    all_flagged: "In 100% of the rounds other work",
+    no_pressure: "A/A, the reference",
+    no_cost: "A/A, the reference",
+}
+
+
+@pytest.mark.parametrize("edit", ODD, ids=lambda edit: edit.__name__)
+def test_an_odd_store_still_has_its_report(costs, tmp_path, edit):
+    shutil.copytree(costs, tmp_path / "costs")
+    with Store(tmp_path / "costs", write=True) as store:
+        records = [
+            r for r in store.records()
+            if r["cell"]["length"] in (16, 32) and r["cell"]["denormals"] == "keep"
+        ]  # fmt: skip
+        edit(records)
+        for record in records:
+            store.put(record)
+        store.set_meta(plan=[record["key"] for record in records])
+        page = render.write(store, tmp_path / "costs")
+    assert ODD[edit] in page.read_text()
+
+
+def test_intervals_stand_beside_their_values():
+    frame = pd.DataFrame(
+        [
+            {"phase": "training", "step_s": 0.01, "step_s_low": 0.009, "step_s_high": 0.012},
+            {"phase": "forward", "step_s": 0.01, "step_s_low": np.nan, "step_s_high": np.nan},
+        ]
+    )
+    shown = render._shown("speed", frame)
+    assert list(shown["step_s"]) == ["10 ms [9 ms, 12 ms]", "10 ms"]
 
 
 def test_jsonl_is_the_store(tiny, records):

@@ -1,5 +1,6 @@
 """Study files: plans, and every mistake at once."""
 
+import itertools
 import random
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_every_mistake_at_once_with_its_line(tmp_path):
         (15, "unknown device 'cuda0'. Did you mean 'cuda'"),
         (16, "unknown field 'stepps'. Did you mean 'steps'"),
         (19, "unknown probe 'sped'. Did you mean 'speed'?"),
-        (21, "unknown task 'packages'. Did you mean 'package'?"),
+        (21, "unknown task 'packages'. Did you mean 'package'"),
         (22, "Got 'long'"),
         (23, "grid[1].arm"),
     ]:
@@ -115,7 +116,7 @@ def test_quick_keeps_its_promise():
     """Lengths up to 512 for the scratch arms, three seeds for their learning, and MiniLM."""
     cells = study.load("quick").cells
     for probe in registry.probes():
-        scratch = [c for c in cells if c.probe == probe and c.comparison == "scratch"]
+        scratch = [c for c in cells if c.probe == probe and c.comparison in ("scratch", "long")]
         assert max(c.length for c in scratch) >= 512
         assert {c.arm for c in scratch} == {"rnn", "lstm", "gru", "transformer"}
     seeds = {c.seed for c in cells if c.probe == "learning" and c.comparison == "scratch"}
@@ -309,3 +310,39 @@ def test_torch_is_not_imported(tmp_path):
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("rounds = 0", "greater than or equal to 2. Got 0"),
+        ("budget_s = -1.0", "greater than 0. Got -1.0"),
+        ("budget_s = nan", "finite number. Got nan"),
+        ("precision = 0.0", "greater than 0. Got 0.0"),
+        ("threads = 0", "Got 0"),
+        ('threads = "some"', "Got 'some'"),
+        ('dtype = "float8"', "unknown dtype 'float8'. Did you mean"),
+        ('phase = "prefil"', "unknown phase 'prefil'. Did you mean 'prefill'?"),
+    ],
+)
+def test_a_timing_that_cannot_be_is_refused(tmp_path, line, words):
+    name = line.partition(" ")[0]
+    kept = [old for old in TINY.read_text().splitlines() if not old.startswith(f"{name} =")]
+    at = kept.index('probe = "speed"') + 1
+    path = written(tmp_path, "\n".join([*kept[:at], line, *kept[at:]]))
+    with pytest.raises(study.StudyError) as error:
+        study.load(path)
+    assert words in str(error.value), str(error.value)
+    assert f".toml:{at + 1}: " in str(error.value)
+
+
+def test_threads_and_half_precision_are_coordinates(tmp_path):
+    text = TINY.read_text().replace(
+        "rounds = 6\n", 'dtype = ["float32", "bfloat16"]\nrounds = 6\n', 1
+    )
+    text = text.replace("threads = 1\nlength = [16, 32, 64]", 'threads = [1, "all"]\nlength = 16')
+    speed = [c for c in study.load(written(tmp_path, text)).cells if c.probe == "speed"]
+    assert {(c.threads, c.dtype) for c in speed} == set(
+        itertools.product([1, "all"], ["float32", "bfloat16"])
+    )
+    assert {"bfloat16 threads=1" in c.group for c in speed} == {True, False}

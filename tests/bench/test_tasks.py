@@ -3,6 +3,7 @@
 import ast
 import sys
 import sysconfig
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,20 @@ class TestEveryTask:
         assert not np.array_equal(base, task.rows(corpus, "train", 32, 8, seed=1).input_ids)
         assert not np.array_equal(base, task.rows(corpus, "test", 32, 8, seed=0).input_ids)
 
-    def test_floor_is_what_guessing_scores(self, name, corpus):
+    def test_labels_are_what_the_head_takes(self, name, corpus):
         task = tasks.load(name)
-        labels = task.rows(corpus, "test", 32, 800, seed=0).labels
-        most = np.bincount(labels, minlength=len(task.LABELS)).max() / len(labels)
-        assert most == pytest.approx(task.FLOOR)
+        rows = task.rows(corpus, "test", 32, 5, seed=0)
+        assert rows.input_ids.shape == (5, 32)
+        assert rows.input_ids.dtype == rows.labels.dtype == np.int64
+        assert 0 <= rows.input_ids.min() <= rows.input_ids.max() < corpus.vocab_size
+        assert corpus.pad_id not in rows.input_ids
+        length = {
+            "AutoModelForSequenceClassification": (),
+            "AutoModelForCausalLM": (32,),
+            "AutoModelForSeq2SeqLM": (getattr(task, "TARGET_LENGTH", None),),
+        }[task.HEAD]
+        assert rows.labels.shape == (5, *length)
+        assert rows.labels.max() < (len(task.LABELS) or corpus.vocab_size)
 
     def test_longest_length_exists_and_beyond_it_says_so(self, name, corpus):
         task = tasks.load(name)
@@ -83,17 +93,36 @@ class TestEveryTask:
             task.rows(corpus, "test", 100_000, 8, seed=0)
 
 
+def shown(task):
+    """The literal row in a task's docstring, its columns by name."""
+    document = ast.get_docstring(ast.parse(Path(task.__file__).read_text()))
+    lines = [line.strip() for line in document.splitlines() if line.startswith("    ")]
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
+
+
+def frequencies(corpus, split):
+    """How often each token stands in the files of a split."""
+    files = [file for file, name in enumerate(corpus.split) if name == split]
+    tokens = [corpus.tokens[slice(*corpus.offsets[file : file + 2])] for file in files]
+    return np.bincount(np.concatenate(tokens), minlength=corpus.vocab_size)
+
+
 class TestPackage:
-    def test_row_of_the_docstring_is_true(self, corpus):
+    def test_floor_is_what_guessing_scores(self, corpus):
         task = tasks.load("package")
-        tokenizer = AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
-        document = ast.get_docstring(ast.parse(Path(task.__file__).read_text()))
-        shown, label = (
-            line.split(maxsplit=1)[1]
-            for line in document.splitlines()
-            if line.strip().startswith(("input_ids", "label"))
-        )
-        tokens = shown.split()
+        labels = task.rows(corpus, "test", 32, 800, seed=0).labels
+        most = np.bincount(labels, minlength=len(task.LABELS)).max() / len(labels)
+        assert most == pytest.approx(task.FLOOR)
+
+    def test_row_of_the_docstring_is_true(self, corpus, tokenizer):
+        task = tasks.load("package")
+        row = shown(task)
+        tokens, label = row["input_ids"].split(), row["label"]
         assert (tokens[0], tokens[-1], len(tokens)) == ("[CLS]", "[SEP]", 16)
         ids = tokenizer.convert_tokens_to_ids(tokens[1:-1])
         window = np.asarray(ids, dtype=corpus.tokens.dtype).tobytes()
@@ -111,3 +140,113 @@ class TestPackage:
             files = corpus.files("validation", task.LABELS[label])
             texts = [corpus.tokens[slice(*corpus.offsets[f : f + 2])].tobytes() for f in files]
             assert any(window in text for text in texts)
+
+
+class TestLanguage:
+    def test_row_of_the_docstring_is_true(self, corpus, tokenizer):
+        task = tasks.load("language")
+        rows = task.rows(corpus, "train", 16, 1, seed=0)
+        assert (
+            tokenizer.convert_ids_to_tokens(rows.input_ids[0]) == shown(task)["input_ids"].split()
+        )
+
+    def test_windows_come_from_one_file_of_their_split(self, corpus):
+        rows = tasks.load("language").rows(corpus, "validation", 32, 64, seed=0)
+        assert np.array_equal(rows.labels, rows.input_ids)
+        files = [file for file, split in enumerate(corpus.split) if split == "validation"]
+        texts = [corpus.tokens[slice(*corpus.offsets[f : f + 2])].tobytes() for f in files]
+        for ids in rows.input_ids:
+            assert any(ids.astype(corpus.tokens.dtype).tobytes() in text for text in texts)
+
+    def test_every_file_long_enough_is_read_from_its_first_window_to_its_last(self, corpus):
+        """At a length that one file only has, both of its ends turn up."""
+        task, sizes = tasks.load("language"), corpus.sizes
+        files = [f for f, split in enumerate(corpus.split) if split == "test"]
+        longest = max(files, key=lambda file: sizes[file])
+        length = int(sizes[longest]) - 1  # two windows
+        text = corpus.tokens[slice(*corpus.offsets[longest : longest + 2])]
+        rows = task.rows(corpus, "test", length, 20, seed=0).input_ids
+        assert {tuple(row) for row in rows} == {tuple(text[:-1]), tuple(text[1:])}
+
+    def test_floor_is_the_cross_entropy_under_the_training_splits_frequencies(self, corpus):
+        train, test = (frequencies(corpus, split) for split in ("train", "test"))
+        nats = -np.log((train + 1) / (train + 1).sum()) @ test / test.sum()
+        per_byte = len(corpus.tokens) / corpus.source_bytes
+        assert nats / np.log(2) * per_byte == pytest.approx(tasks.load("language").FLOOR, rel=0.02)
+
+
+class TestDocstring:
+    def test_what_is_documented(self):
+        text = '''\
+@decorated
+def one(a):  # é
+    """Say one.
+
+    At length.
+    """
+    def inner(): "Say inner."; return 1
+    return a
+
+async def two(): return 2
+def three(): """Only a docstring."""
+class Four:
+    def four(self):
+        "   Say four.   "
+        pass
+'''
+        found = {line: source for source, line in library.documented(text)}
+        assert list(found) == ["Say one.", "Say inner.", "Say four."]
+        assert found["Say four."].split() == ["def", "four(self):", "pass"]
+        assert found["Say inner."] == "def inner(): ; return 1"
+        assert found["Say one."].startswith("def one(a):  # é\n")
+        assert "At length" not in found["Say one."]
+        assert found["Say one."].endswith("return a")
+        assert list(library.documented("print 2")) == []
+
+    def test_row_of_the_docstring_is_true(self, corpus, tokenizer):
+        task = tasks.load("docstring")
+        row, rows = shown(task), task.rows(corpus, "train", 16, 1, seed=0)
+        target = rows.labels[0][rows.labels[0] >= 0]
+        assert tokenizer.convert_ids_to_tokens(rows.input_ids[0]) == row["input_ids"].split()
+        assert tokenizer.convert_ids_to_tokens(target) == row["labels"].split()
+
+    def test_rows_are_functions_of_files_of_their_split(self, corpus, tokenizer):
+        """Against the sources themselves, read and parsed here."""
+        rows = tasks.load("docstring").rows(corpus, "validation", 32, 40, seed=0)
+        root = Path(sysconfig.get_path("stdlib"))
+        files = [
+            path for path, s in zip(corpus.path, corpus.split, strict=True) if s == "validation"
+        ]
+        pairs = [pair for path in files for pair in library.documented((root / path).read_text())]
+        lines = {line for _, line in pairs}
+        texts = tokenizer(list(lines), add_special_tokens=False)["input_ids"]
+        known = {tuple([*ids, corpus.sep_id][:32]) for ids in texts}
+        starts = tokenizer("def async def", add_special_tokens=False)["input_ids"][:2]
+        for ids, labels in zip(rows.input_ids, rows.labels, strict=True):
+            assert ids[0] in starts
+            target = labels[labels >= 0]
+            assert tuple(target) in known
+            assert (labels[len(target) :] == -100).all()
+
+    def test_the_answer_is_not_in_the_question(self, corpus):
+        functions = corpus.functions
+        found = 0
+        for n in range(len(functions.file)):
+            source = functions.sources[slice(*functions.source_offsets[n : n + 2])]
+            line = functions.summaries[slice(*functions.summary_offsets[n : n + 2])]
+            found += len(line) > 4 and line.tobytes() in source.tobytes()
+        assert found < 0.01 * len(functions.file)
+
+    def test_floor_is_the_share_of_the_most_frequent_first_line(self, corpus):
+        functions, split = corpus.functions, np.asarray(corpus.split)[corpus.functions.file]
+        long = np.diff(functions.source_offsets) >= 16
+        lines = {
+            name: Counter(
+                functions.summaries[slice(*functions.summary_offsets[n : n + 2])].tobytes()
+                for n in np.flatnonzero(long & (split == name))
+            )
+            for name in ("train", "test")
+        }
+        guess, _ = lines["train"].most_common(1)[0]
+        share = lines["test"][guess] / lines["test"].total()
+        assert share == pytest.approx(tasks.load("docstring").FLOOR, abs=0.002)

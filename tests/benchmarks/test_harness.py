@@ -1,20 +1,25 @@
-"""What the harness costs: its training loop against the same loop written bare.
+"""What the harness costs: its loops against the same written bare, its workers, its waiting.
 
 Same model, same batches, in turn in one process. Run with ``tox -e benchmarks``.
 """
 
 import copy
+import time
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
-from bench import study
-from bench.execute import prepare
+from bench import environment, study
+from bench.execute import local, prepare
 from bench.plugin import Replay
+from bench.probes import speed as speed_probe
 from bench.probes.learning import Trainer
 from bench.probes.subject import Subject
+from bench.tasks import corpus as library
 
+from ..conftest import TINY
 from .turns import show, speed, take_turns
 
 ROUNDS, STEPS, BATCH, LENGTH = 40, 6, 8, 64
@@ -82,3 +87,59 @@ def test_harness(benchmark, measured, loop):
     benchmark.pedantic(lambda: None, rounds=len(seconds[loop]), iterations=1)
     show(f"{arm}: training loop over the same loop written bare", ratio, GOAL)
     assert ratio.value >= GOAL
+
+
+@pytest.mark.parametrize("arm", ["lstm", "transformer"])
+def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, corpus):
+    """Steps of 10 ms and more: the speed probe's blocks against a loop without them."""
+    cell = next(
+        c
+        for c in study.load("quick").cells
+        if (c.probe, c.comparison, c.arm) == ("speed", "scratch", arm)
+        and (c.axes["phase"], c.length) == ("training", LENGTH)
+    )
+    subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
+    timed = speed_probe.Measurement(subject, lambda share: None)
+    model = subject.build().train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    batches = subject.batches(4, cell.protocol["batch_size"])
+    steps = len(batches)
+    seconds = take_turns(
+        {"timed": lambda: timed._time(steps), "bare": lambda: bare_loop(model, optimizer, batches)},
+        rounds=ROUNDS,
+    )
+    ratio = speed(seconds, "timed", "bare")
+    milliseconds = 1e3 * float(np.median(seconds["bare"])) / steps
+    show(
+        f"{arm}, steps of {milliseconds:.0f} ms: timed by the harness over a bare loop", ratio, 0.99
+    )
+    assert milliseconds >= 10, "steps too short for the goal to speak of"
+    assert ratio.high >= 0.99  # not slower than noise
+
+
+def test_workers_are_ready_soon_and_idle_ones_rest(tmp_path):
+    """Seconds from asking for a worker to its model being warm but for warm-up, and CPU at rest."""
+    cells = [c for c in study.load(str(TINY)).cells if c.probe == "speed" and c.length == 16]
+    cells = [c.model_copy(update={"protocol": c.protocol | {"warmup_s": 1e-9}}) for c in cells]
+    identity, threads = library.fingerprint(), environment.threads()
+    with local.Server(tmp_path / "log") as server:
+        configs = local.prepare(server, cells, identity, threads)["cells"]
+        ready, workers = [], []
+        for cell in cells * 3:
+            start = time.perf_counter()
+            job = {"job": "cell", "cell": cell.model_dump(mode="json"), "corpus": identity}
+            job |= {"config": configs[cell.key]["config"], "threads": threads}
+            worker = server.start(job)
+            worker.ask(None, timeout_s=60)
+            ready.append(time.perf_counter() - start)
+            workers.append(psutil.Process(worker.pid))
+        time.sleep(1)
+        before = [sum(process.cpu_times()[:2]) for process in workers]
+        time.sleep(10)
+        spent = [sum(p.cpu_times()[:2]) - b for p, b in zip(workers, before, strict=True)]
+    later = sorted(ready[1:])
+    typical, idle = later[len(later) // 2], max(spent) / 10
+    print(f"\nworker ready: first {ready[0]:.2f} s, then {typical:.2f} s (median), goal 0.5 s")
+    print(f"idle worker: at most {idle:.2%} of a core, goal 1%", end="")
+    assert typical < 0.5
+    assert idle < 0.01

@@ -126,6 +126,59 @@ def test_a_wrong_kernel_is_refused(kernel, head):
 
 
 def test_a_dtype_without_a_tolerance_is_an_error():
-    with pytest.raises(ValueError, match=r"one of torch.float32, torch.float64\. Got torch.bf"):
+    with pytest.raises(ValueError, match=r"one of torch.float32, .*\. Got torch.complex64"):
         check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "sdpa",
-                     dtype=torch.bfloat16)  # fmt: skip
+                     dtype=torch.complex64)  # fmt: skip
+
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize(
+    ("name", "head", "kernel"),
+    [
+        (name, SHAPE.head, kernel)
+        for name in ("rnn", "lstm", "gru", "transformer")
+        for kernel in registry.arms()[name].literals["KERNELS"]
+        if kernel != "compiled"
+    ]
+    + [("transformer", head, "sdpa") for head in HEADS if head != SHAPE.head]
+    + [("lstm", head, "fused") for head in HEADS if head != SHAPE.head]
+    + [("pretrained", SHAPE.head, "sdpa")],
+)
+def test_half_precision_stays_near_float32(name, head, kernel, dtype):
+    arm = models.arms.load(name)
+    check_kernel(arm, arm.config(replace(SMALL, head=head)), head, kernel, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize("kernel", ["not_a_number", "no_gradient_for_keys", "half_the_gradient"])
+def test_a_wrong_kernel_is_refused_in_half_precision(kernel, dtype):
+    arm = WrongArm()
+    with pytest.raises(KernelError, match=WRONG[kernel]) as refused:
+        check_kernel(arm, arm.config(SMALL), SHAPE.head, kernel, dtype=dtype)
+    assert not isinstance(refused.value, KernelUnavailable)
+
+
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_on_another_device_the_reference_kernel_is_checked_too(name):
+    """The meta device computes nothing, which the gate must come to notice."""
+    arm = models.arms.load(name)
+    with pytest.raises(KernelUnavailable, match=r"on meta in torch\.float32"):
+        check_kernel(arm, arm.config(SMALL), SHAPE.head, arm.reference_kernel, device="meta")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
+@pytest.mark.parametrize("dtype", [torch.float32, *HALF])
+@pytest.mark.parametrize(("name", "head", "kernel"), INTERPRETED)
+def test_the_accelerator_agrees_with_the_cpu(name, head, kernel, dtype):
+    """What it cannot run it says; what it runs has the CPU's numbers."""
+    arm = models.arms.load(name)
+    device = torch.accelerator.current_accelerator().type
+    config = arm.config(replace(SMALL, head=head))
+    try:
+        check_kernel(arm, config, head, kernel, device, dtype)
+    except KernelUnavailable as reason:
+        assert kernel == "flash", reason

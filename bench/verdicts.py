@@ -1,0 +1,135 @@
+"""What the rounds of a group say: who is faster, by how much, and beyond which noise.
+
+A group's reference runs twice, in two processes. Whatever lies between the two is noise, so
+another arm is called faster or slower only where its ratio lies wholly outside that.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench import environment, stats
+from bench.outcome import MEASURED, UNSTABLE
+
+Record = dict[str, Any]
+
+_VERBS = {"training": "trains", "forward": "runs forward", "prefill": "prefills"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One arm beside its group's reference, timed in the same rounds.
+
+    Args:
+        record: of the arm.
+        reference: of the arm that it is compared with.
+    """
+
+    record: Record
+    reference: Record
+
+    @cached_property
+    def ratio(self) -> stats.Estimate:
+        """How many times as fast as the reference."""
+        return self._ratio(self.record["samples"]["seconds"])
+
+    @cached_property
+    def quiet_ratio(self) -> stats.Estimate:
+        """The same without the rounds in which other work took part of the machine."""
+        return self._ratio(self.record["samples"]["seconds"], flagged(self.reference))
+
+    @cached_property
+    def canary(self) -> stats.Estimate | None:
+        """The reference's ratio to itself; None where its second process failed."""
+        seconds = self.reference["samples"].get("canary_seconds")
+        return None if seconds is None else self._ratio(seconds)
+
+    @property
+    def unstable(self) -> bool:
+        """Whether either was not measured precisely enough for a claim."""
+        return UNSTABLE in (self.record["status"], self.reference["status"])
+
+    @cached_property
+    def difference(self) -> str | None:
+        """``faster`` or ``slower``, None where that may be noise or nothing may be claimed."""
+        if self.unstable or self.canary is None:
+            return None
+        return stats.differs(self.ratio, self.canary)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, with everything it holds for."""
+        cell, base = self.record["cell"], self.reference["cell"]
+        verb = _VERBS.get(cell["axes"].get("phase", ""), "decodes")
+        arm, other = _called(cell, base)
+        ratio, comparison = self.ratio, "faster"
+        if self.difference == "slower":
+            ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
+        number = f"{ratio.value:.2f}× {ratio.interval()}"
+        where = f"at T={cell['length']} on {cell['device']}"
+        where += "".join(f", {text}" for text in _unusual(cell))
+        noise = "no A/A" if self.canary is None else f"A/A {_span(self.canary)}"
+        if self.difference is not None:
+            return f"{arm} {verb} {number} {comparison} than {other} {where}; {noise}"
+        known = "unstable, so no claim" if self.unstable else "no difference beyond noise"
+        return f"{arm} {verb} {number} as fast as {other} {where}: {known}; {noise}"
+
+    def _ratio(
+        self, seconds: Sequence[float], without: Sequence[bool] | None = None
+    ) -> stats.Estimate:
+        samples = self.reference["samples"]
+        return stats.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
+
+
+def of(records: Sequence[Record]) -> list[Verdict]:
+    """Every arm beside the reference of the rounds that it was timed in.
+
+    The reference is the arm that set the budget; without it in the group, there is no verdict.
+    """
+    timed = [r for r in records if r["status"] in MEASURED and "launch" in r["samples"]]
+    bases: dict[tuple[str, str], Record] = {}
+    for record in timed:
+        if record["cell"]["arm"] == record["cell"]["model"]["match_to"]:
+            bases.setdefault((record["alike"], record["together"]), record)
+    found = []
+    for record in timed:
+        base = bases.get((record["alike"], record["together"]))
+        if base is not None and base["key"] != record["key"]:
+            found.append(Verdict(record, base))
+    return found
+
+
+def flagged(record: Record) -> list[bool]:
+    """Rounds in which other work took more than its share of the machine."""
+    samples = record["samples"]
+    return [
+        (steal or 0.0) > environment.STEAL or (psi or 0.0) > environment.PSI
+        for steal, psi in zip(samples["steal"], samples["psi"], strict=True)
+    ]
+
+
+def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
+    """Names of the two arms, with their kernels where only these tell them apart."""
+    if cell["arm"] != base["arm"]:
+        return cell["arm"], base["arm"]
+    return f"{cell['arm']}/{cell['kernel']}", f"{base['arm']}/{base['kernel']}"
+
+
+def _unusual(cell: dict[str, Any]) -> list[str]:
+    """Coordinates that are not the usual ones."""
+    texts = []
+    if cell["dtype"] != "float32":
+        texts.append(cell["dtype"])
+    if cell["denormals"] != "keep":
+        texts.append("subnormals flushed")
+    if cell["threads"] != "all":
+        texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
+    return texts
+
+
+def _span(estimate: stats.Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.2f} without an interval"
+    return f"{estimate.low:.2f}–{estimate.high:.2f}"

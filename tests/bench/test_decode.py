@@ -1,0 +1,256 @@
+"""Decoding: what the gate lets through, what is timed, and what is kept of a context."""
+
+import functools
+import gc
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bench import registry, tasks
+from bench.execute import prepare
+from bench.outcome import Invalid, Unsupported
+from bench.probes import decode
+from bench.probes.subject import Subject
+from bench.study import Cell, Comparison, Recurrent
+
+ARMS = ("rnn", "lstm", "gru", "transformer")
+TASKS = ("language", "docstring")
+POSITIONS = 96
+_MATCHED = {}
+
+
+def subject(corpus, arm, task, length=16, attention=False, device="cpu", **protocol):
+    """A small model of an arm under a task's head."""
+    defaults = {key: field["default"] for key, field in decode.PROTOCOL.items()}
+    cell = Cell(
+        probe="decode",
+        comparison="scratch",
+        task=task,
+        length=length,
+        arm=arm,
+        kernel=registry.arms()[arm].literals["KERNELS"][0],
+        device=device,
+        dtype="float32",
+        denormals="keep",
+        threads="all",
+        seed=0,
+        axes={},
+        model=Comparison(
+            summary="small",
+            match_to="transformer",
+            hidden_size=64,
+            max_positions=POSITIONS,
+            recurrent=Recurrent(attention=attention),
+        ),
+        protocol=defaults | {"new_tokens": 6, "warmup": 1} | protocol,
+    )
+    same = (arm, task, attention)  # parameters are matched, whatever the length
+    if same not in _MATCHED:
+        _MATCHED[same] = prepare._match(cell, corpus)
+    assert "failed" not in _MATCHED[same], _MATCHED[same]["reason"]
+    return Subject(cell, _MATCHED[same]["config"], corpus)
+
+
+def measurement(*args, **kwargs):
+    return decode.Measurement(subject(*args, **kwargs), lambda share: None)
+
+
+@pytest.fixture(params=ARMS)
+def arm(request):
+    return request.param
+
+
+@pytest.fixture(params=TASKS)
+def task(request):
+    return request.param
+
+
+class TestMeasurement:
+    def test_a_round_times_every_token_of_a_batch(self, corpus, arm, task):
+        timed = measurement(corpus, arm, task, batch_size=3)
+        for _ in range(4):
+            timed.round()
+        result = timed.result()
+        metrics, samples = result.metrics, result.samples
+        assert len(samples["seconds"]) == len(samples["first_token_seconds"]) == 4
+        assert len(samples["position_seconds"]) == 5
+        assert min(samples["position_seconds"]) > 0
+        assert metrics["step_s"] == pytest.approx(decode._median(samples["seconds"]))
+        assert metrics["tokens_per_s"] == pytest.approx(3 / metrics["step_s"])
+        assert metrics["tokens_per_step"] == 3
+        assert metrics["gate_tokens"] == 6
+        assert 0 <= metrics["gate_error"] <= 1e-4
+
+    def test_rates_are_those_of_the_clock(self, corpus, monkeypatch, task):
+        """Readings 0, 1, 4, 9, ... s: the start, the prompt, then a token each."""
+        timed = measurement(corpus, "gru", task, new_tokens=5)
+        readings = iter([n * n * 10**9 for n in range(7)] * 2)
+        monkeypatch.setattr(decode, "time", SimpleNamespace(perf_counter_ns=lambda: next(readings)))
+        timed.round()
+        timed.round()
+        result = timed.result()
+        assert result.samples["first_token_seconds"] == [4.0, 4.0]
+        assert result.samples["position_seconds"] == [5.0, 7.0, 9.0, 11.0]
+        assert result.samples["seconds"] == [8.0, 8.0]  # (36 - 4) / 4
+        assert result.metrics["first_token_s"] == 4.0
+        assert result.metrics["tokens_per_s"] == 1 / 8
+        assert result.metrics["late_over_early"] == 11 / 5
+        assert next(readings, None) is None
+
+    def test_collector_is_off_inside_a_round_only(self, corpus):
+        timed = measurement(corpus, "lstm", "language")
+        seen = []
+        timed.model.register_forward_hook(lambda *_: seen.append(gc.isenabled()))
+        assert gc.isenabled()
+        timed.round()
+        assert gc.isenabled()
+        assert seen == [False] * 6
+
+    def test_end_of_sequence_does_not_end_it(self, corpus, task):
+        """Every logit but the separator's is low, and all tokens are written nevertheless."""
+        timed = measurement(corpus, "gru", task)
+        model, end = timed.model, corpus.sep_id
+
+        def only_the_end(_module, _inputs, outputs):
+            outputs.logits[..., end] = 1e4
+
+        model.register_forward_hook(only_the_end)
+        outputs = decode.generate(model, timed.prompts[0], 6)
+        assert (outputs[:, -6:] == end).all()
+        timed.round()
+        assert len(timed.steps[0]) == 5
+
+    def test_same_prompts_for_every_arm_of_the_tasks_own_text(self, corpus, task):
+        prompts = [measurement(corpus, arm, task).prompts for arm in ("rnn", "transformer")]
+        rows = tasks.load(task).rows(corpus, "train", 16, 4, seed=0).input_ids
+        for one in prompts:
+            assert torch.equal(torch.cat(one), torch.from_numpy(rows))
+
+
+class TestGate:
+    def test_greedy_tokens_are_those_of_generate_without_a_cache(self, corpus, arm, task):
+        """The gate compares logits in one pass; this runs the slow way that it stands for."""
+        timed = measurement(corpus, arm, task)
+        model, prompt = timed.model, timed.prompts[0]
+        slow = model.generate(prompt, max_new_tokens=6, use_cache=False)
+        assert torch.equal(decode.generate(model, prompt, 6), slow)
+
+    def test_a_cache_that_forgets_is_refused(self, corpus, arm, task):
+        model = measurement(corpus, arm, task).model
+        prompt = subject(corpus, arm, task).rows("test", 2, seed=0).input_ids
+        _spoil(model, _forget)
+        with pytest.raises(Invalid, match=r"decoding with a cache differs .* at token [2-6] of 6"):
+            decode.check_cache(model, prompt, 6)
+
+    @pytest.mark.parametrize("arm", ["lstm", "transformer"])
+    def test_a_slightly_wrong_cache_is_refused(self, corpus, arm):
+        """Three thousandths off from the fifth token on, where greedy tokens may well agree."""
+        model = measurement(corpus, arm, "language").model
+        prompt = subject(corpus, arm, "language").rows("test", 1, seed=0).input_ids
+        _spoil(model, lambda cache: _scale(cache, 1.003) if cache.get_seq_length() > 18 else None)
+        with pytest.raises(Invalid, match=r"at token [56] of 6"):
+            decode.check_cache(model, prompt, 6)
+
+    def test_nan_is_refused(self, corpus):
+        model = measurement(corpus, "gru", "language").model
+        torch.nn.init.constant_(model.lm_head.weight, float("nan"))
+        prompt = subject(corpus, "gru", "language").rows("test", 1, seed=0).input_ids
+        with pytest.raises(Invalid, match="Got nan"):
+            decode.check_cache(model, prompt, 4)
+
+    def test_a_failing_model_is_never_timed(self, corpus, monkeypatch):
+        given = subject(corpus, "lstm", "language")
+        model = given.build()
+        _spoil(model, _forget)
+        monkeypatch.setattr(given, "build", lambda: model)
+        monkeypatch.setattr(decode.Measurement, "round", lambda self: pytest.fail("was timed"))
+        with pytest.raises(Invalid):
+            decode.Measurement(given, lambda share: None)
+
+
+def _spoil(model, change):
+    """Change what a model kept before every step that reads it."""
+    forward = model.forward
+
+    @functools.wraps(forward)  # ``generate`` reads the signature
+    def wrong(*args, **kwargs):
+        cache = kwargs.get("past_key_values")
+        if cache is not None and cache.get_seq_length():
+            change(cache)
+        return forward(*args, **kwargs)
+
+    model.forward = wrong
+
+
+def _forget(cache):
+    _scale(cache, 0.0)
+
+
+def _scale(cache, factor):
+    with torch.no_grad():
+        if hasattr(cache, "tensors"):
+            cache.tensors = tuple(tensor * factor for tensor in cache.tensors)
+            return
+        for tensor in decode._tensors(getattr(cache, "self_attention_cache", cache)):
+            tensor.mul_(factor)
+
+
+class TestKept:
+    def test_equals_the_closed_form(self, corpus, arm, task):
+        """A state is as large after any context, and a cache is not."""
+        found = set()
+        for length in (16, 40):
+            given = subject(corpus, arm, task, length, batch_size=2)
+            timed = decode.Measurement(given, lambda share: None)
+            assert timed.state_bytes == _closed_form(given)
+            found |= set(timed.state_bytes)
+        assert len(found) == (4 if arm == "transformer" else 1)
+
+    @pytest.mark.parametrize("arm", ["lstm", "gru"])
+    def test_an_attending_decoder_keeps_its_source(self, corpus, arm):
+        given = subject(corpus, arm, "docstring", attention=True, batch_size=2)
+        timed = decode.Measurement(given, lambda share: None)
+        assert timed.state_bytes == _closed_form(given)
+        plain = measurement(corpus, arm, "docstring").state_bytes
+        assert timed.state_bytes[0] > plain[0]
+
+
+def _closed_form(given):
+    cost, length = given.arm.cost(given.config, given.task.HEAD), given.cell.length
+    if given.task.HEAD == "AutoModelForCausalLM":
+        return [cost.state_bytes(length), cost.state_bytes(length + 6)]
+    return [cost.state_bytes(length, 1), cost.state_bytes(length, 7)]  # behind a start token
+
+
+class TestUnsupported:
+    def test_a_head_that_writes_nothing(self, corpus):
+        with pytest.raises(Unsupported, match="AutoModelForCausalLM or AutoModelForSeq2SeqLM"):
+            measurement(corpus, "transformer", "package")
+
+    @pytest.mark.parametrize(("new_tokens", "fits"), [(POSITIONS - 16, True), (81, False)])
+    def test_tokens_beyond_the_positions(self, corpus, monkeypatch, new_tokens, fits):
+        given = subject(corpus, "transformer", "language", new_tokens=new_tokens)
+        if fits:
+            assert decode.Measurement(given, lambda share: None).gate_tokens == 32
+            return
+        monkeypatch.setattr(given, "build", lambda: pytest.fail("was built"))
+        with pytest.raises(Unsupported, match="T=16 and 81 new tokens are beyond the 96 positions"):
+            decode.Measurement(given, lambda share: None)
+
+    def test_recurrence_has_no_such_limit(self, corpus):
+        assert measurement(corpus, "rnn", "language", new_tokens=81).gate_error <= 1e-4
+
+
+def _accelerator():
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found.type if found else "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(_accelerator() == "cpu", reason="no accelerator on this machine")
+def test_on_the_accelerator(corpus, arm, task):
+    timed = measurement(corpus, arm, task, device=_accelerator())
+    timed.round()
+    timed.round()
+    assert timed.result().metrics["tokens_per_s"] > 0

@@ -1,0 +1,106 @@
+"""What is said of two arms, on traces whose truth is known."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from bench import verdicts
+
+ROUNDS = 20
+
+
+def record(arm, speed, seed, *, status="done", **coordinates):
+    """An arm that takes 10 ms / speed a step, give or take half a per cent."""
+    noise = np.random.default_rng(seed).normal(0, 0.005, 2 * ROUNDS)
+    cell = {
+        "arm": arm, "kernel": "fused", "length": 512, "device": "cpu", "dtype": "float32",
+        "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
+        "model": {"match_to": "transformer"},
+    } | coordinates  # fmt: skip
+    return {
+        "key": arm + cell["kernel"], "cell": cell, "status": status, "alike": "a", "together": "t",
+        "samples": {
+            "seconds": list(0.01 / speed * np.exp(noise)),
+            "launch": [0] * 10 + [1] * 10,
+            "steal": [0.0] * ROUNDS,
+            "psi": [0.0] * ROUNDS,
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def base():
+    found = record("transformer", 1.0, seed=1)
+    found["samples"]["canary_seconds"] = record("transformer", 1.0, seed=2)["samples"]["seconds"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"), [(1.5, "faster"), (0.5, "slower"), (1.0, None), (1.002, None)]
+)
+def test_what_lies_beyond_noise_is_a_difference(base, speed, said):
+    (verdict,) = verdicts.of([base, record("lstm", speed, seed=3)])
+    assert verdict.difference == said
+    assert verdict.ratio.value == pytest.approx(speed, rel=0.01)
+
+
+def test_sentences(base):
+    (faster,) = verdicts.of([base, record("lstm", 1.71, seed=3, threads=1)])
+    assert faster.sentence.startswith("lstm trains 1.71× [1.7")
+    assert "faster than transformer at T=512 on cpu, 1 thread; A/A 1.00–1.0" in faster.sentence
+    (slower,) = verdicts.of([base, record("lstm", 0.5, seed=3, dtype="bfloat16")])
+    assert slower.sentence.startswith("lstm trains 2.00× [")
+    assert "] slower than transformer at T=512" in slower.sentence
+    assert "on cpu, bfloat16; A/A" in slower.sentence
+    (same,) = verdicts.of([base, record("lstm", 1.0, seed=3)])
+    assert ": no difference beyond noise; A/A" in same.sentence
+
+
+def test_no_claim_rests_on_what_is_unstable(base):
+    (verdict,) = verdicts.of([base, record("lstm", 3.0, seed=3, status="unstable")])
+    assert verdict.difference is None
+    assert "unstable, so no claim" in verdict.sentence
+    unstable = copy.deepcopy(base) | {"status": "unstable"}
+    (verdict,) = verdicts.of([unstable, record("lstm", 3.0, seed=3)])
+    assert verdict.difference is None
+
+
+def test_no_claim_without_a_canary(base):
+    del base["samples"]["canary_seconds"]
+    (verdict,) = verdicts.of([base, record("lstm", 3.0, seed=3)])
+    assert (verdict.difference, verdict.canary) == (None, None)
+    assert verdict.sentence.endswith("no A/A")
+
+
+def test_a_canary_that_wanders_takes_the_claim_away(base):
+    base["samples"]["canary_seconds"] = record("transformer", 1.1, seed=2)["samples"]["seconds"]
+    (verdict,) = verdicts.of([base, record("lstm", 1.08, seed=3)])
+    assert verdict.difference is None
+    (verdict,) = verdicts.of([base, record("lstm", 1 / 1.08, seed=3)])
+    assert verdict.difference is None, "noise has no direction"
+
+
+def test_only_what_was_timed_together_is_compared(base):
+    assert verdicts.of([base, record("lstm", 2.0, seed=3) | {"together": "another"}]) == []
+    assert verdicts.of([base]) == []
+    assert verdicts.of([record("lstm", 2.0, seed=3)]) == []
+    failed = record("lstm", 2.0, seed=3, status="killed")
+    assert verdicts.of([base, failed]) == []
+
+
+def test_kernels_of_one_arm_are_told_apart_by_name(base):
+    (verdict,) = verdicts.of([base, record("transformer", 0.5, seed=3, kernel="eager")])
+    assert verdict.sentence.startswith("transformer/eager trains 2.00×")
+    assert "slower than transformer/fused" in verdict.sentence
+
+
+def test_flagged_rounds_are_left_out_of_the_quiet_ratio_only(base):
+    arm = record("lstm", 1.0, seed=3)
+    for position in (3, 11):
+        base["samples"]["psi"][position] = 0.5
+        arm["samples"]["seconds"][2 * position] *= 50
+    (verdict,) = verdicts.of([base, arm])
+    assert [n for n, flag in enumerate(verdicts.flagged(base)) if flag] == [3, 11]
+    assert verdict.quiet_ratio.value == pytest.approx(1.0, rel=0.01)
+    assert verdict.ratio.value != verdict.quiet_ratio.value
