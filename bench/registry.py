@@ -60,9 +60,34 @@ def tasks() -> dict[str, Entry]:
     return _entries("bench.tasks", "HEAD")
 
 
+#: Settings of every probe whose arms are taken in turn, beside its own.
+ROUNDS = {
+    "rounds": {
+        "default": 80,
+        "least": 2,
+        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
+    },
+    "precision": {
+        "default": 0.025,
+        "least": 0.0,
+        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+    },
+    "budget_s": {
+        "default": 60.0,
+        "least": 0.0,
+        "help": "seconds of rounds after which what is not precise enough is unstable",
+    },
+}
+
+
+@functools.cache
 def probes() -> dict[str, Entry]:
     """Probes, by name: ``HEADS``, ``AXES``, ``PROTOCOL``, ``TIMED``, ``INTERLEAVED``."""
-    return _entries("bench.probes", "PROTOCOL")
+    found = _entries("bench.probes", "PROTOCOL")
+    for entry in found.values():
+        if entry.literals["INTERLEAVED"]:
+            entry.literals["PROTOCOL"] = ROUNDS | entry.literals["PROTOCOL"]
+    return found
 
 
 @functools.cache

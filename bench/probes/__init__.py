@@ -6,9 +6,9 @@ A probe file says literally, beside its docstring:
 - ``AXES``: coordinates of its own, name to ``choices`` and those taken by ``default``
 - ``PROTOCOL``: its settings, name to ``default``, ``least`` and ``help``
 - ``TIMED``: whether its samples are times that pytest-benchmark can show
-- ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe
-  has the settings ``rounds``, ``precision`` and ``budget_s``, and leaves the sample ``seconds``
-  (of one step, twice a round) and the metric ``tokens_per_step``
+- ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
+  the settings ``registry.ROUNDS`` too, and leaves the sample ``seconds`` (of one step, twice a
+  round) and the metric ``tokens_per_step``
 
 and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
 and warms the model, ``round`` measures once, ``result`` sums up.

@@ -29,21 +29,6 @@ from bench.probes.subject import Subject
 AXES: dict[str, dict[str, list[str]]] = {}
 HEADS = ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"]
 PROTOCOL = {
-    "rounds": {
-        "default": 80,
-        "least": 2,
-        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
-    },
-    "precision": {
-        "default": 0.025,
-        "least": 0.0,
-        "help": "half width, as a share, at which a ratio's interval ends the measurement",
-    },
-    "budget_s": {
-        "default": 60.0,
-        "least": 0.0,
-        "help": "seconds of rounds after which what is not precise enough is unstable",
-    },
     "batch_size": {"default": 1, "least": 1, "help": "rows decoded together"},
     "new_tokens": {"default": 64, "least": 2, "help": "tokens that every row is continued by"},
     "warmup": {"default": 2, "least": 1, "help": "generations before the first round"},

@@ -29,21 +29,6 @@ AXES = {
     }
 }
 PROTOCOL = {
-    "rounds": {
-        "default": 80,
-        "least": 2,
-        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
-    },
-    "precision": {
-        "default": 0.025,
-        "least": 0.0,
-        "help": "half width, as a share, at which a ratio's interval ends the measurement",
-    },
-    "budget_s": {
-        "default": 60.0,
-        "least": 0.0,
-        "help": "seconds of rounds after which what is not precise enough is unstable",
-    },
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
     "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at least"},
     "warmup_s": {

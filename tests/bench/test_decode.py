@@ -22,7 +22,10 @@ _MATCHED = {}
 
 def subject(corpus, arm, task, length=16, attention=False, device="cpu", **protocol):
     """A small model of an arm under a task's head."""
-    defaults = {key: field["default"] for key, field in decode.PROTOCOL.items()}
+    defaults = {
+        key: field["default"]
+        for key, field in registry.probes()["decode"].literals["PROTOCOL"].items()
+    }
     cell = Cell(
         probe="decode",
         comparison="scratch",
