@@ -79,6 +79,10 @@ def _noise(server: local.Server, library: str, display: Display) -> float:
     table = Table("A/A", "step", "ratio", "rounds", "steal", "other work", "flagged rounds")
     widths = []
     for group in noise.groups:
+        refused = next((decided[c.key] for c in group if "failed" in decided[c.key]), None)
+        if refused is not None:
+            display.say(f"{group[0].name}: {refused['failed']}: {refused['reason']}")
+            continue
         heard = _Collected()
         local.run_group(
             server,
@@ -125,11 +129,13 @@ def _need(planned: Study, estimate_s: float, half_width: float) -> str:
     said = f"{planned.name} will take about {duration(estimate_s)} here"
     if math.isnan(half_width):
         return f"{said}; its noise could not be measured"
-    rounds = stats.LOOKS[0] * (half_width / stats.PRECISION) ** 2  # it narrows with their root
+    asked = [cell.protocol["precision"] for cell in planned.cells if "precision" in cell.protocol]
+    precision = min(asked, default=stats.PRECISION)
+    rounds = stats.LOOKS[0] * (half_width / precision) ** 2  # it narrows with their root
     look = next((look for look in stats.LOOKS if rounds <= look), None)
     said += (
         f". {stats.LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; "
-        f"±{stats.PRECISION:.1%} needs "
+        f"±{precision:.1%} needs "
     )
     if look is None:
         return f"{said}more than the {stats.LOOKS[-1]} that are tried: expect unstable cells"

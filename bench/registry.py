@@ -65,6 +65,7 @@ ROUNDS = {
     "rounds": {
         "default": 80,
         "least": 2,
+        "most": 80,
         "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
     },
     "precision": {

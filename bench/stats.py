@@ -87,8 +87,13 @@ def median(
     Raises:
         ValueError: a sample is not finite, or there is not one launch or flag per round.
     """
-    means = _rounds(samples, per_round).mean(axis=1)
-    return _estimate(*_kept(means, launches, without))
+    means, codes = _kept(_rounds(samples, per_round).mean(axis=1), launches, without)
+    if not (means > 0).all():
+        return _estimate(means, codes)
+    # Times and bytes are above 0 and differ by factors: so do the ends of their intervals.
+    logs = _estimate(np.log(means), codes).map(math.exp)
+    value = _median(means) if len(means) else math.nan
+    return Estimate(value, min(logs.low, value), max(logs.high, value))
 
 
 def log_ratios(
@@ -249,17 +254,19 @@ class Crossover:
 def crossover(
     ratios: Mapping[int, Sequence[float] | Floats],
     launches: Mapping[int, Sequence[int]] | None = None,
+    bands: Mapping[int, float] | None = None,
 ) -> Crossover:
     """The length at which two arms are equally fast.
 
-    A length is decided when the interval of its ratio excludes 1. The first crossing lies between
-    two decided lengths on different sides, the next to one another of those decided; there the
-    median log-ratio is piecewise linear in log length. The interval is a bootstrap over the rounds
-    of each length and ends at those two lengths at the latest.
+    A length is decided when the interval of its ratio excludes the A/A band, or 1. The first
+    crossing lies between two decided lengths on different sides, the next to one another of those
+    decided; there the median log-ratio is piecewise linear in log length. The interval is a
+    bootstrap over the rounds of each length and ends at those two lengths at the latest.
 
     Args:
         ratios: for each length, the `log_ratios` of its rounds.
         launches: for each length, the launch of each round.
+        bands: for each length, the factor within which ratios are noise, see `band`; 1 by default.
 
     Raises:
         ValueError: fewer than two lengths, or a log-ratio is not finite.
@@ -272,7 +279,8 @@ def crossover(
     estimates = [
         _estimate(*_kept(logs, of, None)) for logs, of in zip(rounds, of_each, strict=True)
     ]
-    sides = [(e.low > 0) - (e.high < 0) for e in estimates]
+    noise = [math.log(bands[length]) if bands else 0.0 for length in lengths]
+    sides = [(e.low > n) - (e.high < -n) for e, n in zip(estimates, noise, strict=True)]
     decided = [index for index, side in enumerate(sides) if side]
     changes = [(a, b) for a, b in itertools.pairwise(decided) if sides[a] != sides[b]]
     if not changes:

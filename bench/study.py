@@ -403,7 +403,7 @@ def _number(field: dict[str, Any]) -> Any:
         return _axis(Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)])
     if isinstance(default, float):
         return Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)]
-    return Annotated[StrictInt, Field(ge=field["least"])]
+    return Annotated[StrictInt, Field(ge=field["least"], le=field.get("most"))]
 
 
 def _kernels() -> list[str]:

@@ -86,7 +86,8 @@ def run(
         again: do so only where nothing is missing, or where what made them has changed.
         allow_mixed: go on with records that other code, versions or data made.
         dry_run: plan and estimate only; records stay as they are.
-        selected: keys of the cells to run, all where None.
+        selected: keys of the cells to run, all where None; groups that are timed in turn are run
+            whole.
 
     Raises:
         StoreError: the store is locked, damaged or cannot be written.
@@ -94,7 +95,7 @@ def run(
         KeyboardInterrupt: after the record being written is safe.
     """
     started = time.monotonic()
-    wanted = [cell for cell in study.cells if selected is None or cell.key in selected]
+    wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
         made_of = checkpoints.digests({c.model.checkpoint for c in wanted if c.model.checkpoint})
@@ -142,6 +143,16 @@ def run(
             display.say("writing the report")
             render.write(store, folder)
     return summary
+
+
+def _chosen(cells: Sequence[Cell], selected: Sequence[str]) -> list[Cell]:
+    """The selected cells, and with them all that must be timed in the same rounds."""
+    alike = {
+        cell.alike
+        for cell in cells
+        if cell.key in selected and registry.probes()[cell.probe].literals["INTERLEAVED"]
+    }
+    return [cell for cell in cells if cell.key in selected or cell.alike in alike]
 
 
 def _pending(cells: Sequence[Cell], statuses: dict[str, str]) -> list[Cell]:
@@ -230,9 +241,10 @@ def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell])
             for cell in cells
             if cell.device == device and registry.probes()[cell.probe].literals["INTERLEAVED"]
         ]
-        if not timed or device in known:
+        before = known.get(device, {}).get("gemm_flops_per_s", {})
+        dtypes = list(dict.fromkeys([*before, *(cell.dtype for cell in timed)]))
+        if not timed or (before and len(dtypes) == len(before)):
             continue
-        dtypes = list(dict.fromkeys(cell.dtype for cell in timed))
         job = {"job": "ceilings", "device": device, "dtypes": dtypes}
         try:
             known[device] = local.ask(server, job | {"threads": environment.threads()})
@@ -332,6 +344,7 @@ class _Recorder:
         for verdict in verdicts.of(self._group):
             self.display.say(f"  {verdict.sentence}")
         self._group = []
+        self._machine = environment.machine()  # as it is now: load, clocks and temperature change
 
     def _estimate(self, cell: Cell) -> float:
         estimate: float = self._answers[cell.key].get("estimate_s", 0.0)

@@ -23,6 +23,7 @@ from bench.study import Cell, reference
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
 _EXPECTED_ROUNDS = 20  # what most groups need, for the progress bar
+_CANARIES = 1  # canaries that may fail before a group is given up
 _LAUNCH = 5  # rounds that the same processes measure
 _SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
@@ -278,7 +279,12 @@ def run_group(
         return _Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
 
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
-        _in_turn([seat(cell) for cell in cells], seat(reference(cells)), listener)
+        remaining, canaries = list(cells), 0
+        while remaining:
+            seats, canary = [seat(cell) for cell in remaining], seat(reference(remaining))
+            again = _in_turn(seats, canary, listener, last_chance=canaries == _CANARIES)
+            canaries += len(again) == len(remaining)  # no arm has failed, so the canary has
+            remaining = again
         return
     for cell in cells:
         alone = seat(cell)
@@ -398,6 +404,9 @@ def _nonsense(result: Any, turns: int | None) -> str | None:
     for part in ("metrics", "samples"):
         if not isinstance(result.get(part), dict):
             return f"expected a table of {part}, got {type(result.get(part)).__name__}"
+    for name, values in result["samples"].items():
+        if not isinstance(values, list):
+            return f"expected a list of {name}, got {type(values).__name__}"
     if turns is None:
         return None
     if not isinstance(result["metrics"].get("tokens_per_step"), int):
@@ -409,7 +418,9 @@ def _nonsense(result: Any, turns: int | None) -> str | None:
     return f"expected times above 0, got {wrong[0]}" if wrong else None
 
 
-def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:
+def _in_turn(
+    seats: Sequence[_Seat], canary: _Seat, listener: Listener, *, last_chance: bool
+) -> list[Cell]:
     """Measure the arms of a group in rounds until their ratios are precise, or the budget ends.
 
     A round visits every seat in a random order and then in its reverse. The canary is the
@@ -417,54 +428,70 @@ def _in_turn(seats: Sequence[_Seat], canary: _Seat, listener: Listener) -> None:
     intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
     stops at a lucky one; every few rounds all arms get fresh processes, so that an interval knows
     of what differs from one start to the next.
+
+    Returns:
+        The cells to measure again from the start, because the reference or the canary has failed:
+        without them the rounds compare nothing. On the last chance a canary's failure is theirs.
     """
     cells = [seat.cell for seat in seats]
     protocol, key = cells[0].protocol, reference(cells).key
     base = next(seat for seat in seats if seat.cell.key == key)
-    everyone = [*seats, canary]
     together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
     order = random.Random(cells[0].group)  # the same order each time the study runs
     rounds, most = _Rounds(), protocol["rounds"]
     look: int | None = min(stats.LOOKS[0], most)
     while look is not None:
-        _launch(
-            everyone, canary, min(look, rounds.count + _LAUNCH), protocol, rounds, order, listener
-        )
-        _tell_failures(seats, together, listener)
-        wide = _too_wide(seats, base, canary, rounds, protocol["precision"])
-        spent = rounds.seconds >= protocol["budget_s"] or rounds.count == 0
-        if spent or (rounds.count == look and not wide):
+        _launch(seats, base, canary, min(look, rounds.count + _LAUNCH), rounds, order, listener)
+        for seat in seats:
+            if seat.failure is not None and not seat.told:
+                seat.told = True
+                listener.cell_ended(seat.cell, seat.failed(together))
+        lasting = [seat for seat in seats if seat.failure is None]
+        if canary.failure is not None and base.failure is None and last_chance:
+            reason = f"a process of its reference, its A/A control, ended: {canary.failure.reason}"
+            for seat in lasting:
+                listener.cell_ended(seat.cell, seat.outcome(FAILED, reason, together))
+            return []
+        if canary.failure is not None or base.failure is not None:
+            return [seat.cell for seat in lasting]
+        wide = _too_wide(lasting, base, canary, rounds, protocol["precision"])
+        if rounds.seconds >= protocol["budget_s"] or (rounds.count == look and not wide):
             break
         if rounds.count == look:
             look = next((min(later, most) for later in stats.LOOKS if later > look < most), None)
     early = look is not None and rounds.count < look
-    for seat in seats:
-        if seat.failure is None:
-            reason = wide.get(seat.cell.key)
-            if early:
-                reason = reason or f"precise after {rounds.count} rounds, which is no look"
-                reason += f": the budget of {protocol['budget_s']:g} s ended first"
-            listener.cell_ended(
-                seat.cell, _timed(seat, seat is base, canary, rounds, reason, together)
-            )
+    for seat in lasting:
+        short = wide.get(seat.cell.key)
+        if early:
+            short = short or f"precise after {rounds.count} rounds, which is no look"
+            short += f": the budget of {protocol['budget_s']:g} s ended first"
+        listener.cell_ended(seat.cell, _timed(seat, seat is base, canary, rounds, short, together))
+    return []
 
 
 def _launch(
-    everyone: Sequence[_Seat],
+    seats: Sequence[_Seat],
+    base: _Seat,
     canary: _Seat,
     until: int,
-    protocol: dict[str, Any],
     rounds: "_Rounds",
     order: random.Random,
     listener: Listener,
 ) -> None:
-    """Start everyone anew and measure until there are so many rounds, or the budget ends."""
-    for seat in everyone:
+    """Start everyone anew and measure until there are so many rounds, or the budget ends.
+
+    Starting is part of the budget, but for the first time: a budget is no limit to building.
+    """
+    protocol = base.cell.protocol
+    start = time.monotonic()
+    for seat in (*seats, canary):
         seat.attempt(seat.start)
+    if rounds.count:
+        rounds.seconds += time.monotonic() - start
     while rounds.count < until and (not rounds.count or rounds.seconds < protocol["budget_s"]):
-        alive = [seat for seat in everyone if seat.failure is None]
-        if all(seat is canary for seat in alive):
+        if base.failure is not None or canary.failure is not None:
             break
+        alive = [seat for seat in (*seats, canary) if seat.failure is None]
         permutation = order.sample(alive, len(alive))
         with rounds.one():
             for seat in permutation + permutation[::-1]:
@@ -474,7 +501,7 @@ def _launch(
             if seat is not canary and seat.failure is None:
                 share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
                 listener.cell_progress(seat.cell, min(1.0, share))
-    for seat in everyone:
+    for seat in (*seats, canary):
         seat.attempt(seat.finish)
     rounds.launched()
 
@@ -484,19 +511,11 @@ def _timed(
 ) -> dict[str, Any]:
     """The outcome of a seat that lasted; a reason makes it unstable."""
     seat.samples |= rounds.samples()
-    if is_base and canary.failure is None:
+    if is_base:
         seat.samples["canary_seconds"] = canary.samples["seconds"]
     step_s = stats.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
-
-
-def _tell_failures(seats: Sequence[_Seat], together: str, listener: Listener) -> None:
-    """Tell of those that have failed since the last time."""
-    for seat in seats:
-        if seat.failure is not None and not seat.told:
-            seat.told = True
-            listener.cell_ended(seat.cell, seat.failed(together))
 
 
 class _Rounds:
@@ -536,18 +555,10 @@ def _too_wide(
 ) -> dict[str, str]:
     """Key of every cell whose ratio is not known precisely enough, to the reason.
 
-    The reference's own ratio is to its canary. Without either there is nothing to go by.
+    The reference's own ratio is to its canary.
     """
     wide = {}
     for seat in seats:
-        if seat.failure is not None:
-            continue
-        for needed, name in ((base, f"the reference, {base.cell.arm},"), (canary, "the canary")):
-            if needed.failure is not None:
-                failure = needed.failure
-                wide[seat.cell.key] = f"{name} was {failure.status}: {failure.reason}"
-        if seat.cell.key in wide:
-            continue
         other = canary if seat is base else base
         ratio = stats.paired_ratio(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches

@@ -233,6 +233,9 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
     limit = models.arms.load(cell.arm).max_length(config)
     if limit is not None and cell.length > limit:
         raise Unsupported(f"T={cell.length} is beyond the {limit} positions of {cell.arm}")
+    refuse = getattr(probes.load(cell.probe), "refuse", None)
+    if refuse is not None:
+        refuse(cell, head, limit)
     task = tasks.load(cell.task)
     try:
         for split in corpus.SPLITS:

@@ -11,7 +11,9 @@ A probe file says literally, beside its docstring:
   round) and the metric ``tokens_per_step``
 
 and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
-and warms the model, ``round`` measures once, ``result`` sums up.
+and warms the model, ``round`` measures once, ``result`` sums up. It may define
+``refuse(cell, head, limit)``, which raises ``Unsupported`` for a cell that it cannot measure; the
+limit is the positions of the model, None where there is none.
 """
 
 from collections.abc import Callable

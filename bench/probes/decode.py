@@ -25,6 +25,7 @@ from bench.devices import synchronize
 from bench.outcome import Invalid, Unsupported
 from bench.probes import Progress, Result
 from bench.probes.subject import Subject
+from bench.study import Cell
 
 AXES: dict[str, dict[str, list[str]]] = {}
 HEADS = ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"]
@@ -173,7 +174,6 @@ class Measurement:
     def __init__(self, subject: Subject, progress: Progress) -> None:
         protocol = subject.cell.protocol
         self.cell, self.new_tokens = subject.cell, protocol["new_tokens"]
-        _refuse(subject, self.new_tokens)
         batches = subject.batches(_PROMPTS, protocol["batch_size"])
         self.prompts = [batch.input_ids for batch in batches]
         self.model = subject.build().eval()
@@ -235,19 +235,13 @@ class Measurement:
         )
 
 
-def _refuse(subject: Subject, new_tokens: int) -> None:
-    """Refuse what cannot be decoded.
+def refuse(cell: Cell, head: str, limit: int | None) -> None:
+    """Refuse more tokens than the model has positions.
 
     Raises:
-        Unsupported: a head that writes no tokens, or more tokens than the model has positions.
+        Unsupported: what is generated would end beyond ``limit``.
     """
-    cell, head = subject.cell, subject.task.HEAD
-    if head not in HEADS:
-        raise Unsupported(
-            f"decode needs a head that writes tokens: {' or '.join(HEADS)}. Got {head}, which "
-            f"task {cell.task!r} needs."
-        )
-    limit = subject.arm.max_length(subject.config)
+    new_tokens = cell.protocol["new_tokens"]
     apart = head == "AutoModelForSeq2SeqLM"  # source and target are counted separately
     last = max(cell.length, new_tokens + 1) if apart else cell.length + new_tokens
     if limit is not None and last > limit:

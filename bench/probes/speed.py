@@ -14,6 +14,7 @@ from bench.devices import synchronize
 from bench.outcome import Unsupported
 from bench.probes import Progress, Result
 from bench.probes.subject import Batch, Subject, optimizer, training_step
+from bench.study import Cell
 
 HEADS = [
     "AutoModelForSequenceClassification",
@@ -101,12 +102,13 @@ class Measurement:
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
         """Until the steps are many or long enough and have settled, or a minute is over."""
         taken: list[float] = []
-        while sum(taken) < _MOST_WARMUP_S:
+        while True:
             taken.append(self._time(1))
+            if len(taken) < _LEAST_WARMUP:
+                continue
             enough = len(taken) >= steps or sum(taken) >= seconds
-            if len(taken) >= _LEAST_WARMUP and enough and _settled(taken[1:]):
-                break
-        return taken
+            if sum(taken) >= _MOST_WARMUP_S or (enough and _settled(taken[1:])):
+                return taken
 
     def _time(self, steps: int) -> float:
         """Seconds per step over a block, the garbage collector off and the device drained."""
@@ -135,12 +137,21 @@ def _settled(taken: list[float]) -> bool:
     return abs(ratio - 1) <= _SETTLED
 
 
-def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
-    """What is timed, on a model of its own.
+def refuse(cell: Cell, head: str, limit: int | None) -> None:
+    """Refuse a phase that a head has not.
 
     Raises:
-        Unsupported: the head has no such phase.
+        Unsupported: a prefill of what generates nothing.
     """
+    if cell.axes["phase"] == "prefill" and head not in _GENERATING:
+        raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
+
+
+_GENERATING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+
+
+def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
+    """What is timed, on a model of its own."""
     model = subject.build()
     if phase == "training":
         step = training_step(model.train(), optimizer(model, _LEARNING_RATE), _CLIP_NORM)
@@ -164,17 +175,12 @@ def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
 
     A causal model keeps its state or cache and computes the logits of the last position only. A
     sequence-to-sequence model encodes, and decodes the token that starts the target.
-
-    Raises:
-        Unsupported: the head generates nothing.
     """
     if head == "AutoModelForCausalLM":
         return lambda batch: model(input_ids=batch.input_ids, use_cache=True, logits_to_keep=1)
-    if head == "AutoModelForSeq2SeqLM":
-        start = model.config.decoder_start_token_id
-        return lambda batch: model(
-            input_ids=batch.input_ids,
-            decoder_input_ids=torch.full_like(batch.input_ids[:, :1], start),
-            use_cache=True,
-        )
-    raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
+    start = model.config.decoder_start_token_id
+    return lambda batch: model(
+        input_ids=batch.input_ids,
+        decoder_input_ids=torch.full_like(batch.input_ids[:, :1], start),
+        use_cache=True,
+    )

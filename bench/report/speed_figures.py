@@ -123,6 +123,7 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
             middles = []
             for _, steps in series.groupby("record", sort=False):
                 count = min(_BLOCKS, len(steps))
+                unstable = (steps["status"] == UNSTABLE).any()
                 x, seconds = (
                     np.array_split(steps[name].to_numpy(), count) for name in ("position", "step_s")
                 )
@@ -137,6 +138,7 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
                     linewidth=1.8,
                     marker="o",
                     markersize=3,
+                    markerfacecolor="white" if unstable else colour(arm),
                 )
                 middles.append((steps["position"].median(), steps["step_s"].median()))
             here.plot(*zip(*middles, strict=True), color=colour(arm), linewidth=0.7, alpha=0.6)

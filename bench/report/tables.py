@@ -248,7 +248,10 @@ def decode_positions(records: list[Record]) -> pd.DataFrame:
             continue
         where = _coordinates(record)
         for number, step_s in enumerate(np.median(np.reshape(seconds, (-1, steps)), axis=0)):
-            rows.append(where | {"position": where["length"] + 1 + number, "step_s": step_s})
+            position = where["length"] + 1 + number
+            rows.append(
+                where | {"status": record["status"], "position": position, "step_s": step_s}
+            )
     return pd.DataFrame(rows)
 
 
@@ -376,15 +379,17 @@ def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> 
         for n, v in stable.items()
     }
     launches = {n: v.record["samples"]["launch"] for n, v in stable.items()}
-    found = stats.crossover(logs, launches)
+    # Without a canary everything is noise.
+    bands = {n: math.inf if v.canary is None else stats.band(v.canary) for n, v in stable.items()}
+    found = stats.crossover(logs, launches, bands)
     sides = [v.difference for v in stable.values()]
-    if found.length is not None and {"faster", "slower"} <= set(sides):
+    if found.length is not None:
         before = arm if next(filter(None, sides)) == "faster" else reference
         words = f"at T={found.length.value:.0f}; {before} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"
         return _interval("at_length", found.length) | {"outcome": words, "leads_below": before}
-    if found.state in ("above", "below") and None not in sides:
+    if found.state in ("above", "below"):
         return {"outcome": f"none in {span}: {arm if found.state == 'above' else reference} leads"}
     return {"outcome": f"undecided in {span}"}
 

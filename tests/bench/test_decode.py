@@ -226,23 +226,24 @@ def _closed_form(given):
     return [cost.state_bytes(length, 1), cost.state_bytes(length, 7)]  # behind a start token
 
 
-class TestUnsupported:
-    def test_a_head_that_writes_nothing(self, corpus):
-        with pytest.raises(Unsupported, match="AutoModelForCausalLM or AutoModelForSeq2SeqLM"):
-            measurement(corpus, "transformer", "package")
+class TestRefused:
+    @pytest.mark.parametrize("task", TASKS)
+    @pytest.mark.parametrize("arm", ["transformer", "rnn"])
+    def test_tokens_beyond_the_positions(self, corpus, arm, task):
+        """A causal model's text goes on; a target has positions of its own."""
+        most = POSITIONS - (16 if task == "language" else 1)
+        for new_tokens in (most, most + 1):
+            given = subject(corpus, arm, task, new_tokens=new_tokens)
+            limit = given.arm.max_length(given.config)
+            if limit is None or new_tokens == most:
+                decode.refuse(given.cell, given.task.HEAD, limit)
+                continue
+            with pytest.raises(Unsupported, match=f"{new_tokens} new tokens are beyond the 96"):
+                decode.refuse(given.cell, given.task.HEAD, limit)
 
-    @pytest.mark.parametrize(("new_tokens", "fits"), [(POSITIONS - 16, True), (81, False)])
-    def test_tokens_beyond_the_positions(self, corpus, monkeypatch, new_tokens, fits):
-        given = subject(corpus, "transformer", "language", new_tokens=new_tokens)
-        if fits:
-            assert decode.Measurement(given, lambda share: None).gate_tokens == 32
-            return
-        monkeypatch.setattr(given, "build", lambda: pytest.fail("was built"))
-        with pytest.raises(Unsupported, match="T=16 and 81 new tokens are beyond the 96 positions"):
-            decode.Measurement(given, lambda share: None)
-
-    def test_recurrence_has_no_such_limit(self, corpus):
-        assert measurement(corpus, "rnn", "language", new_tokens=81).gate_error <= 1e-4
+    def test_every_position_can_be_used(self, corpus):
+        timed = measurement(corpus, "transformer", "language", new_tokens=POSITIONS - 16)
+        assert timed.gate_tokens == 32
 
 
 def _accelerator():

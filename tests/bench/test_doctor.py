@@ -63,7 +63,23 @@ def test_says_what_is_here_how_noisy_it_is_and_what_a_study_needs(tmp_path, monk
 )
 def test_rounds_grow_with_the_square_of_the_noise(half_width, said):
     assert stats.PRECISION == 0.025
-    assert doctor._need(study.load(str(TINY)), 90.0, half_width).endswith(said)
+    assert doctor._need(study.load("noise"), 90.0, half_width).endswith(said)
+
+
+def test_a_study_says_how_precise_it_wants_to_be():
+    said = doctor._need(study.load("quick"), 90.0, 0.09)
+    assert said.endswith("±5.0% needs about 33, so that groups end at the look after 40")
+
+
+def test_a_refused_noise_study_is_said_and_stops_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "noise.toml"
+    path.write_text(NOISE.replace("threads = 1", "threads = 4096"))
+    monkeypatch.setattr(doctor, "_NOISE", str(path))
+    console = Console(width=160, record=True)
+    doctor.examine(study.load(str(TINY)), Display(console))
+    said = console.export_text()
+    assert "unsupported: threads=4096 on a machine" in said
+    assert "its noise could not be measured" in said
 
 
 def test_every_shipped_noise_group_has_its_own_reference():

@@ -81,16 +81,17 @@ def changed(decided, group, **protocol):
     return others, decided | configs
 
 
-def killer(which):
-    """Kills one worker of those that have started since now, once."""
+def killer(which, times=1):
+    """Kills one worker of those that have started since now, or since it last did."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     done = []
 
     def kill(cell):
-        if not done:
+        now = {child.pid for child in psutil.Process().children(recursive=True)}
+        if len(done) < times and (new := sorted(now - before)):
             done.append(cell)
-            now = {child.pid for child in psutil.Process().children(recursive=True)}
-            os.kill(sorted(now - before)[which], signal.SIGKILL)
+            before.update(new)
+            os.kill(new[which], signal.SIGKILL)
 
     return kill
 
@@ -178,7 +179,7 @@ class TestGroups:
             assert len(ended["samples"]["seconds"]) == 2 * cell.protocol["rounds"]
             assert ended["metrics"]["peak_rss_bytes"] < 4 * 2**30
             samples, metrics = ended["samples"], ended["metrics"]
-            assert samples["launch"] == [0] * cell.protocol["rounds"]
+            assert samples["launch"] == [0, 0, 0, 0, 0, 1], "fresh processes every five rounds"
             assert len(samples["steal"]) == len(samples["psi"]) == cell.protocol["rounds"]
             rounds = [sum(pair) / 2 for pair in zip(*[iter(samples["seconds"])] * 2, strict=True)]
             assert metrics["step_s"] == pytest.approx(statistics.median(rounds))
@@ -191,14 +192,13 @@ class TestGroups:
 
     @pytest.mark.parametrize("rounds", [6, 20])
     def test_what_stays_imprecise_is_unstable(self, server, decided, fingerprint, rounds):
-        """Each look's rounds have processes of their own."""
         group, configs = changed(decided, cells_of("speed")[0], rounds=rounds, precision=1e-9)
         heard = run(server, configs, fingerprint, group, Heard())
         for cell in group:
             ended = heard.outcomes[cell.key]
             assert ended["status"] == outcome.UNSTABLE
             assert f"after {rounds} rounds; within ±0.0% is wanted" in ended["reason"]
-            assert ended["samples"]["launch"] == [0] * min(rounds, 10) + [1] * (rounds - 10)
+            assert ended["samples"]["launch"] == [number // 5 for number in range(rounds)]
             assert len(ended["samples"]["seconds"]) == 2 * rounds
 
     def test_precise_enough_at_the_first_look_is_done(self, server, decided, fingerprint):
@@ -215,20 +215,38 @@ class TestGroups:
             assert "the budget of 1e-06 s ended first" in ended["reason"]
             assert len(ended["samples"]["seconds"]) == 2, "a round is not broken off"
 
-    @pytest.mark.parametrize(
-        ("victim", "said"), [(-1, "the canary was killed"), (1, "the reference")]
-    )
-    def test_without_canary_or_reference_nothing_is_claimed(
-        self, server, decided, fingerprint, victim, said
-    ):
+    def test_a_group_whose_canary_died_is_measured_again(self, server, decided, fingerprint):
         """Workers start in the order of the cells, the canary last."""
         group = cells_of("speed")[0]
+        heard = run(server, decided, fingerprint, group, Heard(killer(-1)))
+        ended = [heard.outcomes[cell.key] for cell in group]
+        assert [one["status"] for one in ended] == [outcome.DONE, outcome.DONE]
+        assert len(ended[1]["samples"]["canary_seconds"]) == len(ended[0]["samples"]["seconds"])
+        assert ended[0]["together"] == ended[1]["together"]
+
+    def test_a_canary_that_dies_twice_fails_its_group(self, server, decided, fingerprint):
+        group = cells_of("speed")[0]
+        heard = run(server, decided, fingerprint, group, Heard(killer(-1, times=2)))
+        for cell in group:
+            ended = heard.outcomes[cell.key]
+            assert ended["status"] == outcome.FAILED, "tried again when the sweep is resumed"
+            assert "its A/A control, ended: the worker died of SIGKILL" in ended["reason"]
+
+    def test_without_its_reference_a_group_goes_on(self, server, decided, fingerprint):
+        group = cells_of("speed")[0]
         assert group[1].arm == group[1].model.match_to
-        heard = run(server, decided, fingerprint, group, Heard(killer(victim)))
-        statuses = [heard.outcomes[cell.key]["status"] for cell in group]
-        assert statuses == [outcome.UNSTABLE, outcome.UNSTABLE if victim < 0 else outcome.KILLED]
-        reasons = [heard.outcomes[cell.key]["reason"] for cell in group]
-        assert any(reason.startswith(said) for reason in reasons), reasons
+        heard = run(server, decided, fingerprint, group, Heard(killer(1)))
+        other, base = (heard.outcomes[cell.key] for cell in group)
+        assert (other["status"], base["status"]) == (outcome.DONE, outcome.KILLED)
+        assert other["together"] != base["together"]
+        assert "canary_seconds" in other["samples"], "it is its own reference now"
+
+    def test_a_group_of_which_nothing_is_left_ends(self, server, decided, fingerprint):
+        """The canary of a dead arm is no reason to go on."""
+        group = cells_of("speed")[0][:1]
+        heard = run(server, decided, fingerprint, group, Heard(killer(0)))
+        (ended,) = heard.outcomes.values()
+        assert ended["status"] == outcome.KILLED
 
     def test_a_killed_worker_is_recorded_and_the_group_goes_on(self, server, decided, fingerprint):
         group = cells_of("speed")[0]
@@ -310,6 +328,8 @@ TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
         ({"metrics": {}}, None, "expected a table of samples, got NoneType"),
         ({"metrics": {}, "samples": TIMED["samples"]}, 2, "expected the tokens of a step"),
         (TIMED, 4, "expected a time for each of 4 turns, got 2"),
+        (TIMED | {"samples": {"seconds": None}}, 2, "expected a list of seconds, got NoneType"),
+        (TIMED | {"samples": {"seconds": 5}}, 2, "expected a list of seconds, got int"),
         (TIMED | {"samples": {"seconds": [0.1, None]}}, 2, "expected times above 0, got None"),
         (TIMED | {"samples": {"seconds": [0.1, -0.2]}}, 2, "expected times above 0, got -0.2"),
         (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected times above 0, got 0.1"),

@@ -214,7 +214,24 @@ class TestSpeed:
     def test_a_prefill_is_a_language_models(self, corpus, arm):
         subject = subjects(corpus, "speed", axes={"phase": "prefill"})[arm]
         with pytest.raises(Unsupported, match=r"prefill is a language model's; .*Classification"):
-            probes.load("speed").Measurement(subject, lambda share: None)
+            speed.refuse(subject.cell, subject.task.HEAD, None)
+
+    def test_a_prefill_keeps_what_decoding_goes_on_from(self, corpus, arm):
+        subject = subjects(corpus, "speed", axes={"phase": "prefill"}, task="language")[arm]
+        model, batch = subject.build().eval(), subject.batches(1, 2)[0]
+        outputs = speed.prefill(model, subject.task.HEAD)(batch)
+        assert outputs.logits.shape[:2] == (2, 1), "of the last position only"
+        assert outputs.past_key_values.get_seq_length() == subject.cell.length
+        speed.refuse(subject.cell, subject.task.HEAD, None)
+        measurement = speed.Measurement(subject, lambda share: None)
+        measurement.round()
+        assert measurement.result().samples["seconds"]
+
+    def test_a_slow_first_step_is_followed_by_another(self, corpus, monkeypatch):
+        """A minute of compiling ends the warm-up, but not before there is a step to go by."""
+        monkeypatch.setattr(speed, "_MOST_WARMUP_S", 1e-9)
+        measurement = speed.Measurement(subjects(corpus, "speed")["lstm"], lambda share: None)
+        assert len(measurement.warmup) == 2
 
     @pytest.mark.parametrize(
         ("seconds", "settled"),

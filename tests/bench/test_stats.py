@@ -68,8 +68,9 @@ def test_ten_rounds_interpolate_between_order_statistics():
     share = 8 * inwards / (2 + 6 * inwards)  # Hettmansperger and Sheather 1986
     estimate = stats.median([7, 1, 4, 10, 2, 8, 3, 6, 5, 9])
     assert estimate.value == 5.5
-    assert estimate.low == pytest.approx(2 + share, abs=1e-4)
-    assert estimate.high == pytest.approx(9 - share, abs=1e-4)
+    # Times differ by factors, so it interpolates between their logs.
+    assert estimate.low == pytest.approx(2 * (3 / 2) ** share, abs=1e-4)
+    assert estimate.high == pytest.approx(9 * (8 / 9) ** share, abs=1e-4)
 
 
 def test_launches_that_differ_widen_the_interval():
@@ -357,3 +358,22 @@ def test_the_usual_ways_fail_on_the_same_machine():
     print(f"\nWelch's alarms {alarms:.2f}; minimum off by {median:.1%}, p90 {worst:.1%}", end="")
     assert alarms > 0.30
     assert worst > 0.05
+
+
+def test_the_interval_of_a_time_is_above_zero_and_holds_it():
+    """Two launches, one three times as slow as the other: no time is negative."""
+    seconds = [0.01] * 10 + [0.03] * 10
+    estimate = stats.median(seconds, 2, launches=[0] * 5 + [1] * 5)
+    assert 0 < estimate.low <= estimate.value <= estimate.high
+
+
+def test_a_lead_within_the_noise_decides_no_crossing():
+    rng = np.random.default_rng(0)
+    logs = {
+        length: math.log(ratio) + rng.normal(0, 0.001, 20)
+        for length, ratio in {64: 1.01, 128: 0.8, 256: 1.3}.items()
+    }
+    assert stats.crossover(logs).crossings == 2
+    noisy = stats.crossover(logs, bands={64: 1.02, 128: 1.02, 256: 1.02})
+    assert noisy.crossings == 1
+    assert 128 < noisy.length.value < 256

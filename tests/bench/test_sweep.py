@@ -15,7 +15,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from bench import study
+from bench import study, sweep
 from bench.outcome import DONE, UNSUPPORTED
 from bench.store import FILE, Store
 
@@ -255,3 +255,17 @@ def test_records_are_strict_json_with_units_and_environment(tiny):
         )
         assert record["environment"]["versions"]["torch"]
         assert record["provenance"]["corpus"]
+
+
+def test_a_part_of_a_group_is_the_whole_group():
+    """Arms that are timed in turn are compared in the same rounds, whichever was asked for."""
+    cells = study.load(str(TINY)).cells
+    speed = [c for c in cells if c.probe == "speed" and c.length == 16]
+    lstm = next(c for c in speed if c.arm == "lstm" and c.axes["phase"] == "training")
+    chosen = sweep._chosen(cells, [lstm.key])
+    assert [(c.arm, c.axes["phase"]) for c in chosen] == [
+        ("lstm", "training"),
+        ("transformer", "training"),
+    ]
+    alone = next(c for c in cells if c.probe == "learning")
+    assert sweep._chosen(cells, [alone.key]) == [alone]

@@ -101,6 +101,9 @@ def test_ours(cell, tmp_path):
             passed = time.perf_counter() - start
             FOUND.setdefault("ours", []).append((passed, half_width(ratio.low, ratio.high), alarm))
     print(f"\nours: {unstable} of {REPETITIONS} pairs stayed unstable", end="")
+    assert unstable <= REPETITIONS / 2, (
+        "nothing is said of most pairs: measure on a quieter machine"
+    )
 
 
 @pytest.fixture(scope="module")
