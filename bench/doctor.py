@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench import environment, stats, study, verdicts
 from bench.display import Display, duration
-from bench.execute import local
+from bench.execute import local, turns
 from bench.study import DEVICES, Cell, Study
 from bench.tasks import corpus
 
@@ -84,7 +84,7 @@ def _noise(server: local.Server, library: str, display: Display) -> float:
             display.say(f"{group[0].name}: {refused['failed']}: {refused['reason']}")
             continue
         heard = _Collected()
-        local.run_group(
+        turns.run_group(
             server,
             group,
             {cell.key: decided[cell.key]["config"] for cell in group},

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import checkpoints, environment, registry, verdicts
 from bench.display import Display
-from bench.execute import local
+from bench.execute import local, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
@@ -285,7 +285,7 @@ def _measure(
                 else:
                     runnable.append(cell)
             if runnable:
-                local.run_group(
+                turns.run_group(
                     server,
                     runnable,
                     {cell.key: answers[cell.key]["config"] for cell in runnable},

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bench import environment, outcome, study
-from bench.execute import local
+from bench.execute import local, turns
 from bench.execute.channel import Channel, Closed, Silent
 from bench.execute.worker import describe
 from bench.tasks import corpus as library
@@ -62,7 +62,7 @@ def cells_of(probe):
 
 
 def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
-    local.run_group(
+    turns.run_group(
         server,
         cells,
         {cell.key: decided[cell.key]["config"] for cell in cells},
@@ -318,7 +318,7 @@ TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
 
 
 @pytest.mark.parametrize(
-    ("result", "turns", "said"),
+    ("result", "had", "said"),
     [
         (TIMED, 2, None),
         ({"metrics": {}, "samples": {}}, None, None),
@@ -335,8 +335,8 @@ TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
         (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected times above 0, got 0.1"),
     ],
 )
-def test_nonsense_is_told_from_a_result(result, turns, said):
-    found = local._nonsense(result, turns)
+def test_nonsense_is_told_from_a_result(result, had, said):
+    found = turns._nonsense(result, had)
     assert found is None if said is None else found.startswith(said)
 
 

@@ -79,7 +79,7 @@ def test_measuring_again_is_measuring(session):
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
     after = {r["key"]: r for r in map(json.loads, lines.read_text().splitlines())}
-    anew = {key for key in before if after[key]["together"] != before[key]["together"]}
+    anew = {key for key in before if after[key]["ended"] != before[key]["ended"]}
     assert {before[key]["cell"]["probe"] for key in anew} == {"gradient"}
     assert len(after) == len(before)
 
@@ -87,7 +87,7 @@ def test_measuring_again_is_measuring(session):
 def test_saved_runs_are_compared(session):
     folder, _ = session
     done = run_pytest(
-        folder, "--benchmark", "--study", str(TINY), "-k", "forward and T=16",
+        folder, "--benchmark", "--study", str(TINY), "-k", "forward and 16",
         "--benchmark-autosave", "--benchmark-compare", "--benchmark-compare-fail=median:100000%",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,7 +111,7 @@ def test_a_slower_run_fails_the_comparison(session):
                 entry["stats"][name] = value / 1000
     (first.parent / "0000_fast.json").write_text(json.dumps(saved))
     done = run_pytest(
-        folder, "--benchmark", "--study", str(TINY), "-k", "forward and T=16",
+        folder, "--benchmark", "--study", str(TINY), "-k", "forward and 16",
         "--benchmark-compare=0000", "--benchmark-compare-fail=median:10%",
     )  # fmt: skip
     assert done.returncode != 0

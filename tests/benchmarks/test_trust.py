@@ -19,7 +19,7 @@ import torch
 from torch.utils import benchmark as torch_benchmark
 
 from bench import environment, stats, study
-from bench.execute import local, prepare
+from bench.execute import local, prepare, turns
 from bench.outcome import DONE
 from bench.probes import speed
 from bench.probes.subject import Subject
@@ -85,7 +85,7 @@ def test_ours(cell, tmp_path):
         for _ in range(REPETITIONS):
             heard = Heard()
             start = time.perf_counter()
-            local.run_group(
+            turns.run_group(
                 server, [cell, twin], configs, corpus=identity, threads=environment.threads(),
                 timeout_s=600, listener=heard,
             )  # fmt: skip

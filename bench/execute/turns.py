@@ -1,0 +1,356 @@
+"""Cells in groups: the arms of a group measured in turn, by passing a token between workers."""
+
+import contextlib
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from bench import environment, registry, stats
+from bench.execute.local import CellFailed, Server, Worker
+from bench.outcome import DONE, FAILED, UNSTABLE
+from bench.study import Cell, reference
+
+_EXPECTED_ROUNDS = 20  # what most groups need, for the progress bar
+_CANARIES = 1  # canaries that may fail before a group is given up
+_LAUNCH = 5  # rounds that the same processes measure
+_SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
+
+
+class Listener(Protocol):
+    """Who is told how a sweep goes on."""
+
+    def cell_progress(self, cell: Cell, share: float) -> None:
+        """A cell is this far."""
+        ...
+
+    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """A cell has ended.
+
+        Its outcome has ``status``, ``reason``, ``metrics``, ``samples``, ``seconds``, and
+        ``together``, shared by cells that were timed in the same rounds.
+        """
+        ...
+
+
+def run_group(
+    server: Server,
+    cells: Sequence[Cell],
+    configs: dict[str, dict[str, Any]],
+    *,
+    corpus: str,
+    threads: int,
+    timeout_s: float,
+    listener: Listener,
+) -> None:
+    """Measure the cells of one group and tell the listener of each outcome.
+
+    An interleaved probe has all its arms alive at once and visits them in turn, see ``_in_turn``.
+    Any other probe's cells run one after the other.
+
+    Args:
+        server: forks the workers.
+        cells: what is to be measured, alike but for arm and kernel.
+        configs: cell key to the model's configuration.
+        corpus: fingerprint of the corpus.
+        threads: of a worker whose cell wants all.
+        timeout_s: longest silence of a worker.
+        listener: who is told.
+    """
+
+    def seat(cell: Cell) -> _Seat:
+        return _Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
+
+    if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
+        remaining, canaries = list(cells), 0
+        while remaining:
+            seats, canary = [seat(cell) for cell in remaining], seat(reference(remaining))
+            again = _in_turn(seats, canary, listener, last_chance=canaries == _CANARIES)
+            canaries += len(again) == len(remaining)  # no arm has failed, so the canary has
+            remaining = again
+        return
+    for cell in cells:
+        alone = seat(cell)
+        for action in (alone.start, alone.round, alone.finish):
+            alone.attempt(action)
+        if alone.failure is None:
+            listener.cell_ended(cell, alone.outcome(DONE, None, None))
+        else:
+            listener.cell_ended(cell, alone.failed(None))
+
+
+class _Seat:
+    """One cell's place in its group: a worker now, and what its workers have left so far."""
+
+    def __init__(
+        self,
+        server: Server,
+        cell: Cell,
+        config: dict[str, Any],
+        corpus: str,
+        threads: int,
+        timeout_s: float,
+        listener: Listener,
+    ) -> None:
+        self.cell = cell
+        self._server, self._timeout_s, self._listener = server, timeout_s, listener
+        self._job = {
+            "job": "cell",
+            "cell": cell.model_dump(mode="json"),
+            "config": config,
+            "corpus": corpus,
+            "threads": threads if cell.threads == "all" else cell.threads,
+        }
+        self._worker: Worker | None = None
+        self._spent_s = 0.0
+        self._turns = 0  # of the worker that there is now
+        self.metrics: dict[str, Any] = {}
+        self.samples: dict[str, list[Any]] = {}
+        self.failure: CellFailed | None = None
+        self.told = False  # whether the listener knows of the failure
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Do something unless the seat has failed; if that fails, remember why."""
+        if self.failure is not None:
+            return
+        start = time.monotonic()
+        try:
+            action()
+        except CellFailed as failure:
+            self._worker, self.failure = None, failure
+        self._spent_s += time.monotonic() - start
+
+    def start(self) -> None:
+        """Build and warm the cell's model in a process of its own."""
+        self._turns = 0
+        self._worker = self._server.start(self._job)
+        self._worker.ask(None, self._timeout_s, self._tell)
+
+    def round(self) -> None:
+        """Measure once."""
+        self._ask({"round": True})
+        self._turns += 1
+
+    def finish(self) -> None:
+        """Add what the worker measured to what those before it did, and let it go.
+
+        Metrics are those of the first launch; samples are everyone's.
+        """
+        result = self._ask({"finish": True}).get("result")
+        assert self._worker is not None
+        self._worker.end()
+        self._worker = None
+        timed = registry.probes()[self.cell.probe].literals["INTERLEAVED"]
+        nonsense = _nonsense(result, self._turns if timed else None)
+        if nonsense is not None:
+            raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
+        assert result is not None
+        self.metrics = result["metrics"] | self.metrics
+        for name, values in result["samples"].items():
+            self.samples.setdefault(name, []).extend(values)
+
+    def outcome(self, status: str, reason: str | None, together: str | None) -> dict[str, Any]:
+        """What a listener is told at the end."""
+        return {
+            "status": status,
+            "reason": reason,
+            "metrics": self.metrics,
+            "samples": self.samples,
+            "seconds": self._spent_s,
+            "together": together,
+        }
+
+    def failed(self, together: str | None) -> dict[str, Any]:
+        """The outcome of a seat that has failed; what was measured before is kept."""
+        assert self.failure is not None
+        self.metrics |= self.failure.metrics
+        self.samples |= self.failure.samples
+        return self.outcome(self.failure.status, self.failure.reason, together)
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._worker is not None, "a seat that has not failed has a worker"
+        return self._worker.ask(message, self._timeout_s, self._tell)
+
+    def _tell(self, share: float) -> None:
+        self._listener.cell_progress(self.cell, share)
+
+
+def _nonsense(result: Any, turns: int | None) -> str | None:
+    """What is wrong with a worker's result, None where nothing is.
+
+    Args:
+        result: what it sent.
+        turns: how many it had, None where it is not timed in turn.
+    """
+    if not isinstance(result, dict):
+        return "expected metrics and samples, got neither"
+    for part in ("metrics", "samples"):
+        if not isinstance(result.get(part), dict):
+            return f"expected a table of {part}, got {type(result.get(part)).__name__}"
+    for name, values in result["samples"].items():
+        if not isinstance(values, list):
+            return f"expected a list of {name}, got {type(values).__name__}"
+    if turns is None:
+        return None
+    if not isinstance(result["metrics"].get("tokens_per_step"), int):
+        return "expected the tokens of a step, got none"
+    seconds = result["samples"].get("seconds", [])
+    if len(seconds) != turns:
+        return f"expected a time for each of {turns} turns, got {len(seconds)}"
+    wrong = [value for value in seconds if not (isinstance(value, float) and value > 0)]
+    return f"expected times above 0, got {wrong[0]}" if wrong else None
+
+
+def _in_turn(
+    seats: Sequence[_Seat], canary: _Seat, listener: Listener, *, last_chance: bool
+) -> list[Cell]:
+    """Measure the arms of a group in rounds until their ratios are precise, or the budget ends.
+
+    A round visits every seat in a random order and then in its reverse. The canary is the
+    reference's arm once more, in a process of its own: what lies between the two is noise. The
+    intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
+    stops at a lucky one; every few rounds all arms get fresh processes, so that an interval knows
+    of what differs from one start to the next.
+
+    Returns:
+        The cells to measure again from the start, because the reference or the canary has failed:
+        without them the rounds compare nothing. On the last chance a canary's failure is theirs.
+    """
+    cells = [seat.cell for seat in seats]
+    protocol, key = cells[0].protocol, reference(cells).key
+    base = next(seat for seat in seats if seat.cell.key == key)
+    together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
+    order = random.Random(cells[0].group)  # the same order each time the study runs
+    rounds, most = _Rounds(), protocol["rounds"]
+    look: int | None = min(stats.LOOKS[0], most)
+    while look is not None:
+        _launch(seats, base, canary, min(look, rounds.count + _LAUNCH), rounds, order, listener)
+        for seat in seats:
+            if seat.failure is not None and not seat.told:
+                seat.told = True
+                listener.cell_ended(seat.cell, seat.failed(together))
+        lasting = [seat for seat in seats if seat.failure is None]
+        if canary.failure is not None and base.failure is None and last_chance:
+            reason = f"a process of its reference, its A/A control, ended: {canary.failure.reason}"
+            for seat in lasting:
+                listener.cell_ended(seat.cell, seat.outcome(FAILED, reason, together))
+            return []
+        if canary.failure is not None or base.failure is not None:
+            return [seat.cell for seat in lasting]
+        wide = _too_wide(lasting, base, canary, rounds, protocol["precision"])
+        if rounds.seconds >= protocol["budget_s"] or (rounds.count == look and not wide):
+            break
+        if rounds.count == look:
+            look = next((min(later, most) for later in stats.LOOKS if later > look < most), None)
+    early = look is not None and rounds.count < look
+    for seat in lasting:
+        short = wide.get(seat.cell.key)
+        if early:
+            short = short or f"precise after {rounds.count} rounds, which is no look"
+            short += f": the budget of {protocol['budget_s']:g} s ended first"
+        listener.cell_ended(seat.cell, _timed(seat, seat is base, canary, rounds, short, together))
+    return []
+
+
+def _launch(
+    seats: Sequence[_Seat],
+    base: _Seat,
+    canary: _Seat,
+    until: int,
+    rounds: "_Rounds",
+    order: random.Random,
+    listener: Listener,
+) -> None:
+    """Start everyone anew and measure until there are so many rounds, or the budget ends.
+
+    Starting is part of the budget, but for the first time: a budget is no limit to building.
+    """
+    protocol = base.cell.protocol
+    start = time.monotonic()
+    for seat in (*seats, canary):
+        seat.attempt(seat.start)
+    if rounds.count:
+        rounds.seconds += time.monotonic() - start
+    while rounds.count < until and (not rounds.count or rounds.seconds < protocol["budget_s"]):
+        if base.failure is not None or canary.failure is not None:
+            break
+        alive = [seat for seat in (*seats, canary) if seat.failure is None]
+        permutation = order.sample(alive, len(alive))
+        with rounds.one():
+            for seat in permutation + permutation[::-1]:
+                time.sleep(_SETTLE_S)
+                seat.attempt(seat.round)
+        for seat in alive:
+            if seat is not canary and seat.failure is None:
+                share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
+                listener.cell_progress(seat.cell, min(1.0, share))
+    for seat in (*seats, canary):
+        seat.attempt(seat.finish)
+    rounds.launched()
+
+
+def _timed(
+    seat: _Seat, is_base: bool, canary: _Seat, rounds: "_Rounds", reason: str | None, together: str
+) -> dict[str, Any]:
+    """The outcome of a seat that lasted; a reason makes it unstable."""
+    seat.samples |= rounds.samples()
+    if is_base:
+        seat.samples["canary_seconds"] = canary.samples["seconds"]
+    step_s = stats.median(seat.samples["seconds"], 2).value
+    seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
+    return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
+
+
+class _Rounds:
+    """What is known of each round beside its times."""
+
+    def __init__(self) -> None:
+        self.count, self.seconds = 0, 0.0
+        self.launches: list[int] = []
+        self._pressure = environment.Pressure()
+        self._laps: list[dict[str, float | None]] = []
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """A round: its wall time, and what other processes took of the machine meanwhile."""
+        start = time.monotonic()
+        self._pressure.lap()
+        yield
+        self._laps.append(self._pressure.lap())
+        self.seconds += time.monotonic() - start
+        self.count += 1
+
+    def launched(self) -> None:
+        """The rounds since the last call were measured by the same processes."""
+        launch = self.launches[-1] + 1 if self.launches else 0
+        self.launches += [launch] * (self.count - len(self.launches))
+
+    def samples(self) -> dict[str, list[Any]]:
+        """Traces by round, the same for every arm."""
+        return {
+            "launch": list(self.launches),
+            **{name: [lap[name] for lap in self._laps] for name in ("steal", "psi")},
+        }
+
+
+def _too_wide(
+    seats: Sequence[_Seat], base: _Seat, canary: _Seat, rounds: _Rounds, precision: float
+) -> dict[str, str]:
+    """Key of every cell whose ratio is not known precisely enough, to the reason.
+
+    The reference's own ratio is to its canary.
+    """
+    wide = {}
+    for seat in seats:
+        other = canary if seat is base else base
+        ratio = stats.paired_ratio(
+            other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
+        )
+        if not ratio.within(precision):
+            name = "itself" if seat is base else f"{base.cell.arm}/{base.cell.kernel}"
+            wide[seat.cell.key] = (
+                f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
+                f"{rounds.count} rounds; within ±{precision:.1%} is wanted"
+            )
+    return wide
