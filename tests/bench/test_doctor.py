@@ -67,8 +67,9 @@ def test_rounds_grow_with_the_square_of_the_noise(half_width, said):
 
 
 def test_a_study_says_how_precise_it_wants_to_be():
-    said = doctor._need(study.load("quick"), 90.0, 0.09)
-    assert said.endswith("±5.0% needs about 33, so that groups end at the look after 40")
+    assert {c.protocol.get("precision") for c in study.load("quick").cells} == {None, 0.1}
+    said = doctor._need(study.load("quick"), 90.0, 0.18)
+    assert said.endswith("±10.0% needs about 33, so that groups end at the look after 40")
 
 
 def test_a_refused_noise_study_is_said_and_stops_nothing(tmp_path, monkeypatch):
