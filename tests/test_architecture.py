@@ -21,6 +21,8 @@ FORBIDDEN = {
                     "bench.execute", "bench.report", "bench.stats"},
     "bench.stats": {"torch", "transformers", "datasets", "models", "bench.probes",
                     "bench.execute", "bench.report"},
+    "bench.verdicts": {"torch", "transformers", "datasets", "models", "bench.probes",
+                       "bench.execute", "bench.report", "bench.store"},
     "bench.study": {"torch", "transformers", "datasets", "models", "bench.probes",
                     "bench.execute", "bench.report", "bench.store"},
     "bench.registry": {"torch", "transformers", "models"},
