@@ -264,7 +264,7 @@ def _launch(
 ) -> None:
     """Start everyone anew and measure until there are so many rounds, or the budget ends.
 
-    Starting is part of the budget, but for the first time: a budget is no limit to building.
+    Starting anew is part of the budget, but for the first time: a budget is no limit to building.
     """
     protocol = base.cell.protocol
     start = time.monotonic()
@@ -272,7 +272,10 @@ def _launch(
         seat.attempt(seat.start)
     if rounds.count:
         rounds.seconds += time.monotonic() - start
-    while rounds.count < until and (not rounds.count or rounds.seconds < protocol["budget_s"]):
+    before = rounds.count
+    while rounds.count < until:
+        if rounds.count > before and rounds.seconds >= protocol["budget_s"]:
+            break  # but not before a round, as nobody is started for nothing
         if base.failure is not None or canary.failure is not None:
             break
         alive = [seat for seat in (*seats, canary) if seat.failure is None]
