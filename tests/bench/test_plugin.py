@@ -89,8 +89,11 @@ def test_saved_runs_are_compared(session):
     done = run_pytest(
         folder, "--benchmark", "--study", str(TINY), "-k", "forward and 16",
         "--benchmark-autosave", "--benchmark-compare", "--benchmark-compare-fail=median:100000%",
+        "--benchmark-histogram=drawn",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    (drawn,) = folder.glob("drawn*.svg")
+    assert "lstm" in drawn.read_text()
     assert "(0001_" in done.stdout, "the table shows the saved run beside this one"
     compared = subprocess.run(
         [Path(sys.executable).with_name("pytest-benchmark"), "compare", "0001", "0002"],
