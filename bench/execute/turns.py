@@ -210,8 +210,8 @@ def _in_turn(
     A round visits every seat in a random order and then in its reverse. The canary is the
     reference's arm once more, in a process of its own: what lies between the two is noise. The
     intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
-    stops at a lucky one; every few rounds all arms get fresh processes, so that an interval knows
-    of what differs from one start to the next.
+    stops at a lucky one, and when the budget ends, which no result decides. Every few rounds all
+    arms get fresh processes, so that an interval knows of what differs from one start to the next.
 
     Returns:
         The cells to measure again from the start, because the reference or the canary has failed:
@@ -246,8 +246,7 @@ def _in_turn(
     early = look is not None and rounds.count < look
     for seat in lasting:
         short = wide.get(seat.cell.key)
-        if early:
-            short = short or f"precise after {rounds.count} rounds, which is no look"
+        if short is not None and early:
             short += f": the budget of {protocol['budget_s']:g} s ended first"
         listener.cell_ended(seat.cell, _timed(seat, seat is base, canary, rounds, short, together))
     return []

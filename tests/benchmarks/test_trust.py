@@ -1,7 +1,8 @@
 """How long a trustworthy ratio takes, and how often it is wrong, beside the usual tools.
 
 One model against itself, training steps of some 10 ms, thirty times each way: whoever calls the two
-different raises a false alarm. Run with ``tox -e benchmarks``; this takes some minutes.
+different raises a false alarm. Run with ``tox -e benchmarks``. On a noisy machine, where ours goes
+to its last look every time, this takes half an hour.
 
 - ours: rounds in turn, in processes of their own, until the ratio is within ±2.5%; different if
   the ratio's interval lies beyond the A/A band, and nothing is said of what stays unstable.
