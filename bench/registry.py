@@ -80,6 +80,9 @@ ROUNDS = {
     },
 }
 
+#: What most groups need, for estimates and the progress bar.
+EXPECTED_ROUNDS = 20
+
 
 @functools.cache
 def probes() -> dict[str, Entry]:

@@ -24,7 +24,7 @@ two-sided 95% interval, and none is given. Everything here is deterministic.
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -130,17 +130,18 @@ def paired_ratio(
     return _estimate(*_kept(logs, launches, without)).map(math.exp)
 
 
-def next_look(rounds: int, ratios: Iterable[Estimate], precision: float = PRECISION) -> int | None:
+def next_look(rounds: int, *, precise: bool, most: int = LOOKS[-1]) -> int | None:
     """Rounds to have before looking again; None to stop, since all is known or looks are used up.
 
     Args:
         rounds: measured so far.
-        ratios: of every pair that will be reported, the canary's among them.
-        precision: a group is stable when every ratio is `Estimate.within` it.
+        precise: whether every ratio that will be reported, the canary's among them, is
+            `Estimate.within` what is wanted. Between looks it decides nothing.
+        most: rounds after which to stop in any case.
     """
-    if rounds in LOOKS and all(ratio.within(precision) for ratio in ratios):
+    if rounds >= most or (precise and rounds in LOOKS):
         return None
-    return next((look for look in LOOKS if look > rounds), None)
+    return min(most, next((look for look in LOOKS if look > rounds), most))
 
 
 def band(canary: Estimate) -> float:

@@ -12,7 +12,6 @@ from bench.execute.local import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.study import Cell, reference
 
-_EXPECTED_ROUNDS = 20  # what most groups need, for the progress bar
 _CANARIES = 1  # canaries that may fail before a group is given up
 _LAUNCH = 5  # rounds that the same processes measure
 _SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
@@ -223,7 +222,7 @@ def _in_turn(
     together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
     order = random.Random(cells[0].group)  # the same order each time the study runs
     rounds, most = _Rounds(), protocol["rounds"]
-    look: int | None = min(stats.LOOKS[0], most)
+    look = stats.next_look(0, precise=False, most=most)
     while look is not None:
         _launch(seats, base, canary, min(look, rounds.count + _LAUNCH), rounds, order, listener)
         for seat in seats:
@@ -239,14 +238,11 @@ def _in_turn(
         if canary.failure is not None or base.failure is not None:
             return [seat.cell for seat in lasting]
         wide = _too_wide(lasting, base, canary, rounds, protocol["precision"])
-        if rounds.seconds >= protocol["budget_s"] or (rounds.count == look and not wide):
-            break
-        if rounds.count == look:
-            look = next((min(later, most) for later in stats.LOOKS if later > look < most), None)
-    early = look is not None and rounds.count < look
+        spent = rounds.seconds >= protocol["budget_s"]
+        look = None if spent else stats.next_look(rounds.count, precise=not wide, most=most)
     for seat in lasting:
         short = wide.get(seat.cell.key)
-        if short is not None and early:
+        if short is not None and spent and rounds.count < most:
             short += f": the budget of {protocol['budget_s']:g} s ended first"
         listener.cell_ended(seat.cell, _timed(seat, seat is base, canary, rounds, short, together))
     return []
@@ -285,7 +281,7 @@ def _launch(
                 seat.attempt(seat.round)
         for seat in alive:
             if seat is not canary and seat.failure is None:
-                share = rounds.count / min(protocol["rounds"], _EXPECTED_ROUNDS)
+                share = rounds.count / min(protocol["rounds"], registry.EXPECTED_ROUNDS)
                 listener.cell_progress(seat.cell, min(1.0, share))
     for seat in (*seats, canary):
         seat.attempt(seat.finish)

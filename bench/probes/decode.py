@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
+from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Invalid, Unsupported
 from bench.probes import Progress, Result
@@ -47,7 +48,6 @@ TOLERANCE = {
 }
 _GATE_TOKENS = 32
 _PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
-_EXPECTED_ROUNDS = 20  # what most groups need, for the plan's estimate
 _STEP_PASSES = 0.2  # a decoded step, as a share of a pass over the context
 
 
@@ -57,7 +57,7 @@ def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     The share is a rough one. A step takes nearly as long after any context, and a pass does not:
     two layers of width 128 and a vocabulary of 30,522 had shares from 0.6 at T=64 to 0.07 at 1,024.
     """
-    rounds = min(protocol["rounds"], _EXPECTED_ROUNDS)
+    rounds = min(protocol["rounds"], registry.EXPECTED_ROUNDS)
     generations = 2 * rounds + protocol["warmup"] + 3  # the gate, and the state twice
     return 0.0, float(generations * (1 + _STEP_PASSES * protocol["new_tokens"]))
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Unsupported
 from bench.probes import Progress, Result
@@ -56,12 +57,10 @@ _CLIP_NORM = 1.0
 _SHORT_S = 0.1  # a step below which cold caches are a share worth a step that is not counted
 _ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
 
-_EXPECTED_ROUNDS = 20  # what most groups need, for the plan's estimate
-
 
 def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """Two turns a round, and a few steps of warm-up."""
-    turns = float(2 * min(protocol["rounds"], _EXPECTED_ROUNDS) + 4)
+    turns = float(2 * min(protocol["rounds"], registry.EXPECTED_ROUNDS) + 4)
     return (turns, 0.0) if axes["phase"] == "training" else (0.0, turns)
 
 

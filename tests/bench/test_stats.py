@@ -128,12 +128,14 @@ def test_within_is_relative_and_needs_an_interval():
 
 
 def test_looks():
-    known, wide = stats.Estimate(1.0, 0.99, 1.01), stats.Estimate(1.0, 0.9, 1.1)
-    assert stats.next_look(0, []) == 10
-    assert stats.next_look(10, [known, known]) is None
-    assert stats.next_look(10, [known, wide]) == 20
-    assert stats.next_look(15, [known]) == 20  # between looks nothing is decided
-    assert stats.next_look(80, [wide]) is None
+    assert stats.next_look(0, precise=False) == 10
+    assert stats.next_look(10, precise=True) is None
+    assert stats.next_look(10, precise=False) == 20
+    assert stats.next_look(15, precise=True) == 20, "between looks nothing is decided"
+    assert stats.next_look(80, precise=False) is None
+    assert stats.next_look(0, precise=False, most=6) == 6
+    assert stats.next_look(20, precise=False, most=30) == 30
+    assert stats.next_look(30, precise=False, most=30) is None
 
 
 @pytest.mark.parametrize(
@@ -290,14 +292,15 @@ def measure(samples, effect, launches=LAUNCHES):
     `samples` are (rounds, arms, 2); the third arm is made `effect` times as fast.
     """
     reference, again, other = np.exp(samples.reshape(len(samples), 3, 2)).swapaxes(0, 1)
-    rounds, estimates = stats.next_look(0, []), []
+    rounds, estimates = stats.next_look(0, precise=False), []
     while rounds:
         first, second, third = (arm[:rounds].ravel() for arm in (reference, again, other / effect))
         estimates = [
             stats.paired_ratio(first, arm, 2, launches[:rounds]) for arm in (second, third)
         ]
-        rounds = stats.next_look(rounds, estimates)
-    return estimates, all(estimate.within() for estimate in estimates)
+        precise = all(estimate.within() for estimate in estimates)
+        rounds = stats.next_look(rounds, precise=precise)
+    return estimates, precise
 
 
 @pytest.fixture(scope="module")
