@@ -2,8 +2,8 @@
 
 One row at T=8, the mark beside every number:
 
-    features  ROW
-    labels    ROW
+    features  0.87* 0.06* 0.93 0.31 0.16 0.75 0.75 0.61
+    labels    0.93
 
 Numbers are uniform on [0, 1]; the two marks stand at any two positions. The adding problem of
 Hochreiter & Schmidhuber (1997) as Bai et al. (2018, TCN) draw it. The floor is the variance of the

@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  4 2 4 1 2 3 0 2 _ _ _ _ _ _ _ _
+    labels     · · · · · · · · 0 1 2 2 2 3 4 4
 
 T // 2 symbols, uniform over five, then a blank for each of their sorted order; an odd window has
 one blank more in front. Bucket sort of Delétang et al. (2023), "Neural Networks and the Chomsky

@@ -2,8 +2,8 @@
 
 One row at T=32:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  4 2 2 6 8 3 4 4 5 4 _ _ _ _ _ _ _ _ _ _ _ > > > > > > > > > > >
+    labels     _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ 4 2 2 6 8 3 4 4 5 4
 
 Ten symbols of eight, T - 21 blanks, and eleven ``>``: the first says that the blank is over, and
 the answer is due at the other ten. At every other position the answer is a blank, and the loss is

@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  _ 0 1 1 0 0 _ _ _ _ _ _ _ _ _ _
+    labels     · · · · · · 0 1 1 0 0 0 1 1 0 0
 
 T // 3 fair bits, then two blanks for each; what T leaves over is blanks in front. Duplicate string
 of Delétang et al. (2023), "Neural Networks and the Chomsky Hierarchy", who train on up to 40 bits,

@@ -2,14 +2,14 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  ( [ ) ( ) ( ( ) ] ( ) ) ( ) ( )
+    labels     invalid
 
-Every other row on average is valid: uniform over the balanced shapes that nest no deeper than 8, or
-T / 8 from 64 tokens on, so that longer windows are deeper too; kinds are fair. In an invalid row two
-closing brackets of different kinds have changed places: it has the same brackets, equally deep, and
-neither counting them nor their depth gives it away; nor do neighbours, as brackets that close an
-empty pair are spared wherever others are to be had. Every row has both kinds. Windows are even.
+One row in two is valid: uniform over the balanced shapes that nest no deeper than 8, or T / 8 from
+64 tokens on, so that longer windows are deeper too; kinds are fair. In an invalid row two closing
+brackets of different kinds have changed places: it has the same brackets, equally deep, and neither
+counting them nor their depth gives it away; nor do neighbours, as brackets that close an empty pair
+are spared wherever others are to be had. Every row has both kinds. Windows are even.
 
 Validity of Dyck-2 with bounded depth, the language of Suzgun et al. (2019), "LSTM Networks Can
 Perform Dynamic Counting", and Hewitt et al. (2020), "RNNs can generate bounded hierarchical

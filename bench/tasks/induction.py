@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  n ! d h i a p m j o o m b f ! d
+    labels     · · · · · · · · · · · · · · · d
 
 Symbols are uniform over 16; the special ``!`` stands once anywhere and once before the last token,
 which is predicted from the tokens before it. Induction heads of Olsson et al. (2022) as Gu & Dao

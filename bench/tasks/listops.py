@@ -1,17 +1,18 @@
 """What is the value of this nested list of operations?
 
-One row at T=16:
+One row at T=24:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  [SM 4 3 9 1 4 8 [MAX 4 3 5 2 ] 0 8 0 ] · · · · · · ·
+    labels     2
 
 Operations are smallest, largest and median (the lower integer of two in the middle) and the sum
 modulo ten (SM), of 2 to 10 arguments; an argument is an operation in one of four, no deeper than
 10, else a digit. A row is such a tree of more than T / 2 and at most T tokens, then padding.
 
-ListOps of Nangia & Bowman (2018) as the Long Range Arena draws it (Tay et al., 2021), for which
-lengths are 500 to 2000. The floor is the most frequent answer; it hardly depends on the length, and
-a test measures it again. What counts as solved is ours.
+ListOps of Nangia & Bowman (2018) as the Long Range Arena draws it (Tay et al., 2021), from which
+the choice of lengths differs: theirs are 500 to 2000, whose most frequent answer has 17.2%. The
+floor is the most frequent answer here, 0 (9 is as frequent), counted on 60,000 trees of each power
+of two: the more arguments, the likelier an extreme one. What counts as solved is ours.
 """
 
 import itertools
@@ -28,7 +29,7 @@ HEAD = "AutoModelForSequenceClassification"
 KIND = "diagnostic"
 LABELS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 METRIC = "accuracy"
-FLOOR = 0.172
+FLOOR = "share of the answer 0: .155 at T=32 to 512, .163 at 1024, .177 at 2048"
 SOLVED = 0.9
 LENGTHS = (8, 2048)
 VOCABULARY = 16
@@ -37,15 +38,24 @@ SYMBOLS = (
     "·", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "[MIN", "[MAX", "[MED", "[SM", "]",
 )
 # fmt: on
-EXPECTED = "nobody knows: the Long Range Arena's transformer has 36.4% (Tay et al., 2021)"
+EXPECTED = (
+    "either: the Long Range Arena's transformer has 36.4%, with no recurrence beside it (Tay et al., "
+    "2021)"
+)
 
 _DIGIT, _OPERATION, _END = 1, 11, 15
 _NESTED = 0.25
 _ARGUMENTS = (2, 10)
 _DEPTH = 10
 _FEWEST, _MOST = 128, 16384  # attempts of the first batch and of the largest
+_ZEROS = (0.112, 0.145, 0.155, 0.157, 0.155, 0.155, 0.157, 0.163, 0.177)  # at T=8, 16, ... 2048
 
 Integers = npt.NDArray[np.int64]
+
+
+def floor(length: int) -> float:
+    """Share of rows of ``length`` tokens whose answer is 0, to within .004."""
+    return float(np.interp(np.log2(length), np.arange(3, 12), _ZEROS))
 
 
 def rows(data: Any, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:

@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  0 + 0 - 1 * 2 * 2 - 2 * 2 - 2 =
+    labels     0
 
 T // 2 digits and the operators between them, all uniform, products before sums; then ``=``, twice
 where T is odd. Modular arithmetic (simple) of Delétang et al. (2023), "Neural Networks and the

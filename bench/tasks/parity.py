@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  1 1 0 0 0 1 0 1 1 1 1 1 1 1 1 1
+    labels     even
 
 Bits are fair and independent, so every answer is as likely as the other whatever part of the window
 was read. Parity check of Delétang et al. (2023), "Neural Networks and the Chomsky Hierarchy", who

@@ -2,8 +2,8 @@
 
 One row at T=16:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  0 1 0 0 0 0 1 1 _ _ _ _ _ _ _ _
+    labels     · · · · · · · · 1 1 0 0 0 0 1 0
 
 T // 2 fair bits, then a blank for each of their reverse; an odd window has one blank more in front.
 Reverse string of Delétang et al. (2023), "Neural Networks and the Chomsky Hierarchy", who train on

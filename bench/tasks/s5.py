@@ -2,13 +2,13 @@
 
 One row at T=8, each permutation by where it sends 1 to 5:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  24513 45231 13245 23451 45132 42531 14325 35241
+    labels     25341
 
 Permutations are uniform over all 120 and multiplied left to right: the first acts first. The
-product is uniform too, whatever part of the window was read. The word problem of the symmetric group
-S5, as Merrill et al. (2024), "The Illusion of State in State-Space Models", set it; they ask for
-every prefix, here the whole is asked. What counts as solved is ours.
+product is uniform too, whatever part of the window was read. The word problem of the symmetric
+group S5, as Merrill et al. (2024), "The Illusion of State in State-Space Models", set it; they ask
+for every prefix, here the whole is asked. What counts as solved is ours.
 """
 
 from functools import cache

@@ -2,8 +2,8 @@
 
 One row at T=32:
 
-    input_ids  ROW
-    labels     ROW
+    input_ids  h i _ _ f _ _ _ _ _ _ _ _ b _ _ _ g _ i m _ i > > > > > > > > >
+    labels     · · · · · · · · · · · · · · · · · · · · · · · · h i f b g i m i
 
 16 symbols of 16 at random places among noise ``_``, then 17 ``>``; a label is predicted from the
 tokens before it, the first from the first ``>``. Windows under 64 tokens hold T // 4 symbols.
