@@ -39,8 +39,8 @@ SYMBOLS = (
 )
 # fmt: on
 EXPECTED = (
-    "either: the Long Range Arena's transformer has 36.4%, with no recurrence beside it (Tay et al., "
-    "2021)"
+    "either: the Long Range Arena's transformer has 36.4%, with no recurrence beside it (Tay et "
+    "al., 2021)"
 )
 
 _DIGIT, _OPERATION, _END = 1, 11, 15
