@@ -11,9 +11,10 @@ brackets of different kinds have changed places: it has the same brackets, equal
 counting them nor their depth gives it away; nor do neighbours, as brackets that close an empty pair
 are spared wherever others are to be had. Every row has both kinds. Windows are even.
 
-Validity of Dyck-2 with bounded depth, the language of Suzgun et al. (2019), "LSTM Networks Can
-Perform Dynamic Counting", and Hewitt et al. (2020), "RNNs can generate bounded hierarchical
-languages with optimal memory"; the invalid rows and what counts as solved are ours.
+Validity of Dyck-2 with bounded depth, the language of Suzgun et al. (2019), "Memory-Augmented
+Recurrent Neural Networks Can Learn Generalized Dyck Languages", and Hewitt et al. (2020), "RNNs can
+generate bounded hierarchical languages with optimal memory"; the invalid rows and what counts as
+solved are ours.
 """
 
 from functools import lru_cache

@@ -31,8 +31,8 @@ SYMBOLS = (
 )
 # fmt: on
 EXPECTED = (
-    "recurrence beyond the trained 256 tokens: it extrapolates, absolute positions do not (Gu & "
-    "Dao, 2023, Mamba); within them either"
+    "recurrence, beyond the 256 tokens trained on: it extrapolates, absolute positions do not (Gu"
+    " & Dao, 2023, Mamba)"
 )
 
 _SPECIAL, _FIRST = 1, 2

@@ -58,8 +58,8 @@ SYMBOLS = (
 )
 # fmt: on
 EXPECTED = (
-    "attention: its width need not grow with the window, that of recurrence must (Arora et al., "
-    "2023, Zoology); nobody has published LSTM or GRU"
+    "attention: its width need not grow with the window (Arora et al., 2023, Zoology); nobody has "
+    "published LSTM or GRU"
 )
 
 _FILLER, _KEYS, _VALUES = 1, 16, 144  # each one's first id
