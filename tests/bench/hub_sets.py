@@ -190,15 +190,18 @@ def cnn_dailymail():
     }  # fmt: skip
 
 
+#: WikiText's lines of a split: an empty one, a title, and text of 37 tokens and more.
+LINES = {
+    "train": ["", " = Robert = \n", "", " he is an english actor . he is a writer . \n" * 4],
+    "validation": [" = Tower = \n", " it is a tower in england . \n" * 5],
+    "test": ["", " = River = \n", " the river is long . \n", " it is an english river . \n" * 5],
+}
+
+
 def wikitext2():
-    lines = {
-        "train": ["", " = Robert = \n", "", " he is an english actor . he is a writer . \n"],
-        "validation": [" = Tower = \n", " it is a tower in england . \n"],
-        "test": ["", " = River = \n", " the river is long . \n", " it is an english river . \n"],
-    }
     return {
         f"wikitext-2-raw-v1/{split}-00000-of-00001.parquet": parquet({"text": TEXT}, {"text": text})
-        for split, text in lines.items()
+        for split, text in LINES.items()
     }
 
 
@@ -276,12 +279,13 @@ def flickr8k():
         return parquet(features, columns)
 
     red, green, blue = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    white, black = (255, 255, 255), (0, 0, 0)
     return {
         "data/train-00000-of-00002-2f8f6bfa852eac4b.parquet": file((picture(red), "red")),
         "data/train-00001-of-00002-2173151d8cd6c7fb.parquet": file((picture(blue), "blue")),
         "data/validation-00000-of-00001-7025a2b596f14b7b.parquet": file((picture(green), "green")),
         "data/test-00000-of-00001-42a2661d12c73e48.parquet": file(
-            (picture(red, green, blue), "between"), (picture(blue, blue, red), "left")
+            (picture(red, white, blue), "bright"), (picture(blue, black, red), "dark")
         ),
     }
 

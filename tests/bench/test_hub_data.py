@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -106,7 +105,7 @@ class TestCatalogue:
     def test_says_what_a_task_file_says(self, name):
         task = data_hub.task(name)
         assert task.KIND == "real"
-        assert task.HEAD == catalogue.CATALOGUE[name].head
+        assert catalogue.CATALOGUE[name].head == task.HEAD
         assert task.LENGTHS[0] < task.LENGTHS[1]
         assert task.EXPECTED.split(":")[0].split()[0] in ("either", "transformer", "recurrence")
         assert task.__name__ == name
@@ -156,33 +155,26 @@ class TestEverySet:
         for column, array in few.items():
             assert np.array_equal(array, many[column][:3]), column
 
-    def test_seeds_and_splits_differ(self, name, opened):
-        length = LENGTHS.get(name, 32 if name != "wikitext2" else 4)
-        if name in ("flickr8k", "cnn_dailymail", "code_search_net", "conll2003", "wmt16"):
-            length_of = {"train": 2}  # a handful of rows: two orders may agree
-        else:
-            length_of = {}
-            draws = [draw(opened, name, "train", length, 40, seed) for seed in (0, 1)]
-            assert any(not np.array_equal(draws[0][c], draws[1][c]) for c in draws[0])
-        texts = {
-            split: {
-                row.tobytes()
-                for row in draw(opened, name, split, length, 40)[
-                    "pixel_values" if name == "flickr8k" else "input_ids"
-                ]
-            }
+    def test_seeds_differ(self, name, opened):
+        """A set of a handful of rows has a handful of orders; one of many seeds has another."""
+        length = LENGTHS.get(name, 32)
+        base, *others = (draw(opened, name, "train", length, 40, seed) for seed in range(8))
+        assert any(not np.array_equal(base[c], other[c]) for other in others for c in base)
+
+    def test_no_row_is_in_two_splits(self, name, opened):
+        column = "pixel_values" if name == "flickr8k" else "input_ids"
+        length = LENGTHS.get(name, 32)
+        train, validation, test = (
+            {row.tobytes() for row in draw(opened, name, split, length, 40)[column]}
             for split in tasks.SPLITS
-        }
-        assert not length_of or length_of["train"]
-        assert not texts["train"] & texts["test"]
-        assert not texts["train"] & texts["validation"]
-        assert not texts["validation"] & texts["test"]
+        )
+        assert not train & validation
+        assert not train & test
+        assert not validation & test
 
     def test_shapes_types_and_padding(self, name, opened):
         task, table = opened[name]
         length = LENGTHS.get(name, 32)
-        if name == "wikitext2":
-            length = 8
         rows = draw(opened, name, "test", length, 5)
         expected = {
             "AutoModelForSequenceClassification": {"labels": (5,)},
@@ -244,7 +236,7 @@ class TestRows:
 
     def test_a_tenth_of_train_by_hash_is_validation(self, opened):
         """And what the test split has is in neither."""
-        task, table = opened["imdb"]
+        _, table = opened["imdb"]
         texts, _ = hub_sets.reviews(("dull", "superb"))
         tenth = [t for t in texts[1:] if int.from_bytes(_hash(t)[:8], "big") % 10 == 0]
         assert 3 < len(tenth) < 20
@@ -257,7 +249,8 @@ class TestRows:
         rows = draw(opened, "sst2", "test", 8, 3)
         _, table = opened["sst2"]
         found = {
-            " ".join(table.symbols(ids)): y for ids, y in zip(rows["input_ids"], rows["labels"])
+            " ".join(table.symbols(ids)): label
+            for ids, label in zip(rows["input_ids"], rows["labels"], strict=True)
         }
         assert found == {
             "[CLS] it is a charming journey . [SEP]": 1,
@@ -274,12 +267,11 @@ class TestRows:
             for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True)
         }
         assert found == {
-            "[CLS] nadi ##m lad ##ki in japan [SEP]": [-100, 1, -100, 2, -100, 0, 5, -100],
+            "[CLS] nad ##im lad ##ki in japan [SEP]": [-100, 1, -100, 2, -100, 0, 5, -100],
             "[CLS] soccer results [SEP]": [-100, 0, 0, -100],
         }
         assert (rows["labels"][rows["attention_mask"] == 0] == -100).all()
-        assert table.left_out == {"empty, or no row of this task": 3, "in another split": 1,
-                                  "not in whole tokens": 0}  # fmt: skip
+        assert table.left_out == {"empty, or no row of this task": 3, "in another split": 1}
 
     def test_squad(self, opened):
         """The span is the answer's tokens, in a window that holds it."""
@@ -293,7 +285,7 @@ class TestRows:
                 for ids, (start, end) in zip(rows["input_ids"], spans, strict=True):
                     assert 0 < start <= end < most
                     tokens = table.symbols(ids[ids != 0])
-                    assert tokens[0] == tokens[-1] == "[CLS]" or tokens[-1] == "[SEP]"
+                    assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
                     assert tokens.count("[SEP]") == 2
                     answers.add(
                         (" ".join(tokens[1:4]), " ".join(table.symbols(ids[start : end + 1])))
@@ -301,14 +293,13 @@ class TestRows:
             assert answers == {("where was it", "ghent"), ("how high is", "91 metres")}
 
     def test_squad_short_context_is_whole(self, opened):
-        assert (
-            "[CLS] where was it signed ? [SEP] the treaty was signed in ghent in december 1814 . [SEP]"
-            in lines(opened, "squad", "test", 32)
-        )
+        treaty = "the treaty was signed in ghent in december 1814 ."
+        whole = f"[CLS] where was it signed ? [SEP] {treaty} [SEP]"
+        assert whole in lines(opened, "squad", "test", 32)
 
     def test_squad_windows_move(self, opened):
         """Where the answer stands in a window says nothing of where it stands in the text."""
-        task, table = opened["squad"]
+        _, table = opened["squad"]
         places = set()
         for seed in range(60):
             rows = draw(opened, "squad", "test", 32, 2, seed)
@@ -320,13 +311,13 @@ class TestRows:
         assert len(places) > 15
 
     def test_squad_articles_stay_together(self, opened):
-        task, table = opened["squad"]
+        _, table = opened["squad"]
         titles = [f"{a} {b}" for a, b in itertools.product(hub_sets.PEOPLE, hub_sets.PLACES)]
         tenth = [t for t in titles if int.from_bytes(_hash(t)[:8], "big") % 10 == 0]
         assert len(table.splits["validation"]) == len(tenth) > 0
 
     def test_opus_books(self, opened):
-        task, table = opened["opus_books"]
+        _, table = opened["opus_books"]
         sizes = {split: len(table.splits[split]) for split in tasks.SPLITS}
         pairs = [
             f"The {a} saw the {b}." for a, b in itertools.product(hub_sets.PEOPLE, hub_sets.PLACES)
@@ -357,18 +348,19 @@ class TestRows:
         rows = draw(opened, "cnn_dailymail", "test", 64, 1)
         _, table = opened["cnn_dailymail"]
         assert table.symbols(rows["input_ids"][0][:10]) == (
-            "rain fell on the city for a week [SEP] [PAD]".split()
+            ["rain", "fell", "on", "the", "city", "for", "a", "week", "[SEP]", "[PAD]"]
         )
-        assert table.symbols(rows["labels"][0][:5]) == "week of rain . [SEP]".split()
+        assert table.symbols(rows["labels"][0][:5]) == ["week", "of", "rain", ".", "[SEP]"]
         assert (rows["labels"][0][5:] == -100).all()
 
     def test_wikitext2(self, opened):
         """Windows over the lines one after the other; the labels are the same tokens."""
-        stream = "= river = the river is long . it is an english river .".split()
-        _, table = opened["wikitext2"]
-        rows = draw(opened, "wikitext2", "test", 16 if len(stream) >= 16 else len(stream), 1)
-        assert table is not None
+        stream = "".join(hub_sets.LINES["test"]).lower().split()
+        rows = draw(opened, "wikitext2", "test", 32, 60)
         assert np.array_equal(rows["input_ids"], rows["labels"])
+        _, table = opened["wikitext2"]
+        found = {tuple(table.symbols(ids)) for ids in rows["input_ids"]}
+        assert found == {tuple(stream[n : n + 32]) for n in range(len(stream) - 31)}
 
     def test_stsb(self, opened):
         """Pairs scored 4 or more, no sentence twice."""
@@ -411,11 +403,14 @@ class TestRows:
             for pixels, ids in zip(rows["pixel_values"], rows["input_ids"], strict=True):
                 caption = " ".join(table.symbols(ids[ids != 0])[1:-1])
                 captions.add(caption)
-                colour = (-1, 1, -1) if caption.startswith("between") else (-1, -1, 1)
-                assert np.array_equal(
-                    pixels, np.broadcast_to(np.reshape(colour, (3, 1, 1)), pixels.shape)
-                )
-        assert captions == {f"{what} {n}" for what in ("between", "left") for n in range(5)}
+                assert (pixels == (1 if caption.startswith("bright") else -1)).all()
+        assert captions == {f"{what} {n}" for what in ("bright", "dark") for n in range(5)}
+
+    def test_flickr8k_channels_come_first(self, opened):
+        pixels = draw(opened, "flickr8k", "validation", 256, 1)["pixel_values"][0]
+        assert [channel.tolist() for channel in np.unique(pixels.reshape(3, -1), axis=1)] == [
+            [-1], [1], [-1]
+        ]  # fmt: skip
 
     def test_flickr8k_sides(self, opened):
         assert draw(opened, "flickr8k", "train", 32 * 32, 2)["pixel_values"].shape == (2, 3, 32, 32)
@@ -423,7 +418,7 @@ class TestRows:
             draw(opened, "flickr8k", "train", 1000, 2)
 
     def test_no_row_twice_before_all_came(self, opened):
-        task, table = opened["imdb"]
+        _, table = opened["imdb"]
         size = len(table.splits["train"])
         ids = draw(opened, "imdb", "train", 16, 2 * size)["input_ids"]
         first, second = ({row.tobytes() for row in half} for half in (ids[:size], ids[size:]))
@@ -439,14 +434,12 @@ class TestFloor:
     def test_of_the_next_token(self, opened):
         """Frequencies of train plus one, over the bytes of the test split."""
         task, table = opened["wikitext2"]
-        train = "= robert = he is an english actor . he is a writer .".split()
-        test = "= river = the river is long . it is an english river .".split()
-        seen = {token: train.count(token) + 1 for token in set(test)}
-        total = len(train) + table.vocab_size
-        bits = -sum(np.log2(seen[token] / total) for token in test)
-        written = " = River = \n the river is long . \n it is an english river . \n"
-        assert task.floor(16) == pytest.approx(bits / len(written))
-        assert table.tokens_per_byte == pytest.approx(len(test) / len(written))
+        train, test = ("".join(hub_sets.LINES[split]) for split in ("train", "test"))
+        tokens, known = test.lower().split(), train.lower().split()
+        total = len(known) + table.vocab_size
+        bits = -sum(np.log2((known.count(token) + 1) / total) for token in tokens)
+        assert task.floor(16) == pytest.approx(bits / len(test))
+        assert table.tokens_per_byte == pytest.approx(len(tokens) / len(test))
 
     def test_of_a_random_order(self):
         assert data_hub.task("stsb").floor(32) == pytest.approx(0.00749, abs=1e-5)

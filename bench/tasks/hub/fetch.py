@@ -24,7 +24,8 @@ def parquet(entry: Entry) -> dict[str, list[Path]]:
     Raises:
         DataUnavailable: the hub does not give them, or gives others.
     """
-    files = Files(f"data {entry.name!r}", _commit(entry), f"rvt run with it again ({entry.repo})")
+    again = "run the study again."
+    files = Files(f"data {entry.name!r}", _commit(entry), again, entry.sha256)
     try:
         listing = files.recorded() or files.ask(lambda found: _select(entry, found))
         chosen = _select(entry, listing)

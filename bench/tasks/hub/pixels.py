@@ -65,7 +65,7 @@ def squares(name: str, folder: Path, column: Any, size: int) -> npt.NDArray[np.u
 
 
 def _square(name: str, image: bytes, size: int) -> npt.NDArray[np.uint8]:
-    """The middle square, scaled as CLIP's processor scales it (bicubic)."""
+    """The middle square, scaled by the filter of CLIP's processor (bicubic)."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -79,5 +79,5 @@ def _square(name: str, image: bytes, size: int) -> npt.NDArray[np.uint8]:
         ) from None
     short = min(whole.size)
     left, top = (whole.width - short) // 2, (whole.height - short) // 2
-    box = (left, top, left + short, top + short)
-    return np.asarray(whole.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    middle = whole.crop((left, top, left + short, top + short))
+    return np.asarray(middle.resize((size, size), Image.Resampling.BICUBIC))

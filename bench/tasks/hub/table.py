@@ -27,7 +27,7 @@ from bench.tasks.hub.read import Record
 
 _FORMAT = "1"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
-_TOKENIZER_FILES = (_TOKENIZER, "tokenizer_config.json", "special_tokens_map.json")
+_SPECIAL = ("tokenizer_config.json", "special_tokens_map.json")
 _BATCH = 1000
 _TENTHS = 10
 _NOTHING = -100  # what a loss passes over
@@ -149,7 +149,7 @@ def _identity(entry: Entry, tokenizer: Any) -> str:
         digest.update(tokenizer.backend_tokenizer.to_str().encode())
         digest.update(repr(_marks(tokenizer)).encode())
     else:
-        for name in _TOKENIZER_FILES:
+        for name in (_TOKENIZER, *_SPECIAL):
             path = Path(tokenizer) / name
             digest.update(path.read_bytes() if path.is_file() else b"")
             digest.update(b"\0")
@@ -157,22 +157,32 @@ def _identity(entry: Entry, tokenizer: Any) -> str:
 
 
 def _marks(tokenizer: Any) -> dict[str, Any]:
-    """What begins, ends and fills a row; a tokenizer that fills with nothing uses its end."""
-    end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    """Ids of marks, of a tokenizer or of a folder: a start, an end, a next part, padding."""
+    names = ("cls_token", "sep_token", "eos_token", "pad_token")
+    if hasattr(tokenizer, "backend_tokenizer"):
+        return {name: getattr(tokenizer, f"{name}_id") for name in names}
+    said: dict[str, Any] = {}
+    for file in _SPECIAL:
+        path = Path(tokenizer) / file
+        said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    marks = {name: said.get(name) for name in names}
+    backend = _backend(tokenizer)
     return {
-        "cls_id": tokenizer.cls_token_id,
-        "sep_id": end,
-        "pad_id": 0 if pad is None else pad,
-        "vocab_size": len(tokenizer),
+        name: backend.token_to_id(mark["content"] if isinstance(mark, dict) else mark)
+        if mark
+        else None
+        for name, mark in marks.items()
     }
 
 
-def _plain(tokenizer: Any) -> Any:
-    """The tokenizer's backend, without the padding and truncation that its file may ask for."""
+def _backend(tokenizer: Any) -> Any:
+    """What tokenizes, without the padding and truncation that its file may ask for."""
     from tokenizers import Tokenizer
 
-    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    if hasattr(tokenizer, "backend_tokenizer"):
+        backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    else:
+        backend = Tokenizer.from_file(str(Path(tokenizer) / _TOKENIZER))
     backend.no_padding()
     backend.no_truncation()
     return backend
@@ -202,11 +212,9 @@ def _open(entry: Entry, folder: Path, identity: str) -> Table:
 def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
     """Fetch, check, tokenize, and put the files in place in one step."""
     paths = fetch.parquet(entry)
-    if not hasattr(tokenizer, "backend_tokenizer"):
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(Path(tokenizer), local_files_only=True)
-    backend = _plain(tokenizer)
+    backend, marks = _backend(tokenizer), _marks(tokenizer)
+    end = marks["eos_token"] if marks["sep_token"] is None else marks["sep_token"]
+    pad = end if marks["pad_token"] is None else marks["pad_token"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     try:
@@ -222,7 +230,13 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
         meta = {
             "rows": writer.rows,
             "left_out": dict(writer.left_out),
-            "marks": _marks(tokenizer) | {"tokens_per_byte": writer.tokens_per_byte()},
+            "marks": {
+                "cls_id": marks["cls_token"],
+                "sep_id": end,
+                "pad_id": pad or 0,
+                "vocab_size": backend.get_vocab_size(),
+                "tokens_per_byte": writer.tokens_per_byte(),
+            },
         }
         (temporary / _META).write_text(json.dumps(meta), encoding="utf-8")
         (temporary / _TOKENIZER).write_text(backend.to_str(), encoding="utf-8")
@@ -278,7 +292,8 @@ class _Writer:
             for split, kept in sorted_out.items():
                 found = columns(self._backend, self._entry, kept)
                 count = len(next(iter(found.values())))
-                self.left_out["not in whole tokens"] += len(kept) - count
+                if count < len(kept):
+                    self.left_out["no token of the answer"] += len(kept) - count
                 if count:
                     writers[split].write_batch(found)
                     self.rows[split] += count
