@@ -26,7 +26,7 @@ from . import hub_sets
 from .hub_sets import SETS, parquet
 
 TOKEN = "hf_canaryCANARYcanaryCANARYcanary"
-LENGTHS = {"flickr8k": 256}  # pixels of a square; 32 tokens elsewhere
+LENGTHS = {"flickr8k": 256, "cifar10": 256}  # pixels of a square; 32 tokens elsewhere
 
 
 def point(patch, server, home):
@@ -47,7 +47,7 @@ def serve(server, name, files=None):
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """name -> (its task, what its rows are cut from), all eleven."""
+    """name -> (its task, what its rows are cut from), all of them."""
     with Hub() as server, pytest.MonkeyPatch.context() as patch:
         point(patch, server, tmp_path_factory.mktemp("home"))
         found = {}
@@ -121,6 +121,11 @@ class TestCatalogue:
             find("sst3")
         assert "wikitext2" in str(error.value)
 
+    def test_of_another_task(self):
+        assert find("imdb", "package") is CATALOGUE["imdb"]
+        with pytest.raises(ValueError, match=r"'package'\. Choose from: offline, conll2003"):
+            find("imdb", "roles")
+
     @pytest.mark.parametrize("revision", ["main", "e628166", "E" * 40, ""])
     def test_a_moving_revision_is_refused(self, revision):
         commit = CATALOGUE["imdb"].revision
@@ -162,7 +167,7 @@ class TestEverySet:
         assert any(not np.array_equal(base[c], other[c]) for other in others for c in base)
 
     def test_no_row_is_in_two_splits(self, name, opened):
-        column = "pixel_values" if name == "flickr8k" else "input_ids"
+        column = "pixel_values" if name in LENGTHS else "input_ids"
         length = LENGTHS.get(name, 32)
         train, validation, test = (
             {row.tobytes() for row in draw(opened, name, split, length, 40)[column]}
@@ -411,6 +416,20 @@ class TestRows:
         assert [channel.tolist() for channel in np.unique(pixels.reshape(3, -1), axis=1)] == [
             [-1], [1], [-1]
         ]  # fmt: skip
+
+    def test_cifar10(self, opened):
+        """A class is a caption; the shade of red says which image it is."""
+        assert data_hub.task("cifar10").floor(256) == 0.1
+        rows, (_, table) = draw(opened, "cifar10", "test", 256, 3), opened["cifar10"]
+        found = {
+            round((float(pixels[0, 0, 0]) + 1) / 2 * 255): " ".join(table.symbols(ids[ids != 0]))
+            for pixels, ids in zip(rows["pixel_values"], rows["input_ids"], strict=True)
+        }
+        assert found == {
+            251: "[CLS] a photo of a automobile [SEP]",
+            253: "[CLS] a photo of a cat [SEP]",
+            255: "[CLS] a photo of a dog [SEP]",
+        }
 
     def test_flickr8k_sides(self, opened):
         assert draw(opened, "flickr8k", "train", 32 * 32, 2)["pixel_values"].shape == (2, 3, 32, 32)
@@ -672,6 +691,13 @@ class TestFaults:
         table = task.open(MINILM.path())
         with pytest.raises(DataUnavailable, match="expected an image file in column image"):
             tasks.draw(task, table, "test", 256, 1, 0)
+
+    def test_a_cache_that_cannot_be_written(self, hub, monkeypatch, tmp_path):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        message, _ = refusal(serve(hub, "imdb"))
+        assert "cannot be written" in message
+        assert "XDG_CACHE_HOME" in message
 
     def test_nothing_half_made_is_left(self, hub, tmp_path):
         files = SETS["imdb"]() | {"plain_text/test-00000-of-00001.parquet": b"PAR1 no more"}

@@ -81,7 +81,7 @@ class HubTask:
         if self.HEAD == _AUTO_MODEL:
             return float(np.mean(1 / np.arange(1, _SAMPLE + 1)))
         if self.HEAD == _IMAGES:
-            return 1 / _SAMPLE
+            return 1 / (len(self.LABELS) or _SAMPLE)
         if not self._opened:
             raise RuntimeError(f"data {self.entry.name!r} is not open. Open it first: open().")
         if length not in self._floors:

@@ -82,6 +82,8 @@ _FIND: dict[str, Any] = {
 }
 _CONLL = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC")
 
+_CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
 _ENTRIES = (
     Entry(
         "imdb",
@@ -364,6 +366,35 @@ _ENTRIES = (
             "data/test-00000-of-00001-42a2661d12c73e48.parquet": "f3bc4c3548ec1d9bb3c445c871cfcd3aca6003e3d4786e404fc9356b5215410d",  # noqa: E501
         },
     ),
+    Entry(
+        "cifar10",
+        task="digits",
+        head="AutoProcessor",
+        metric="zero-shot accuracy",
+        floor="one of ten classes by chance",
+        expected=(
+            "transformer where pretrained: naming unseen classes is what CLIP is known for (Radford "
+            "et al., 2021); from scratch either, as 45,000 images teach ten captions"
+        ),
+        lengths=(256, 50176),
+        labels=_CIFAR,
+        repo="uoft-cs/cifar10",
+        revision="0b2714987fa478483af9968de7c934580d0bb9a2",
+        files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+        cut=("validation",),
+        columns={"img": "image", "label": "integer"},
+        classes={"label": _CIFAR},
+        fields={"image": "img", "caption": "label"},
+        query_length=16,
+        about=(
+            "the caption is 'a photo of a' and the class; T = side * side pixels, 16, 32, 64, 128 "
+            "or 224 a side, from -1 to 1. No validation split: a tenth of train by hash."
+        ),
+        sha256={
+            "plain_text/train-00000-of-00001.parquet": "8428b53a88a11ac374111006708df51469e315a22ac6d66470afd9c78d2ae883",  # noqa: E501
+            "plain_text/test-00000-of-00001.parquet": "841389e6f2d64f28bf17310e430aebac20ec3ba611a3c5e231dc93c645ce84de",  # noqa: E501
+        },
+    ),
 )
 
 #: Name -> data set.
@@ -375,11 +406,15 @@ def names(task: str | None = None) -> tuple[str, ...]:
     return tuple(entry.name for entry in _ENTRIES if task in (None, entry.task))
 
 
-def find(name: str) -> Entry:
+def find(name: str, task: str | None = None) -> Entry:
     """The data set of this name, ``name`` or ``name@<40 hex digits>``.
 
+    Args:
+        name: of the data set.
+        task: the offline task that it should stand beside, if that is to be checked.
+
     Raises:
-        ValueError: there is none, or what follows the @ is no commit.
+        ValueError: there is none, or it is another task's, or what follows the @ is no commit.
     """
     known, at, revision = name.partition("@")
     if known not in CATALOGUE:
@@ -391,6 +426,12 @@ def find(name: str) -> Entry:
             "of these at another commit, NAME@<40 hex digits>."
         )
     entry = CATALOGUE[known]
+    if task not in (None, entry.task):
+        choices = ", ".join(("offline", *names(task)))
+        raise ValueError(
+            f"task {task!r}: data {known!r} is another task's, {entry.task!r}. Choose from: "
+            f"{choices}."
+        )
     if not at or revision == entry.revision:
         return entry
     if not _COMMIT.fullmatch(revision):

@@ -1,6 +1,5 @@
 """Photographs as squares of pixels, decoded once for every size and memory-mapped from then on."""
 
-import hashlib
 import io
 import math
 import os
@@ -41,14 +40,18 @@ def scaled(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(found, dtype=np.float32)
 
 
-def squares(name: str, folder: Path, column: Any, size: int) -> npt.NDArray[np.uint8]:
+def squares(name: str, path: Path, column: Any, size: int) -> npt.NDArray[np.uint8]:
     """(images, size, size, 3) middle squares of a split's images, on disk.
+
+    Args:
+        name: of the data set.
+        path: of the file that keeps them.
+        column: files of images.
+        size: pixels of a side.
 
     Raises:
         DataUnavailable: a file of an image is none.
     """
-    first = hashlib.sha256(column[0].as_py()).hexdigest()[:16]  # which split it is
-    path = folder / f"images-{first}-{size}.npy"
     if not path.is_file():
         part = path.with_suffix(f".{os.getpid()}.part")
         shape = (len(column), size, size, 3)

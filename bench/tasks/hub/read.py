@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from bench.tasks.hub.catalogue import Entry
+from bench.tasks.hub.catalogue import CATALOGUE, Entry
 from bench.tasks.hub.fetch import DataUnavailable
 
 _BATCH = 1000
@@ -118,11 +118,13 @@ def _record(entry: Entry, row: dict[str, Any]) -> Record | None:
     for part, path in entry.fields.items():
         column, _, inside = path.partition(".")
         parts[part] = row[column][inside] if inside else row[column]
-    parts = _READERS.get(entry.name.partition("@")[0], dict)(parts)
-    if any(value is None or value in ("", [], b"") for value in parts.values()):
+    if None in parts.values():
         return None
     for column, classes in entry.classes.items():
         _in_range(entry, column, row[column], len(classes))
+    parts = _READERS.get(entry.name.partition("@")[0], dict)(parts)
+    if any(value is None or value in ("", [], b"") for value in parts.values()):
+        return None
     keys = tuple(_text(parts[part]) for part in _KEYS[entry.head] if part in parts)
     return Record(parts, keys, row[entry.group] if entry.group else keys[0] if keys else "")
 
@@ -164,13 +166,18 @@ def _first_answer(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _matching_pair(parts: dict[str, Any]) -> dict[str, Any]:
-    matches = parts["score"] is not None and parts["score"] >= _MATCH
+    matches = parts["score"] >= _MATCH
     return {"query": parts["query"] if matches else None, "text": parts["text"]}
+
+
+def _photo(parts: dict[str, Any]) -> dict[str, Any]:
+    """The class of an image as CLIP's captions say it (Radford et al., 2021)."""
+    return parts | {"caption": f"a photo of a {CATALOGUE['cifar10'].labels[parts['caption']]}"}
 
 
 def _documented(parts: dict[str, Any]) -> dict[str, Any]:
     """A function without its documentation, and the documentation's first paragraph."""
-    document, code = (parts["query"] or "").strip(), parts["text"] or ""
+    document, code = parts["query"].strip(), parts["text"]
     found = bool(document) and document in code
     first = " ".join(document.partition("\n\n")[0].split())
     return {"query": first, "text": code.replace(document, "") if found else None}
@@ -186,4 +193,5 @@ _READERS = {
     "squad": _first_answer,
     "stsb": _matching_pair,
     "code_search_net": _documented,
+    "cifar10": _photo,
 }

@@ -196,7 +196,8 @@ def _images(
     for pick, name in enumerate(names):
         mine = np.flatnonzero(picks == pick)
         ids[mine], mask[mine] = framed(part[name], chosen[mine], entry.query_length, table)
-    images = pixels.squares(entry.name, table.folder, part["image"], side)
+    path = table.folder / f"{part.name}-{side}.npy"
+    images = pixels.squares(entry.name, path, part["image"], side)
     return {
         "pixel_values": pixels.scaled(images[chosen]),
         "input_ids": ids,

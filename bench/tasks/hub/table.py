@@ -67,6 +67,7 @@ class Ragged:
 class Part:
     """One split: columns by name, every row's place the same in each."""
 
+    name: str
     columns: dict[str, Any]
 
     def __len__(self) -> int:
@@ -203,7 +204,7 @@ def _open(entry: Entry, folder: Path, identity: str) -> Table:
                 columns[name] = Ragged(column)
             else:
                 columns[name] = column if kind == "binary" else column.to_numpy()
-        splits[split] = Part(columns)
+        splits[split] = Part(split, columns)
         if len(splits[split]) != meta["rows"][split]:
             raise ValueError("rows are missing")
     return Table(entry.name, identity, folder, splits, left_out=meta["left_out"], **meta["marks"])
@@ -215,8 +216,11 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
     backend, marks = _backend(tokenizer), _marks(tokenizer)
     end = marks["eos_token"] if marks["sep_token"] is None else marks["sep_token"]
     pad = end if marks["pad_token"] is None else marks["pad_token"]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    except OSError as error:
+        raise _unwritable(entry, error) from None
     try:
         writer = _Writer(entry, temporary, backend)
         writer.write(paths)
@@ -241,11 +245,18 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
         (temporary / _META).write_text(json.dumps(meta), encoding="utf-8")
         (temporary / _TOKENIZER).write_text(backend.to_str(), encoding="utf-8")
         temporary.rename(folder)
-    except OSError:
+    except OSError as error:
         if not folder.is_dir():  # unless another process was first
-            raise
+            raise _unwritable(entry, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unwritable(entry: Entry, error: OSError) -> DataUnavailable:
+    return DataUnavailable(
+        f"data {entry.name!r}: the cache of tokenized data cannot be written ({error.strerror}). "
+        "Make room, or set XDG_CACHE_HOME to a folder that can be written."
+    )
 
 
 class _Writer:
@@ -317,10 +328,12 @@ class _Writer:
         if any(key in self._seen[other] for other in SPLITS[rank + 1 :] for key in keys):
             self.left_out["in another split"] += 1
             return None
-        if self._entry.head == "AutoModel" and any(key in self._seen[split] for key in keys):
+        once = self._entry.head == "AutoModel"
+        if once and any(key in self._seen[split] for key in keys):
             self.left_out["twice"] += 1
             return None
-        self._seen[split].update(keys)
+        if split != "train" or once:
+            self._seen[split].update(keys)
         return split
 
 
