@@ -1,7 +1,9 @@
 """The hub's data sets: real Parquet of their schemas, the real client, a hub on loopback."""
 
 import hashlib
+import io
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import huggingface_hub
 import numpy as np
+import pyarrow.parquet
 import pytest
 from huggingface_hub import constants
 
@@ -659,6 +662,18 @@ class TestFaults:
                 found = table.splits[split][column]
                 if hasattr(values, "flat") and hasattr(values, "sizes"):
                     assert np.array_equal(found.flat, values.flat)
+
+    def test_files_that_say_more_than_is_understood(self, hub, monkeypatch):
+        """What a later `datasets` adds to the schema is no reason to refuse the rows."""
+        features = {"text": hub_sets.TEXT, "label": hub_sets.NUMBER}
+        table = hub_sets.Dataset.from_dict(
+            {"text": ["a", "b"], "label": [0, 1]}, features=hub_sets.Features(features)
+        ).data.table
+        said = {"huggingface": json.dumps({"info": {"features": {"text": {"_type": "Unheard"}}}})}
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(table.replace_schema_metadata(said), file)
+        files = SETS["imdb"]() | {"plain_text/test-00000-of-00001.parquet": file.getvalue()}
+        assert len(open_set(serve(hub, "imdb", files)).splits["test"]) == 2
 
     def test_classes_out_of_range(self, hub):
         files = SETS["imdb"]()

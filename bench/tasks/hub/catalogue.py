@@ -373,8 +373,8 @@ _ENTRIES = (
         metric="zero-shot accuracy",
         floor="one of ten classes by chance",
         expected=(
-            "transformer where pretrained: naming unseen classes is what CLIP is known for (Radford "
-            "et al., 2021); from scratch either, as 45,000 images teach ten captions"
+            "transformer where pretrained: naming unseen classes is CLIP's known feat (Radford et "
+            "al., 2021); from scratch either, as 45,000 images teach ten captions"
         ),
         lengths=(256, 50176),
         labels=_CIFAR,

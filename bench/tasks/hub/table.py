@@ -28,7 +28,7 @@ from bench.tasks.hub.read import Record
 _FORMAT = "1"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
 _SPECIAL = ("tokenizer_config.json", "special_tokens_map.json")
-_BATCH = 1000
+_BATCH = 256  # rows at a time: photographs are large
 _TENTHS = 10
 _NOTHING = -100  # what a loss passes over
 #: What opening a cache raises that was cut off or written over.
@@ -324,15 +324,15 @@ class _Writer:
             tenth = int.from_bytes(_digest(record.group)[:8], "big") % _TENTHS
             split = splits[1 + tenth] if tenth < len(splits) - 1 else splits[0]
         keys = [_digest(key) for key in record.keys]
-        rank = SPLITS.index(split)
-        if any(key in self._seen[other] for other in SPLITS[rank + 1 :] for key in keys):
+        others = [self._seen[other] for other in SPLITS if other != split]
+        if any(key in seen for seen in others for key in keys):
             self.left_out["in another split"] += 1
             return None
         once = self._entry.head == "AutoModel"
         if once and any(key in self._seen[split] for key in keys):
             self.left_out["twice"] += 1
             return None
-        if split != "train" or once:
+        if split != "train" or once or len(splits) > 1:  # nothing comes after the last split
             self._seen[split].update(keys)
         return split
 
