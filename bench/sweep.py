@@ -134,9 +134,12 @@ def run(
                 if dry_run:
                     return summary
                 _begin(store, provenance, decided["corpus"], estimate)
-                _measure_ceilings(store, server, pending)
                 recorder = _Recorder(store, decided, display, provenance, estimate, started)
+                answers = decided["cells"]
+                runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
+                _measure_ceilings(store, server, runnable)
                 _measure(study, pending, server, decided, library, recorder)
+                _measure_ceilings(store, server, runnable)
                 summary.measured = len(pending)
         summary.statuses = _statuses(wanted, store)
         if pending or told or not summary.report.exists():
@@ -233,23 +236,29 @@ def _begin(
 
 
 def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell]) -> None:
-    """Once a run, what every device of a timed cell can do at most, for its share of that."""
+    """What every device of a timed cell can do at most, on as many threads as its cells have.
+
+    The best that any call has found: a run measures before its first cell and after its last, as
+    a machine that is busy now may not be then.
+    """
     known = dict(store.meta("ceilings") or {})
-    for device in dict.fromkeys(cell.device for cell in cells):
-        timed = [
-            cell
-            for cell in cells
-            if cell.device == device and registry.probes()[cell.probe].literals["INTERLEAVED"]
-        ]
-        before = known.get(device, {}).get("gemm_flops_per_s", {})
-        dtypes = list(dict.fromkeys([*before, *(cell.dtype for cell in timed)]))
-        if not timed or (before and len(dtypes) == len(before)):
-            continue
-        job = {"job": "ceilings", "device": device, "dtypes": dtypes}
+    timed = [c for c in cells if registry.probes()[c.probe].literals["INTERLEAVED"]]
+    for device in dict.fromkeys(cell.device for cell in timed):
+        here = [cell for cell in timed if cell.device == device]
+        job = {
+            "job": "ceilings",
+            "device": device,
+            "dtypes": list(dict.fromkeys(cell.dtype for cell in here)),
+            "threads": {
+                str(cell.threads): environment.threads() if cell.threads == "all" else cell.threads
+                for cell in here
+            },
+            "known": known.get(device, {}),
+        }
         try:
-            known[device] = local.ask(server, job | {"threads": environment.threads()})
-        except local.CellFailed as failure:  # an absent device, say: its cells tell why
-            known[device] = {"failed": failure.reason}
+            known[device] = known.get(device, {}) | local.ask(server, job)
+        except local.CellFailed as failure:  # out of memory, say: its cells have no share then
+            known[device] = {"failed": failure.reason} | known.get(device, {})
     store.set_meta(ceilings=known)
 
 

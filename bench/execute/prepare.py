@@ -19,11 +19,13 @@ from tokenizers import Tokenizer
 import models.arms
 from bench import devices, environment, probes, registry, tasks
 from bench.outcome import FAILED, INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
+from bench.probes import decode
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.study import Cell, reference
 from bench.tasks import corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
+from models.cost import Cost
 from models.matching import match
 
 _TOKENIZER = "tokenizer.json"
@@ -185,7 +187,16 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
             "state_bytes": sized.cost.state_bytes(
                 cell.length, target_length, itemsize=DTYPES[cell.dtype].itemsize
             ),
+            **(_generation(sized.cost, cell) if task.HEAD in decode.HEADS else {}),
         },
+    }
+
+
+def _generation(cost: Cost, cell: Cell) -> dict[str, int]:
+    """What a row's prefill costs, and the weights that each further token reads."""
+    return {
+        "prefill_flops": cost.prefill_flops(cell.length),
+        "step_weight_bytes": DTYPES[cell.dtype].itemsize * cost.step_weights(),
     }
 
 

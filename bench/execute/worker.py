@@ -104,7 +104,7 @@ def _devices(job: dict[str, Any]) -> dict[str, str]:
 
 
 def _ceilings(job: dict[str, Any]) -> dict[str, Any]:
-    return ceilings.measure(job["device"], job["dtypes"], job["threads"])
+    return ceilings.measure(job["device"], job["dtypes"], job["threads"], job["known"])
 
 
 #: Jobs that are no cell's, by name.
