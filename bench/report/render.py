@@ -447,7 +447,7 @@ def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
     if above:
         text += (
             f" {above} of {rows['roofline_share'].count()} lie above 100%: for these the ceiling "
-            "is too low, as other work ran while it was measured, or a cache held what a step reads."
+            "is too low, as other work ran while it was measured, or a cache held what is read."
         )
     return text
 
