@@ -209,7 +209,8 @@ def _roofline(record: Record, step_s: float, ceilings: Ceilings) -> dict[str, An
         amount = _bytes_read(record["metrics"], cost, rows)
     else:
         unit, most = "flops_per_s", (limits.get("gemm_flops_per_s") or {}).get(cell["dtype"])
-        amount = _flops(cell, cost, rows)
+        row = cost.get(f"{cell['axes']['phase']}_flops")
+        amount = None if row is None else rows * row
     if amount is None:
         return {}
     row = {f"achieved_{unit}": amount / step_s}
@@ -226,24 +227,6 @@ def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> flo
     weights = cost.get("step_weight_bytes")
     kept = [metrics.get("state_bytes"), metrics.get("state_end_bytes")]
     return None if weights is None or None in kept else weights + rows * sum(kept) / 2
-
-
-def _flops(cell: dict[str, Any], cost: dict[str, Any], rows: int) -> float | None:
-    """FLOPs of a step over the whole batch; None where its cost is not in the record."""
-    phase = cell["axes"]["phase"]
-    if phase == "prefill":
-        row = cost.get("prefill_flops")
-    else:
-        per_token = cost.get(f"{phase}_flops_per_token")
-        row = None if per_token is None else per_token * _tokens(cell)
-    return None if row is None else row * rows
-
-
-def _tokens(cell: dict[str, Any]) -> int:
-    """Tokens of a row that a model reads: the window's, and an encoder-decoder's target."""
-    task = registry.tasks().get(cell["task"])
-    target: int = task.literals.get("TARGET_LENGTH", 0) if task else 0
-    return int(cell["length"]) + target
 
 
 def decode_positions(records: list[Record]) -> pd.DataFrame:

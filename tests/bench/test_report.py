@@ -418,7 +418,8 @@ def test_share_of_the_roofline_names_both_numbers(costly):
     ceilings = {"cpu": {"1": most, "all": {"gemm_flops_per_s": {"float32": 2e11}}}}
     frame = tables.speed(costly, ceilings)
     record = next(r for r in costly if r["key"] == frame.loc[0, "record"])
-    got = record["model"]["cost"]["training_flops_per_token"] * frame.loc[0, "tokens_per_s"]
+    rows = record["cell"]["protocol"]["batch_size"]
+    got = rows * record["model"]["cost"]["training_flops"] / frame.loc[0, "step_s"]
     assert frame.loc[0, "achieved_flops_per_s"] == pytest.approx(got)
     assert frame.loc[0, "ceiling_flops_per_s"] == 1e11
     assert frame.loc[0, "roofline_share"] == pytest.approx(got / 1e11)

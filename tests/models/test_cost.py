@@ -107,16 +107,13 @@ def test_a_decoded_step_reads_what_the_decoder_multiplies_with(name, head, optio
     ids = torch.ones(1, 9, dtype=torch.long)
     with torch.no_grad():
         if config.is_encoder_decoder:
-            source = model.get_encoder()(ids)
-            fed = {"encoder_outputs": source, "decoder_input_ids": ids[:, :1]}
+            token = {"encoder_outputs": model.get_encoder()(ids), "decoder_input_ids": ids[:, :1]}
+            kept = model(**token, use_cache=True).past_key_values
         else:
-            fed = {"input_ids": ids}
-        kept = model(**fed, use_cache=True).past_key_values
-        fed = {
-            name: value if name == "encoder_outputs" else ids[:, :1] for name, value in fed.items()
-        }
+            token = {"input_ids": ids[:, :1]}
+            kept = model(ids, use_cache=True).past_key_values
         with Read(model) as read:
-            model(**fed, past_key_values=kept, use_cache=True)
+            model(**token, past_key_values=kept, use_cache=True)
     assert arm.cost(config, head).step_weights() == sum(read.found.values())
 
 
