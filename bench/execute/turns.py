@@ -134,7 +134,8 @@ class _Seat:
     def finish(self) -> None:
         """Add what the worker measured to what those before it did, and let it go.
 
-        Metrics are those of the first launch; samples are everyone's.
+        Metrics are those of the first launch, samples are everyone's; what sums these up is said
+        of all launches, see ``_timed``.
         """
         result = self._ask({"finish": True}).get("result")
         assert self._worker is not None
@@ -297,6 +298,9 @@ def _timed(
         seat.samples["canary_seconds"] = canary.samples["seconds"]
     step_s = stats.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
+    further = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
+    for metric, sample in further.items():
+        seat.metrics[metric] = stats.median(seat.samples[sample], 2).value
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 
@@ -346,7 +350,9 @@ def _too_wide(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
         )
         if not ratio.within(precision):
-            name = "itself" if seat is base else f"{base.cell.arm}/{base.cell.kernel}"
+            name = (
+                "itself" if seat is base else f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
+            )
             wide[seat.cell.key] = (
                 f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
                 f"{rounds.count} rounds; within ±{precision:.1%} is wanted"

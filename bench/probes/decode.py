@@ -37,6 +37,7 @@ PROTOCOL = {
 }
 TIMED = True
 INTERLEAVED = True
+SUMMARIES = {"first_token_s": "first_token_seconds", "late_over_early": "late_over_early"}
 
 #: Largest difference between cached and uncached logits, relative to a step's largest magnitude.
 #: ``generate`` reads logits in float32 whatever the model's dtype.
@@ -214,16 +215,9 @@ class Measurement:
     def result(self) -> Result:
         seconds = [statistics.fmean(steps) for steps in self.steps]
         by_position = [statistics.median(steps) for steps in zip(*self.steps, strict=True)]
-        median, rows = _median(seconds), self.cell.protocol["batch_size"]
-        quarter = max(1, len(by_position) // 4)
-        early, late = by_position[:quarter], by_position[-quarter:]
         return Result(
             {
-                "step_s": median,
-                "tokens_per_s": rows / median,
-                "tokens_per_step": rows,
-                "first_token_s": _median(self.first),
-                "late_over_early": statistics.median(late) / statistics.median(early),
+                "tokens_per_step": self.cell.protocol["batch_size"],
                 "state_bytes": self.state_bytes[0],
                 "state_end_bytes": self.state_bytes[1],
                 "gate_tokens": self.gate_tokens,
@@ -232,6 +226,7 @@ class Measurement:
             {
                 "seconds": seconds,
                 "first_token_seconds": self.first,
+                "late_over_early": [_late_over_early(steps) for steps in self.steps],
                 "position_seconds": by_position,
             },
         )
@@ -253,7 +248,7 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         )
 
 
-def _median(seconds: list[float]) -> float:
-    """Median over rounds of a round's two turns."""
-    turns = [statistics.fmean(seconds[n : n + 2]) for n in range(0, len(seconds), 2)]
-    return statistics.median(turns)
+def _late_over_early(steps: list[float]) -> float:
+    """How many times as long the last quarter of a generation's steps takes as the first."""
+    quarter = max(1, len(steps) // 4)
+    return statistics.median(steps[-quarter:]) / statistics.median(steps[:quarter])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import registry, stats, verdicts
+from bench import stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 
 COORDINATES = [
@@ -209,14 +209,13 @@ def _roofline(record: Record, step_s: float, ceilings: Ceilings) -> dict[str, An
         amount = _bytes_read(record["metrics"], cost, rows)
     else:
         unit, most = "flops_per_s", (limits.get("gemm_flops_per_s") or {}).get(cell["dtype"])
-        row = cost.get(f"{cell['axes']['phase']}_flops")
-        amount = None if row is None else rows * row
+        flops = cost.get(f"{cell['axes']['phase']}_flops")
+        amount = None if flops is None else rows * flops
     if amount is None:
         return {}
-    row = {f"achieved_{unit}": amount / step_s}
-    return (
-        row | {f"ceiling_{unit}": most, "roofline_share": amount / step_s / most} if most else row
-    )
+    got = amount / step_s
+    shown = {f"achieved_{unit}": got}
+    return shown | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else shown
 
 
 def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> float | None:

@@ -17,6 +17,7 @@ from bench import environment, outcome, study
 from bench.execute import local, turns
 from bench.execute.channel import Channel, Closed, Silent
 from bench.execute.worker import describe
+from bench.probes import decode
 from bench.tasks import corpus as library
 
 from ..conftest import TINY
@@ -189,6 +190,18 @@ class TestGroups:
         assert len(base["samples"]["canary_seconds"]) == 2 * group[0].protocol["rounds"]
         others = [ended for ended in heard.outcomes.values() if ended is not base]
         assert all("canary_seconds" not in ended["samples"] for ended in others)
+
+    def test_summaries_are_of_all_launches(self, server, decided, fingerprint):
+        group = cells_of("decode")[0]
+        heard = run(server, decided, fingerprint, group, Heard())
+        for ended in heard.outcomes.values():
+            metrics, samples = ended["metrics"], ended["samples"]
+            assert samples["launch"] == [0, 0, 0, 0, 0, 1]
+            for name, of in decode.SUMMARIES.items() | {("step_s", "seconds")}:
+                assert len(samples[of]) == 2 * group[0].protocol["rounds"]
+                rounds = [sum(pair) / 2 for pair in zip(*[iter(samples[of])] * 2, strict=True)]
+                assert metrics[name] == pytest.approx(statistics.median(rounds))
+            assert metrics["tokens_per_s"] == metrics["tokens_per_step"] / metrics["step_s"]
 
     @pytest.mark.parametrize("rounds", [6, 20])
     def test_what_stays_imprecise_is_unstable(self, server, decided, fingerprint, rounds):
