@@ -141,8 +141,9 @@ class _Seat:
         assert self._worker is not None
         self._worker.end()
         self._worker = None
-        timed = registry.probes()[self.cell.probe].literals["INTERLEAVED"]
-        nonsense = _nonsense(result, self._turns if timed else None)
+        said = registry.probes()[self.cell.probe].literals
+        timed = ("seconds", *said.get("SUMMARIES", {}).values()) if said["INTERLEAVED"] else ()
+        nonsense = _nonsense(result, self._turns, timed)
         if nonsense is not None:
             raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
         assert result is not None
@@ -176,12 +177,14 @@ class _Seat:
         self._listener.cell_progress(self.cell, share)
 
 
-def _nonsense(result: Any, turns: int | None) -> str | None:
+def _nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
     """What is wrong with a worker's result, None where nothing is.
 
     Args:
         result: what it sent.
-        turns: how many it had, None where it is not timed in turn.
+        turns: how many it had.
+        timed: samples of which it should have one above 0 for each turn; none where it is not
+            timed in turn.
     """
     if not isinstance(result, dict):
         return "expected metrics and samples, got neither"
@@ -191,15 +194,18 @@ def _nonsense(result: Any, turns: int | None) -> str | None:
     for name, values in result["samples"].items():
         if not isinstance(values, list):
             return f"expected a list of {name}, got {type(values).__name__}"
-    if turns is None:
+    if not timed:
         return None
-    if not isinstance(result["metrics"].get("tokens_per_step"), int):
+    if not isinstance(result["metrics"].get("tokens_per_step"), int | float):
         return "expected the tokens of a step, got none"
-    seconds = result["samples"].get("seconds", [])
-    if len(seconds) != turns:
-        return f"expected a time for each of {turns} turns, got {len(seconds)}"
-    wrong = [value for value in seconds if not (isinstance(value, float) and value > 0)]
-    return f"expected times above 0, got {wrong[0]}" if wrong else None
+    for name in timed:
+        values = result["samples"].get(name, [])
+        if len(values) != turns:
+            return f"expected {name} for each of {turns} turns, got {len(values)}"
+        wrong = [value for value in values if not (isinstance(value, float) and value > 0)]
+        if wrong:
+            return f"expected {name} above 0, got {wrong[0]}"
+    return None
 
 
 def _in_turn(
@@ -350,9 +356,8 @@ def _too_wide(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
         )
         if not ratio.within(precision):
-            name = (
-                "itself" if seat is base else f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
-            )
+            name = f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
+            name = "itself" if seat is base else name
             wide[seat.cell.key] = (
                 f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
                 f"{rounds.count} rounds; within ±{precision:.1%} is wanted"

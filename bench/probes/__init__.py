@@ -9,8 +9,8 @@ A probe file says literally, beside its docstring:
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``registry.ROUNDS`` too, and leaves the sample ``seconds`` (of one step, twice a
   round) and the metric ``tokens_per_step``
-- ``SUMMARIES``, if there are further samples of each turn: metric to the sample that it is the median
-  of. An interleaved cell has several processes, so no single one of them can tell
+- ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
+  median of. A cell timed in turn has several processes, none of which can tell alone
 
 and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
 and warms the model, ``round`` measures once, ``result`` sums up. It may define

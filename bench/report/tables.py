@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import stats, verdicts
+from bench import registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 
 COORDINATES = [
@@ -364,6 +364,7 @@ def crossover(records: list[Record], pairs: Pairs | None = None) -> pd.DataFrame
 
 def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> dict[str, Any]:
     """Where two arms are level, in numbers and in words."""
+    arm, reference = registry.label(arm), registry.label(reference)
     if len(stable) < _LEAST_CROSSING:
         return {"outcome": "undecided: fewer than two lengths with a stable ratio"}
     span = f"{min(stable)}–{max(stable)}"
@@ -378,12 +379,13 @@ def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> 
     sides = [v.difference for v in stable.values()]
     if found.length is not None:
         before = arm if next(filter(None, sides)) == "faster" else reference
-        words = f"at T={found.length.value:.0f}; {before} leads below"
+        words = f"at T={found.length.value:.0f}; {registry.label(before)} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"
         return _interval("at_length", found.length) | {"outcome": words, "leads_below": before}
     if found.state in ("above", "below"):
-        return {"outcome": f"none in {span}: {arm if found.state == 'above' else reference} leads"}
+        ahead = arm if found.state == "above" else reference
+        return {"outcome": f"none in {span}: {registry.label(ahead)} leads"}
     return {"outcome": f"undecided in {span}"}
 
 

@@ -379,7 +379,7 @@ def test_a_crossover_is_marked_and_said(costly):
 @pytest.mark.parametrize(
     ("factor", "outcome"),
     [
-        (0.5, "none in 16–48: lstm leads"),
+        (0.5, "none in 16–48: LSTM leads"),
         (2.0, "none in 16–48: transformer leads"),
         (1.0, "undecided in 16–48"),
     ],
