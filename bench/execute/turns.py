@@ -12,9 +12,9 @@ from bench.execute.local import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.study import Cell, reference
 
+LAUNCH = 5  # rounds that the same processes measure
+SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 _CANARIES = 1  # canaries that may fail before a group is given up
-_LAUNCH = 5  # rounds that the same processes measure
-_SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
 
 class Listener(Protocol):
@@ -231,7 +231,7 @@ def _in_turn(
     rounds, most = _Rounds(), protocol["rounds"]
     look = stats.next_look(0, precise=False, most=most)
     while look is not None:
-        _launch(seats, base, canary, min(look, rounds.count + _LAUNCH), rounds, order, listener)
+        _launch(seats, base, canary, min(look, rounds.count + LAUNCH), rounds, order, listener)
         for seat in seats:
             if seat.failure is not None and not seat.told:
                 seat.told = True
@@ -284,7 +284,7 @@ def _launch(
         permutation = order.sample(alive, len(alive))
         with rounds.one():
             for seat in permutation + permutation[::-1]:
-                time.sleep(_SETTLE_S)
+                time.sleep(SETTLE_S)
                 seat.attempt(seat.round)
         for seat in alive:
             if seat is not canary and seat.failure is None:

@@ -68,7 +68,22 @@ class Probe(Protocol):
     Measurement: type[Measurement]
 
     def work(self, protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-        """Training steps and forward passes that one cell is worth, for the plan's estimate."""
+        """Training steps and forward passes that one cell is worth, for the plan's estimate.
+
+        A probe whose arms are taken in turn has ``pace`` instead.
+        """
+        ...
+
+    def pace(
+        self, protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+    ) -> tuple[float, float]:
+        """Seconds that warming up a process of one cell takes, and a turn of it.
+
+        Args:
+            protocol, axes: of the cell.
+            once: seconds of one ``training`` step, ``forward`` pass, ``prefill``, or reading of one
+                ``token``, each over a batch of the cell's rows.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ import gc
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,7 +22,6 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
-from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Invalid, Unsupported
 from bench.probes import Progress, Result
@@ -49,18 +49,17 @@ TOLERANCE = {
 }
 _GATE_TOKENS = 32
 _PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
-_STEP_PASSES = 0.2  # a decoded step, as a share of a pass over the context
+_GENERATING = 1.5  # a step of ``generate``, in passes over one token
 
 
-def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-    """Generations, each a pass over the context and a share of one for every token.
-
-    The share is a rough one. A step takes nearly as long after any context, and a pass does not:
-    two layers of width 128 and a vocabulary of 30,522 had shares from 0.6 at T=64 to 0.07 at 1,024.
-    """
-    rounds = min(protocol["rounds"], registry.EXPECTED_ROUNDS)
-    generations = 2 * rounds + protocol["warmup"] + 3  # the gate, and the state twice
-    return 0.0, float(generations * (1 + _STEP_PASSES * protocol["new_tokens"]))
+def pace(
+    protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+) -> tuple[float, float]:
+    """Generations: for the gate with a pass without a cache, for the state twice, to warm up."""
+    token_s = _GENERATING * once("token")
+    turn_s = once("prefill") + (protocol["new_tokens"] - 1) * token_s
+    gate_s = once("prefill") + once("forward") + min(_GATE_TOKENS, protocol["new_tokens"]) * token_s
+    return gate_s + once("prefill") + (protocol["warmup"] + 1) * turn_s, turn_s
 
 
 class Clock(BaseStreamer):
