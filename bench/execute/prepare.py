@@ -374,8 +374,8 @@ def _spent(cell: Cell, pace: "_Pace") -> tuple[float, float]:
 def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dict[str, float]:
     """Seconds that each cell will take.
 
-    A group in turn has a canary, and starts everyone anew every few rounds; its budget holds for
-    the rounds and for all starts but the first.
+    A group in turn has a canary, and starts everyone anew every few rounds; its budget ends it
+    after any round, and counts all starts but the first.
     """
     groups: dict[str, list[str]] = {}
     for key in spent:
@@ -389,8 +389,11 @@ def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> di
         seats = [*keys, reference([cells[key] for key in keys]).key]  # it runs twice
         start_s = sum(spent[key][0] for key in seats)
         round_s = sum(2 * (turns.SETTLE_S + spent[key][1]) for key in seats)
-        wanted_s = rounds * round_s + (math.ceil(rounds / turns.LAUNCH) - 1) * start_s
-        together_s = start_s + min(wanted_s, first.protocol["budget_s"] + round_s)
+        together_s = start_s
+        for number in range(rounds):
+            if together_s - start_s >= first.protocol["budget_s"]:
+                break
+            together_s += round_s + (start_s if number and not number % turns.LAUNCH else 0.0)
         for key in keys:
             of_rounds = 2 * (turns.SETTLE_S + spent[key][1]) / round_s
             shares[key] = seats.count(key) * together_s * (spent[key][0] / start_s + of_rounds) / 2

@@ -378,12 +378,14 @@ def test_a_device_that_has_gone_is_a_failure_that_is_tried_again(server, decided
     assert heard.outcomes[gone.key]["reason"].startswith("the xpu device has gone")
 
 
+START = {"lstm": 3.0, "transformer": 1.0}
+TURN = {"lstm": 0.2, "transformer": 0.1}
+
+
 class Virtual(turns._Seat):
     """A seat whose worker takes its seconds from a clock that nobody waits for."""
 
     now = 0.0
-    START = {"lstm": 3.0, "transformer": 1.0}
-    TURN = {"lstm": 0.2, "transformer": 0.1}
 
     @classmethod
     def pass_by(cls, seconds):
@@ -391,17 +393,17 @@ class Virtual(turns._Seat):
 
     def start(self):
         self._turns = 0
-        self.pass_by(self.START[self.cell.arm])
+        self.pass_by(START[self.cell.arm])
 
     def round(self):
-        self.pass_by(self.TURN[self.cell.arm])
+        self.pass_by(TURN[self.cell.arm])
         self._turns += 1
 
     def finish(self):
         """Times that differ, so that no ratio is ever precise."""
         self.metrics = {"tokens_per_step": 1}
         self.samples.setdefault("seconds", []).extend(
-            self.TURN[self.cell.arm] * (1 + (7 * n) % 5 / 50) for n in range(self._turns)
+            TURN[self.cell.arm] * (1 + (7 * n) % 5 / 50) for n in range(self._turns)
         )
 
 
@@ -416,21 +418,10 @@ def test_an_estimate_counts_all_that_the_engine_does(monkeypatch, decided, round
     Virtual.now = 0.0
     heard = run(None, configs, "", group, Heard())
     assert {ended["status"] for ended in heard.outcomes.values()} == {outcome.UNSTABLE}
-    spent = {cell.key: (Virtual.START[cell.arm], Virtual.TURN[cell.arm]) for cell in group}
+    spent = {cell.key: (START[cell.arm], TURN[cell.arm]) for cell in group}
     shares = prepare._shares({cell.key: cell for cell in group}, spent)
-    assert sum(shares.values()) == pytest.approx(Virtual.now, rel=0.1)
+    assert sum(shares.values()) == pytest.approx(Virtual.now)
     assert shares[group[1].key] > shares[group[0].key] / 2, "the reference runs twice"
-
-
-def test_estimates_are_of_real_cells(server, decided, fingerprint):
-    """Seconds that passed, beside those that were planned: not a factor of four apart."""
-    for probe in ("speed", "decode"):
-        group = cells_of(probe)[0]
-        start = time.monotonic()
-        run(server, decided, fingerprint, group, Heard())
-        passed = time.monotonic() - start
-        planned = sum(decided[cell.key]["estimate_s"] for cell in group)
-        assert 0.25 < planned / passed < 4.0
 
 
 TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
