@@ -98,7 +98,7 @@ def run(
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
-        made_of = checkpoints.made_of(set().union(*map(checkpoints.used, wanted)))
+        made_of = checkpoints.made_of(set[str]().union(*map(checkpoints.used, wanted)))
         digests = checkpoints.digests(made_of)
         provenance = environment.provenance() | {"corpus": library} | digests
         unused = digests.keys() - _used(study.cells, store.statuses())

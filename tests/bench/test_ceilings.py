@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from bench import devices
+from bench import devices, environment
 from bench.execute import ceilings
 from bench.outcome import Unsupported
 
@@ -16,6 +16,7 @@ ACCELERATOR = devices.current()
 def quick(monkeypatch):
     for name in ("_GEMM_S", "_COPY_S", "_REST_S"):
         monkeypatch.setattr(ceilings, name, 0.01)
+    monkeypatch.setattr(ceilings, "_COPY_BYTES", (2**20, 2**22))
 
 
 def test_rates_of_every_dtype_and_of_copying_by_threads():
@@ -28,9 +29,17 @@ def test_rates_of_every_dtype_and_of_copying_by_threads():
         assert min(best["gemm_flops_per_s"].values()) > 0
         assert set(best["gemm_size"].values()) <= set(ceilings._SIZES)
         assert best["copy_bytes_per_s"] > 0
-        assert 64 * 2**20 <= best["copy_array_bytes"] <= 256 * 2**20
+        assert 2**20 <= best["copy_array_bytes"] <= 2**22
         assert best["absent"] == {}
         assert best["capability"] == torch.backends.cpu.get_cpu_capability()
+
+
+@pytest.mark.parametrize(
+    ("caches", "size"), [({"L2": 2**19}, 2**21), ({"L1": 9}, 2**20), ({"L3": 2**30}, 2**22)]
+)
+def test_what_is_copied_is_larger_than_the_caches(monkeypatch, caches, size):
+    monkeypatch.setattr(environment, "caches", lambda: caches)
+    assert ceilings._copy_bytes() == size
 
 
 def test_a_rate_is_that_of_the_fastest_call():
