@@ -211,6 +211,7 @@ def _tell(store: Store, study: Study) -> bool:
         "title": study.title,
         "summary": study.summary,
         "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},
+        "published": [known.model_dump(mode="json") for known in study.published],
         "plan": [cell.key for cell in study.cells],
         "cells": {cell.key: cell.model_dump(mode="json") for cell in study.cells},
     }
