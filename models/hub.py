@@ -101,6 +101,15 @@ class HubCheckpoint:
             return "reachable"
         return weights.condition(folder, self.name)
 
+    def files(self) -> dict[str, str]:
+        """Digest of each of its files as the hub listed them; none before it was asked."""
+        listing = self._recorded() or {}
+        try:
+            names = weights.select(listing, self.name)
+        except CheckpointError:
+            return {}
+        return {name: str(listing[name][_algorithm(listing[name])]) for name in names}
+
     def digest(self) -> str:
         """Its commit, to which every file is held."""
         return self.revision or weights.MISSING
