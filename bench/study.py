@@ -31,6 +31,7 @@ from pydantic_core import PydanticCustomError
 
 from bench import checkpoints, registry
 
+OFFLINE = "offline"
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 DENORMALS = ("keep", "flush")
@@ -152,6 +153,7 @@ class Cell(BaseModel):
     probe: str
     comparison: str
     task: str
+    data: str = OFFLINE
     length: int
     arm: str
     kernel: str
@@ -179,6 +181,8 @@ class Cell(BaseModel):
     def group(self) -> str:
         """The group in words."""
         parts = [self.probe, *self.axes.values(), self.comparison, self.task, f"T={self.length}"]
+        if self.data != OFFLINE:
+            parts.insert(-1, self.data)
         parts += [self.device, self.dtype]
         if self.denormals != "keep":
             parts.append(self.denormals)
@@ -377,6 +381,7 @@ def _grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
         "probe": (_one_of("probe", list(registry.probes())), ...),
         "comparison": (_one_of("comparison", comparisons), ...),
         "task": (_axis(_one_of("task", list(registry.tasks()))), ...),
+        "data": (_axis(_one_of("data", [OFFLINE])), [OFFLINE]),
         "length": (_axis(_Count), ...),
         "arm": (_axis(_one_of("arm", list(registry.arms()))), ...),
         "kernel": (_axis(_one_of("kernel", ["default", *_kernels()])), ["default"]),
@@ -399,6 +404,8 @@ def _grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
 def _number(field: dict[str, Any]) -> Any:
     """The type of a protocol field, after its default and its least value."""
     default = field["default"]
+    if default == [] or (isinstance(default, list) and type(default[0]) is int):
+        return list[Annotated[StrictInt, Field(ge=field["least"])]]
     if isinstance(default, list):
         return _axis(Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)])
     if isinstance(default, float):
@@ -418,7 +425,7 @@ def _product(
     axes = {name: getattr(grid, name) for name in literals["AXES"]}
     protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
     outer = itertools.product(
-        grid.task,
+        itertools.product(grid.task, grid.data),
         grid.length,
         devices or grid.device,
         grid.dtype,
@@ -428,7 +435,7 @@ def _product(
         *axes.values(),
     )
     cells = []
-    for task, length, device, dtype, denormals, threads, seed, *values in outer:
+    for (task, data), length, device, dtype, denormals, threads, seed, *values in outer:
         for arm in grid.arm:
             kernels = registry.arms()[arm].literals["KERNELS"]
             wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
@@ -438,6 +445,7 @@ def _product(
                         probe=grid.probe,
                         comparison=grid.comparison,
                         task=task,
+                        data=data,
                         length=length,
                         arm=arm,
                         kernel=kernel,

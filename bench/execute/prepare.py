@@ -15,15 +15,26 @@ from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer
+from torch.utils._pytree import tree_leaves
 
 import models.arms
 from bench import devices, environment, probes, registry, tasks
-from bench.outcome import FAILED, INVALID, UNAVAILABLE, CellError, Invalid, Unavailable, Unsupported
+from bench.outcome import (
+    FAILED,
+    INVALID,
+    UNAVAILABLE,
+    UNSUPPORTED,
+    CellError,
+    Invalid,
+    Unavailable,
+    Unsupported,
+)
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
-from bench.study import Cell, reference
+from bench.study import OFFLINE, Cell, reference
 from bench.tasks import corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
+from models.heads import IMAGE_TEXT
 from models.matching import match
 
 _TOKENIZER = "tokenizer.json"
@@ -44,35 +55,66 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     """
     torch.set_num_threads(job["threads"])
     cells = {fields["key"]: Cell.model_validate(fields["cell"]) for fields in job["cells"]}
-    try:
-        library = corpus.load(job["corpus"], MINILM)
-    except (CheckpointError, corpus.CorpusError) as error:
-        failure = {"failed": UNAVAILABLE, "reason": str(error)}
-        return {"corpus": None, "cells": dict.fromkeys(cells, failure)}
-    decide = _Decisions(library)
+    data = _Data(job["corpus"])
+    decide = _Decisions(data)
     decided = {key: decide(cell) for key, cell in cells.items()}
-    _estimate(cells, decided, library)
-    return {"corpus": _describe(library), "cells": decided}
+    _estimate(cells, decided, data)
+    return {"corpus": data.described(), "cells": decided}
+
+
+class _Data:
+    """What the tasks' rows are cut from, each opened once and only where a cell needs it."""
+
+    def __init__(self, library: str) -> None:
+        self._library = library
+        self._opened: dict[tuple[str | None, str], Any] = {}
+        self._reasons: dict[tuple[str | None, str], str] = {}
+
+    def __call__(self, cell: Cell) -> Any:
+        """What the rows of a cell are cut from.
+
+        Raises:
+            Unavailable: it cannot be had; the same answer each time, so that a hub is asked once.
+        """
+        name = (cell.task if cell.data != OFFLINE else tasks.needs(cell.task), cell.data)
+        if name in self._reasons:
+            raise Unavailable(self._reasons[name])
+        if name not in self._opened:
+            try:
+                self._opened[name] = tasks.open_data(cell.task, cell.data, self._library)
+            except (CheckpointError, corpus.CorpusError) as error:
+                self._reasons[name] = str(error)
+                raise Unavailable(str(error)) from None
+        return self._opened[name]
+
+    def described(self) -> dict[str, Any] | None:
+        """What the library holds, None where no cell reads it."""
+        library = self._opened.get(("library", OFFLINE))
+        return None if library is None else _describe(library)
 
 
 class _Decisions:
     """What becomes of each cell, every model matched and every kernel checked once."""
 
-    def __init__(self, library: corpus.Corpus) -> None:
-        self._library = library
+    def __init__(self, data: _Data) -> None:
+        self._data = data
         self._models: dict[str, dict[str, Any]] = {}
         self._refusals: dict[str, CellError | None] = {}
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
         """The sized model, or the status in which the cell fails and why."""
-        name = f"{cell.arm} {cell.task} {cell.length} {cell.dtype} {_text(cell.model)}"
+        name = f"{cell.arm} {cell.task} {cell.data} {cell.length} {cell.dtype} {_text(cell.model)}"
+        try:
+            data = self._data(cell)
+        except Unavailable as error:
+            return {"failed": error.status, "reason": str(error)}
         if name not in self._models:
-            self._models[name] = _match(cell, self._library)
+            self._models[name] = _match(cell, data)
         model = self._models[name]
         if "failed" in model:
             return dict(model)
         try:
-            _check(cell, model, self._library)
+            _check(cell, model, data)
         except CellError as error:
             return {"failed": error.status, "reason": str(error)}
         refusal = self._refusal(cell, model["config"])
@@ -81,7 +123,8 @@ class _Decisions:
         return dict(model)
 
     def _refusal(self, cell: Cell, config: dict[str, Any]) -> CellError | None:
-        name = f"{cell.arm} {cell.task} {cell.kernel} {cell.device} {cell.dtype} {_text(config)}"
+        head = tasks.load(cell.task, cell.data).HEAD
+        name = f"{cell.arm} {head} {cell.kernel} {cell.device} {cell.dtype} {_text(config)}"
         if name not in self._refusals:
             self._refusals[name] = _refusal(cell, config)
         return self._refusals[name]
@@ -132,27 +175,46 @@ def _refuse_tokenizer(name: str) -> None:
         )
 
 
-def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
+def _weights(arm: str) -> str:
+    found: str = registry.arms()[arm].literals["WEIGHTS"]
+    return found
+
+
+def _sees(task: tasks.Task) -> bool:
+    """Whether a window is an image, whose length is its pixels."""
+    return task.HEAD == IMAGE_TEXT
+
+
+def _match(cell: Cell, data: Any) -> dict[str, Any]:
     """The sized configuration of a cell's model, with its exact counts and its costs."""
-    task = tasks.load(cell.task)
+    task = tasks.load(cell.task, cell.data)
     target_length: int | None = getattr(task, "TARGET_LENGTH", None)
+    vocabulary = tasks.vocabulary(task, data)
+    images = {"image_size": math.isqrt(cell.length), "patch_size": 1} if _sees(task) else {}
     shape = models.arms.Shape(
         head=task.HEAD,
-        num_labels=len(task.LABELS),
-        vocab_size=library.vocab_size,
-        pad_token_id=library.pad_id,
+        num_labels=len(task.LABELS) or 1,  # a number, where there are no classes
+        vocab_size=vocabulary.size,
+        pad_token_id=vocabulary.pad,
         embedding_size=cell.model.hidden_size,
         num_layers=cell.model.num_layers,
         num_heads=cell.model.num_heads,
         max_positions=cell.model.max_positions,
-        bos_token_id=library.cls_id,
-        eos_token_id=library.sep_id,
+        bos_token_id=vocabulary.bos,
+        eos_token_id=vocabulary.eos,
+        **images,
         target_length=target_length,
         recurrent=cell.model.recurrent.model_dump(exclude_defaults=True),
         embeddings=cast("Any", cell.model.embeddings),
         checkpoint=cell.model.checkpoint,
     )
     arm, reference = models.arms.load(cell.arm), models.arms.load(cell.model.match_to)
+    if vocabulary.own and "pretrained" in (_weights(cell.arm), _weights(cell.model.match_to)):
+        return {
+            "failed": UNSUPPORTED,
+            "reason": f"task {cell.task!r} has symbols of its own, which mean other tokens to a "
+            "pretrained model; match it to an arm with random weights",
+        }
     try:
         if cell.model.checkpoint is not None:
             _refuse_tokenizer(cell.model.checkpoint)
@@ -191,7 +253,7 @@ def _match(cell: Cell, library: corpus.Corpus) -> dict[str, Any]:
 
 def _refusal(cell: Cell, fields: dict[str, object]) -> CellError | None:
     """Why a kernel's numbers are not to be trusted, None where they agree with the reference's."""
-    arm, head = models.arms.load(cell.arm), tasks.load(cell.task).HEAD
+    arm, head = models.arms.load(cell.arm), tasks.load(cell.task, cell.data).HEAD
     config, dtype = models.arms.config_from_dict(fields), DTYPES[cell.dtype]
     try:
         kernels.check_kernel(arm, config, head, cell.kernel, cell.device, dtype)
@@ -207,7 +269,7 @@ def _refusal(cell: Cell, fields: dict[str, object]) -> CellError | None:
     return None
 
 
-def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
+def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
     """Refuse what cannot run.
 
     Raises:
@@ -215,7 +277,8 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
             the model's positions or than the corpus holds.
     """
     devices.check(cell.device)
-    head = tasks.load(cell.task).HEAD
+    task = tasks.load(cell.task, cell.data)
+    head = task.HEAD
     heads = registry.probes()[cell.probe].literals["HEADS"]
     if head not in heads:
         raise Unsupported(
@@ -231,32 +294,32 @@ def _check(cell: Cell, model: dict[str, Any], library: corpus.Corpus) -> None:
         raise Unsupported(f"{cell.arm} has no kernel {cell.kernel!r}; it has {', '.join(kernels)}")
     config = models.arms.config_from_dict(model["config"])
     limit = models.arms.load(cell.arm).max_length(config)
-    if limit is not None and cell.length > limit:
-        raise Unsupported(f"T={cell.length} is beyond the {limit} positions of {cell.arm}")
+    longest = getattr(task, "QUERY_LENGTH", 0) if _sees(task) else cell.length
+    if limit is not None and longest > limit:
+        raise Unsupported(f"T={longest} is beyond the {limit} positions of {cell.arm}")
     refuse = getattr(probes.load(cell.probe), "refuse", None)
     if refuse is not None:
         refuse(cell, head, limit)
-    task = tasks.load(cell.task)
     try:
-        for split in corpus.SPLITS:
-            task.rows(library, split, cell.length, len(task.LABELS), seed=0)
+        for split in tasks.SPLITS:
+            tasks.draw(task, data, split, cell.length, 1, seed=0)
     except tasks.LengthError as error:
         raise Unsupported(str(error)) from None
 
 
-def _estimate(
-    cells: dict[str, Cell], decided: dict[str, dict[str, Any]], library: corpus.Corpus
-) -> None:
+def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: _Data) -> None:
     """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here."""
     seconds: dict[str, float] = {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
         if "failed" not in decided[key]:
             name = _text(decided[key]["config"])
-            alike.setdefault((cell.arm, cell.kernel, cell.device, cell.dtype, name), []).append(key)
+            alike.setdefault(
+                (cell.arm, cell.task, cell.data, cell.kernel, cell.device, cell.dtype, name), []
+            ).append(key)
     for keys in alike.values():
         try:
-            pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], library)
+            pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], data(cells[keys[0]]))
             work = {
                 key: probes.load(cells[key].probe).work(cells[key].protocol, cells[key].axes)
                 for key in keys
@@ -303,21 +366,22 @@ class _Pace:
     the nearest by its tokens, as timing it might take longer than running it.
     """
 
-    def __init__(self, cell: Cell, config: dict[str, object], library: corpus.Corpus) -> None:
-        self._config, self._library = config, library
+    def __init__(self, cell: Cell, config: dict[str, object], data: Any) -> None:
+        self._config, self._data = config, data
         start = time.perf_counter()
-        model = Subject(cell, config, library).build()
+        subject = Subject(cell, config, data)
+        model = subject.build()
         self.build_s = time.perf_counter() - start
-        step = training_step(model, optimizer(model, 1e-5), 1.0)
+        step = training_step(model, subject.head, optimizer(model, 1e-5), 1.0)
 
         def train(batch: Batch) -> None:
             float(step(batch)[0])  # reading a number waits for the device
 
-        read = Subject(cell, config, library).forward(model)
+        read = subject.forward(model)
 
         def forward(batch: Batch) -> None:
             with torch.inference_mode():
-                float(read(batch).logits.sum())
+                _first(read(batch))
 
         self._functions = (train, forward)
         self._known: tuple[dict[tuple[int, int], float], ...] = ({}, {})
@@ -337,10 +401,16 @@ class _Pace:
             nearest = min(known, key=lambda s: abs(math.log(s[0] * s[1] / tokens)))
             return known[nearest] * tokens / (nearest[0] * nearest[1])
         if size not in known:
-            subject = Subject(cell, self._config, self._library)
+            subject = Subject(cell, self._config, self._data)
             batches = subject.batches(2 if known else 3, cell.protocol["batch_size"])
             known[size] = min(_seconds(self._functions[which], batch) for batch in batches)
         return known[size]
+
+
+def _first(outputs: Any) -> float:
+    """A number of what a model put out, which waits for the device."""
+    tensor: torch.Tensor = tree_leaves(dict(outputs) if hasattr(outputs, "keys") else outputs)[0]
+    return float(tensor.reshape(-1)[0])
 
 
 def _seconds(function: Callable[[Batch], None], batch: Batch) -> float:

@@ -20,7 +20,7 @@ import datasets
 import torch
 import transformers
 
-from bench import devices, probes, registry
+from bench import devices, probes, registry, tasks
 from bench.execute import ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.server import die_with_parent
@@ -28,7 +28,7 @@ from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError
 from bench.probes.subject import Subject
 from bench.study import Cell
 from bench.tasks import corpus
-from models.checkpoints import MINILM, CheckpointError
+from models.checkpoints import CheckpointError
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory", re.IGNORECASE)
 
@@ -68,7 +68,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
     torch.set_num_threads(job["threads"])
     if not torch.set_flush_denormal(cell.denormals == "flush") and cell.denormals == "flush":
         raise CellError("this processor cannot flush subnormal floats")
-    subject = Subject(cell, job["config"], corpus.load(job["corpus"], MINILM))
+    subject = Subject(cell, job["config"], tasks.open_data(cell.task, cell.data, job["corpus"]))
 
     def progress(share: float) -> None:
         channel.send({"progress": share})

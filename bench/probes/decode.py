@@ -175,7 +175,9 @@ class Measurement:
         protocol = subject.cell.protocol
         self.cell, self.new_tokens = subject.cell, protocol["new_tokens"]
         batches = subject.batches(_PROMPTS, protocol["batch_size"])
-        self.prompts = [batch.input_ids for batch in batches]
+        if any("attention_mask" in batch for batch in batches):
+            raise Unsupported(f"decoding is timed on rows without padding; {self.cell.task} pads")
+        self.prompts = [batch["input_ids"] for batch in batches]
         self.model = subject.build().eval()
         self.model.generation_config = greedy(self.model)
         self.gate_tokens = min(_GATE_TOKENS, self.new_tokens)

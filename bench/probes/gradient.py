@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from bench.outcome import Diverged, Unsupported
-from bench.probes import Progress, Result
+from bench.probes import Progress, Result, objective
 from bench.probes.learning import Trainer
 from bench.probes.subject import Batch, Subject
 
@@ -53,8 +53,10 @@ def flow(model: PreTrainedModel, batch: Batch) -> Tensor:
         (rows, length, embedding_size), in the model's dtype.
     """
     model.train()  # what training sees, and cuDNN has a recurrent backward in no other mode
-    embeds = model.get_input_embeddings()(batch.input_ids).detach().requires_grad_(True)
-    loss = model(inputs_embeds=embeds, labels=batch.labels).loss * len(batch.labels)
+    embeds = objective.embed(model, batch).detach().requires_grad_(True)
+    mask = batch.get("attention_mask")
+    outputs = model(inputs_embeds=embeds, attention_mask=mask, labels=batch["labels"])
+    loss = outputs.loss * len(embeds)
     gradient: Tensor = torch.autograd.grad(loss, embeds)[0]
     return gradient
 
@@ -77,7 +79,9 @@ class Measurement:
         self._measure("init")
         if not protocol["steps"]:
             return
-        trainer = Trainer(self.model, protocol["learning_rate"], protocol["clip_norm"])
+        trainer = Trainer(
+            self.model, self.subject.head, protocol["learning_rate"], protocol["clip_norm"]
+        )
         size = -(-len(self.batches) // _CHUNKS)
         for start in range(0, len(self.batches), size):
             trainer.run(self.batches[start : start + size])
@@ -88,7 +92,7 @@ class Measurement:
         return Result(self.metrics, self.samples)
 
     def _loss_position(self) -> int:
-        subject, head = self.subject, self.subject.task.HEAD
+        subject, head = self.subject, self.subject.head
         position = subject.arm.loss_position(subject.cell.length, head, subject.config)
         if position is None:
             raise Unsupported(f"{subject.cell.arm} reads no one position under {head}")

@@ -1,20 +1,31 @@
-"""Loss, accuracy and global gradient norm by step, and the training rate."""
+"""Loss, the task's metric and global gradient norm by step, and the training rate."""
 
 import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from bench import metrics, tasks
 from bench.devices import synchronize
 from bench.outcome import Diverged
-from bench.probes import Progress, Result
+from bench.probes import Progress, Result, objective
+from bench.probes.scoring import Score, evaluate
 from bench.probes.subject import Batch, Subject, optimizer, training_step
 
-HEADS = ["AutoModelForSequenceClassification"]
+HEADS = [
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModel",
+    "AutoProcessor",
+]
 AXES: dict[str, dict[str, list[str]]] = {}
 PROTOCOL = {
     "steps": {"default": 60, "least": 1, "help": "optimizer steps"},
@@ -28,16 +39,29 @@ PROTOCOL = {
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
     "eval_every": {"default": 20, "least": 1, "help": "steps between validations"},
     "eval_rows": {"default": 128, "least": 1, "help": "rows of a validation and of the final test"},
+    "shortest": {
+        "default": 0,
+        "least": 0,
+        "help": "train on windows of every length from this one to the cell's; 0 for the cell's",
+    },
+    "test_lengths": {
+        "default": [],
+        "least": 1,
+        "help": "further lengths to test on, those beyond the cell's out of distribution",
+    },
 }
 TIMED = True
 INTERLEAVED = False
+
+_LENGTHS = 1  # the stream that draws lengths of batches
 
 
 def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """Steps of the trials and of the training; passes over the validation and test rows."""
     rates = len(protocol["learning_rates"])
     trials = rates if rates > 1 else 0
-    evaluations = 2 + -(-protocol["steps"] // protocol["eval_every"]) + trials
+    validations = -(-protocol["steps"] // protocol["eval_every"]) + trials
+    evaluations = 3 + len(protocol["test_lengths"]) + validations
     passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
     return float(protocol["steps"] + trials * protocol["trial_steps"]), passes
 
@@ -56,29 +80,15 @@ class Training:
     seconds: list[float]
 
 
-def evaluate(model: PreTrainedModel, rows: Batch, batch_size: int) -> tuple[float, float]:
-    """Mean loss and accuracy over rows."""
-    model.eval()
-    losses, hits = [], []
-    with torch.inference_mode():
-        for ids, labels in zip(
-            rows.input_ids.split(batch_size), rows.labels.split(batch_size), strict=True
-        ):
-            output = model(input_ids=ids, labels=labels)
-            losses.append(output.loss * len(labels))
-            hits.append((output.logits.argmax(-1) == labels).sum())
-    model.train()
-    count = len(rows.labels)
-    return float(torch.stack(losses).sum()) / count, float(torch.stack(hits).sum()) / count
-
-
 class Trainer:
     """Trains one model on batches made beforehand."""
 
-    def __init__(self, model: PreTrainedModel, learning_rate: float, clip_norm: float) -> None:
+    def __init__(
+        self, model: PreTrainedModel, head: str, learning_rate: float, clip_norm: float
+    ) -> None:
         self.model = model.train()
         self.device = str(model.device.type)
-        self._step = training_step(model, optimizer(model, learning_rate), clip_norm)
+        self._step = training_step(model, head, optimizer(model, learning_rate), clip_norm)
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
         self._seconds: list[float] = []
@@ -118,23 +128,25 @@ class Measurement:
     def __init__(self, subject: Subject, progress: Progress) -> None:
         self.subject, self.progress = subject, progress
         self.protocol = subject.cell.protocol
-        protocol = self.protocol
-        self.validation = subject.rows("validation", protocol["eval_rows"], seed=0)
-        self.test = subject.rows("test", protocol["eval_rows"], seed=0)
-        self.batches = subject.batches(protocol["steps"], protocol["batch_size"])
+        rows = self.protocol["eval_rows"]
+        self.validation = subject.rows("validation", rows, seed=0)
+        self.test = subject.rows("test", rows, seed=0)
         self.trials: list[dict[str, Any]] = []
         self.curve: list[tuple[int, float, float]] = []
+        self.tokens = 0
 
     def round(self) -> None:
         rate = self._best_learning_rate()
         self.learning_rate = rate
-        self.trainer = Trainer(self.subject.build(), rate, self.protocol["clip_norm"])
+        model = self.subject.build()
+        self.initial = self._evaluate(model, self.test).metric
+        self.trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
         self._validate(0)
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
         try:
             for start in range(0, steps, every):
                 stop = min(start + every, steps)
-                self.trainer.run(self.batches[start:stop])
+                self.trainer.run(self._batches(start, stop))
                 self._validate(stop)
                 self.progress(stop / steps)
         except Diverged as error:
@@ -143,26 +155,66 @@ class Measurement:
 
     def result(self) -> Result:
         training = self.trainer.training()
-        test_loss, test_accuracy = evaluate(
-            self.trainer.model, self.test, self.protocol["batch_size"]
-        )
-        tokens = self.protocol["batch_size"] * self.subject.cell.length
+        test = self._evaluate(self.trainer.model, self.test)
+        task, length = self.subject.task, self.subject.cell.length
+        metric = metrics.METRICS[task.METRIC]
+        beyond = self._out_of_distribution()
         steady = sorted(training.seconds[1:] or training.seconds)
         median = steady[len(steady) // 2]
+        per_step = self.tokens / len(training.losses)
         return Result(
             {
-                "test_accuracy": test_accuracy,
-                "test_loss": test_loss,
-                "validation_accuracy": self.curve[-1][2],
-                "tokens_per_s": tokens / median,
+                "metric": task.METRIC,
+                "higher_is_better": metric.higher_is_better,
+                "floor": tasks.floor(task, length),
+                "solved_at": task.SOLVED,
+                "solved": _solved(metric, test.metric, task.SOLVED),
+                "initial_metric": self.initial,
+                "test_metric": test.metric,
+                "test_loss": test.loss,
+                "validation_metric": self.curve[-1][2],
+                **{f"test_{metrics.METRICS[name].slug}": test.others[name] for name in test.others},
+                "tokens_per_s": per_step / median,
                 "step_s": median,
                 "train_s": sum(training.seconds),
-                "tokens": tokens * len(training.losses),
+                "tokens": self.tokens,
                 "learning_rate": self.learning_rate,
                 "learning_rate_trials": len(self.trials),
             },
-            self._samples(),
+            self._samples() | {"out_of_distribution": beyond},
         )
+
+    def _batches(self, start: int, stop: int) -> list[Batch]:
+        """Training batches from step ``start`` to ``stop``.
+
+        Windows of every length from ``shortest`` on, where there is such a one: each batch has a
+        length of its own, drawn from the cell's seed, the same for every arm.
+        """
+        size, shortest = self.protocol["batch_size"], self.protocol["shortest"]
+        if not shortest:
+            batches = self.subject.batches(stop - start, size, start)
+        else:
+            seed, most = self.subject.cell.seed, self.subject.cell.length
+            lengths = np.random.default_rng([seed, _LENGTHS]).integers(shortest, most + 1, stop)
+            batches = [
+                self.subject.rows("train", size, seed, step * tasks.BLOCK, int(lengths[step]))
+                for step in range(start, stop)
+            ]
+        self.tokens += sum(map(objective.tokens, batches))
+        return batches
+
+    def _out_of_distribution(self) -> list[list[Any]]:
+        """Length, metric and loss on windows of other lengths than those trained on."""
+        found = []
+        limit = self.subject.arm.max_length(self.subject.config)
+        for length in self.protocol["test_lengths"]:
+            if limit is not None and length > limit:
+                found.append([length, None, None])
+                continue
+            rows = self.subject.rows("test", self.protocol["eval_rows"], seed=0, length=length)
+            score = self._evaluate(self.trainer.model, rows)
+            found.append([length, score.metric, score.loss])
+        return found
 
     def _samples(self) -> dict[str, list[Any]]:
         training = self.trainer.training()
@@ -174,26 +226,38 @@ class Measurement:
             "trials": [list(trial.values()) for trial in self.trials],
         }
 
+    def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
+        return evaluate(self.subject, model, rows, self.protocol["batch_size"])
+
     def _validate(self, step: int) -> None:
-        loss, accuracy = evaluate(self.trainer.model, self.validation, self.protocol["batch_size"])
-        if not math.isfinite(loss):
+        score = self._evaluate(self.trainer.model, self.validation)
+        if not math.isfinite(score.loss):
             raise Diverged(step, "the validation loss")
-        self.curve.append((step, loss, accuracy))
+        self.curve.append((step, score.loss, score.metric))
 
     def _best_learning_rate(self) -> float:
         """The rate whose trial has the lowest validation loss; a diverged trial cannot win."""
         rates: list[float] = self.protocol["learning_rates"]
         if len(rates) == 1:
             return rates[0]
-        batches = self.batches[: self.protocol["trial_steps"]]
+        batches = self._batches(0, min(self.protocol["trial_steps"], self.protocol["steps"]))
         for rate in rates:
-            trainer = Trainer(self.subject.build(), rate, self.protocol["clip_norm"])
+            model = self.subject.build()
+            trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
             try:
                 trainer.run(batches)
             except Diverged:
                 self.trials.append({"learning_rate": rate, "validation_loss": float("inf")})
                 continue
-            loss, _ = evaluate(trainer.model, self.validation, self.protocol["batch_size"])
+            loss = self._evaluate(trainer.model, self.validation).loss
             self.trials.append({"learning_rate": rate, "validation_loss": loss})
+        self.tokens = 0  # a trial's are not the training's
         best: float = min(self.trials, key=lambda trial: trial["validation_loss"])["learning_rate"]
         return best
+
+
+def _solved(metric: metrics.Metric, score: float, threshold: float | None) -> bool | None:
+    """Whether a score reaches the task's threshold, None where it has none."""
+    if threshold is None:
+        return None
+    return score >= threshold if metric.higher_is_better else score <= threshold

@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from bench import devices
-from bench.probes import Progress, Result
+from bench.probes import Progress, Result, objective
 from bench.probes.subject import Batch, Subject, optimizer, training_step
 
 AXES = {
@@ -150,7 +150,7 @@ class Measurement:
         self.optimizer: torch.optim.Optimizer | None = None
         if self.cell.axes["phase"] == "training":
             self.optimizer = optimizer(self.model, _LEARNING_RATE)
-            step = training_step(self.model.train(), self.optimizer, _CLIP_NORM)
+            step = training_step(self.model.train(), subject.head, self.optimizer, _CLIP_NORM)
 
             def run(batch: Batch) -> None:
                 step(batch)
@@ -177,7 +177,7 @@ class Measurement:
         self._tensors()
 
     def result(self) -> Result:
-        tokens = self.cell.protocol["batch_size"] * self.cell.length
+        tokens = objective.tokens(self.batch)
         return Result({"tokens_per_step": tokens} | self.metrics, self.samples)
 
     def _free_gradients(self) -> None:
@@ -241,6 +241,6 @@ class Measurement:
     def _held(self) -> list[Tensor]:
         """What lives between two steps: weights, buffers, the optimizer's state, and the batch."""
         state = [] if self.optimizer is None else tree_leaves(dict(self.optimizer.state))
-        rows = list(vars(self.batch).values())
+        rows = list(self.batch.values())
         everything = [*self.model.parameters(), *self.model.buffers(), *state, *rows]
         return [tensor for tensor in everything if isinstance(tensor, Tensor)]

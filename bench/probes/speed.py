@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Unsupported
-from bench.probes import Progress, Result
+from bench.probes import Progress, Result, objective
 from bench.probes.subject import Batch, Subject, optimizer, training_step
 from bench.study import Cell
 
@@ -23,6 +23,8 @@ HEADS = [
     "AutoModelForQuestionAnswering",
     "AutoModelForCausalLM",
     "AutoModelForSeq2SeqLM",
+    "AutoModel",
+    "AutoProcessor",
 ]
 AXES = {
     "phase": {
@@ -71,6 +73,7 @@ class Measurement:
         cell = subject.cell
         self.cell, protocol = cell, cell.protocol
         self.batches = subject.batches(_BATCHES, protocol["batch_size"])
+        self.tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
         self._run = _function(cell.axes["phase"], subject)
         self._next = 0
         self.seconds: list[float] = []
@@ -90,7 +93,7 @@ class Measurement:
         compiled = self.cell.kernel == "compiled"
         return Result(
             {
-                "tokens_per_step": self.cell.protocol["batch_size"] * self.cell.length,
+                "tokens_per_step": self.tokens,
                 "first_step_s": self.warmup[0],
                 "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
@@ -153,14 +156,16 @@ def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
     """What is timed, on a model of its own."""
     model = subject.build()
     if phase == "training":
-        step = training_step(model.train(), optimizer(model, _LEARNING_RATE), _CLIP_NORM)
+        step = training_step(
+            model.train(), subject.head, optimizer(model, _LEARNING_RATE), _CLIP_NORM
+        )
 
         def train(batch: Batch) -> None:
             step(batch)
 
         return train
     model.eval()
-    run = prefill(model, subject.task.HEAD) if phase == "prefill" else subject.forward(model)
+    run = prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
 
     def infer(batch: Batch) -> None:
         with torch.inference_mode():
@@ -176,10 +181,10 @@ def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
     sequence-to-sequence model encodes, and decodes the token that starts the target.
     """
     if head == "AutoModelForCausalLM":
-        return lambda batch: model(input_ids=batch.input_ids, use_cache=True, logits_to_keep=1)
+        return lambda batch: model(input_ids=batch["input_ids"], use_cache=True, logits_to_keep=1)
     start = model.config.decoder_start_token_id
     return lambda batch: model(
-        input_ids=batch.input_ids,
-        decoder_input_ids=torch.full_like(batch.input_ids[:, :1], start),
+        input_ids=batch["input_ids"],
+        decoder_input_ids=torch.full_like(batch["input_ids"][:, :1], start),
         use_cache=True,
     )

@@ -1,9 +1,9 @@
 """What is measured: a cell's model on a cell's device, with the rows of its task."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -11,9 +11,12 @@ from transformers import PreTrainedModel
 import models.arms
 from bench import devices, tasks
 from bench.outcome import Unsupported
+from bench.probes import objective
+from bench.probes.objective import Batch
 from bench.study import Cell
-from bench.tasks.corpus import Corpus
 from models.kernels import full_float32
+
+__all__ = ["DTYPES", "Batch", "Step", "Subject", "optimizer", "training_step"]
 
 #: A study's name for a dtype -> the dtype.
 DTYPES = {
@@ -24,69 +27,79 @@ DTYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Rows on the device.
+class Subject:
+    """A cell, its task's rows, and models of its arm, built anew for every trial.
 
     Args:
-        input_ids: (rows, length).
-        labels: classes, (rows,), or tokens, (rows, length of the window or of the target).
+        cell: what is to be measured.
+        config: of its sized model.
+        data: what the task's rows are cut from.
     """
 
-    input_ids: Tensor
-    labels: Tensor
-
-
-class Subject:
-    """A cell, its task's rows, and models of its arm, built anew for every trial."""
-
-    def __init__(self, cell: Cell, config: dict[str, object], corpus: Corpus) -> None:
+    def __init__(self, cell: Cell, config: dict[str, object], data: Any) -> None:
         devices.check(cell.device)
         full_float32()
         self.cell = cell
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
-        self.task = tasks.load(cell.task)
-        self.corpus = corpus
+        self.task = tasks.load(cell.task, cell.data)
+        self.head = self.task.HEAD
+        self.data = data
 
     def build(self) -> PreTrainedModel:
         """The model at its initialisation, in the cell's dtype and on its device."""
         cell = self.cell
-        model = self.arm.build(self.config, self.task.HEAD, cell.seed, cell.kernel)
+        model = self.arm.build(self.config, self.head, cell.seed, cell.kernel)
+        features: int | None = getattr(self.task, "FEATURES", None)
+        if features is not None:
+            objective.add_features(model, features)
         return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[cell.dtype])
 
-    def rows(self, split: str, count: int, seed: int) -> Batch:
-        """``count`` rows of a split, on the device."""
+    def rows(
+        self, split: str, count: int, seed: int, first: int = 0, length: int | None = None
+    ) -> Batch:
+        """``count`` rows of a split, from ``first`` on, on the device.
+
+        Args:
+            split, count, seed, first: which rows.
+            length: tokens of a window, None for the cell's.
+        """
+        length = length or self.cell.length
         try:
-            rows = self.task.rows(self.corpus, split, self.cell.length, count, seed)
+            rows = tasks.draw(self.task, self.data, split, length, count, seed, first)
         except tasks.LengthError as error:
             raise Unsupported(str(error)) from None
-        device = self.cell.device
-        return Batch(
-            torch.from_numpy(rows.input_ids).to(device), torch.from_numpy(rows.labels).to(device)
-        )
+        return {name: self._tensor(array) for name, array in rows.items()}
 
-    def batches(self, count: int, size: int) -> list[Batch]:
-        """Training batches in the order of the cell's seed, made before any clock starts."""
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(array).to(self.cell.device)
+        return tensor.to(DTYPES[self.cell.dtype]) if tensor.is_floating_point() else tensor
+
+    def batches(self, count: int, size: int, first: int = 0) -> list[Batch]:
+        """Training batches in the order of the cell's seed, made before any clock starts.
+
+        Args:
+            count, size: how many batches of how many rows.
+            first: how many batches come before these.
+        """
         if count == 0:
             return []
-        rows = self.rows("train", count * size, self.cell.seed)
-        return [
-            Batch(ids, labels)
-            for ids, labels in zip(rows.input_ids.split(size), rows.labels.split(size), strict=True)
-        ]
+        return split(self.rows("train", count * size, self.cell.seed, first * size), size)
 
     def forward(self, model: PreTrainedModel) -> Callable[[Batch], Any]:
-        """The model's forward pass over a batch without its loss.
+        """The model's forward pass over a batch without its loss."""
+        if self.head == "AutoModel":
+            return lambda batch: objective.sentence_embeddings(model, batch)
+        return lambda batch: objective.forward(model, self.head, batch)
 
-        A sequence-to-sequence model reads the target that it is to write.
-        """
-        if self.task.HEAD == "AutoModelForSeq2SeqLM":
-            shift = cast("Any", model).prepare_decoder_input_ids_from_labels
-            return lambda batch: model(
-                input_ids=batch.input_ids, decoder_input_ids=shift(batch.labels)
-            )
-        return lambda batch: model(input_ids=batch.input_ids)
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """The rows of a batch in batches of so many."""
+    count = tasks.size(batch)
+    return [
+        {name: tensor[start : start + size] for name, tensor in batch.items()}
+        for start in range(0, count, size)
+    ]
 
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]
@@ -98,7 +111,10 @@ def optimizer(model: PreTrainedModel, learning_rate: float) -> torch.optim.Optim
 
 
 def training_step(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, clip_norm: float
+    model: PreTrainedModel,
+    head: str,
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float,
 ) -> Step:
     """One optimizer step on one batch, the same for every arm.
 
@@ -109,7 +125,7 @@ def training_step(
 
     def step(batch: Batch) -> tuple[Tensor, Tensor]:
         optimizer.zero_grad()
-        loss = model(input_ids=batch.input_ids, labels=batch.labels).loss
+        loss = objective.loss(model, head, batch)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()

@@ -3,14 +3,21 @@
 A task file says literally what it is, so that it can be listed without importing anything:
 
 - ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes, if it has any
-- ``METRIC``, ``FLOOR``: what is scored, and what the best guess without looking scores
-- ``TARGET_LENGTH``: tokens of a target, where there is one beside the window
+- ``KIND``: ``real`` text or images, a ``diagnostic`` with a known answer, or a ``control``
+- ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.metrics`, and what the best guess
+  without looking scores: a number, or a formula in T with ``floor(length)`` beside it
+- ``SOLVED``: the score from which the task counts as solved, None where nobody solves it
 - ``LENGTHS``: least and largest window, in tokens
-- ``EXPECTED``: which side should win, and why
+- ``EXPECTED``: which side should win, why, and where that was seen
+- ``NEEDS``: what its rows are cut from: ``library``, ``digits``, or None for generated ones
+- ``VOCABULARY`` and ``SYMBOLS``: token ids of its own and how each is printed, id 0 for padding;
+  or ``FEATURES``: numbers at each position; with neither it is read through the tokenizer
+- ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
 
-and defines ``rows(corpus, split, length, count, seed)``.
+and defines ``rows(data, split, length, count, generator)``.
 """
 
+import zlib
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -18,43 +25,150 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from bench.tasks.corpus import Corpus
+from bench import registry
+
+#: Rows by the name of the argument of the model's ``forward``; the first axis is the row.
+#:
+#: ``input_ids`` (count, length), and ``attention_mask`` of that shape where there is padding; or
+#: ``features`` (count, length, n), which the harness projects to input embeddings. ``labels`` as
+#: the head takes them, -100 where there is nothing to learn; of a question ``start_positions`` and
+#: ``end_positions``, (count,), instead. ``pixel_values`` (count, channels, side, side) beside a
+#: caption. ``query_ids`` and ``query_mask`` (count, query length) of what is to be found.
+Rows = dict[str, npt.NDArray[Any]]
+
+SPLITS = ("train", "validation", "test")
+
+#: Rows that one generator draws; a row is the same whatever else is drawn.
+BLOCK = 1024
 
 
 class LengthError(ValueError):
-    """A window longer than the corpus has."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a task.
-
-    Args:
-        input_ids: (count, length) token ids, no padding.
-        labels: what is to be predicted: class indices, (count,); the tokens themselves of a causal
-            language model, (count, length), which Hugging Face shifts inside; or a target's tokens,
-            (count, target length), -100 where there is nothing to learn.
-    """
-
-    input_ids: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    """A window that the data cannot fill."""
 
 
 class Task(Protocol):
     """What a task file provides."""
 
     HEAD: str
+    KIND: str
     METRIC: str
-    FLOOR: float
+    FLOOR: float | str
+    SOLVED: float | None
     LENGTHS: tuple[int, int]
     LABELS: tuple[str, ...]
 
-    def rows(self, corpus: Corpus, split: str, length: int, count: int, seed: int) -> Rows:
-        """``count`` rows of a split. The first n are the same whatever the count."""
+    def rows(
+        self, data: Any, split: str, length: int, count: int, generator: np.random.Generator
+    ) -> Rows:
+        """``count`` rows of a split, all randomness the generator's.
+
+        The first n are the same whatever the count.
+
+        Raises:
+            LengthError: the data has no such window.
+        """
         ...
 
 
-def load(name: str) -> Task:
-    """The task that the file of this name defines."""
+@dataclass(frozen=True)
+class Vocabulary:
+    """Token ids that a model reads.
+
+    Args:
+        size: how many, padding's included.
+        pad, bos, eos: ids of marks; those of a start and an end where the task has them.
+        own: whether they are the task's own and mean nothing to a tokenizer.
+    """
+
+    size: int
+    pad: int = 0
+    bos: int | None = None
+    eos: int | None = None
+    own: bool = False
+
+
+def load(name: str, data: str = "offline") -> Task:
+    """The task of this name over the offline data, or over a data set of the hub."""
+    if data != "offline":
+        raise ValueError(f"unknown data {data!r}")
     module: Any = import_module(f"{__name__}.{name}")
     return cast("Task", module)
+
+
+def needs(name: str) -> str | None:
+    """What the rows of a task are cut from, None for what is generated."""
+    found: str | None = registry.tasks()[name].literals.get("NEEDS")
+    return found
+
+
+def open_data(name: str, data: str, library: str) -> Any:
+    """What ``rows`` of a task takes, opened from the cache or built.
+
+    Args:
+        name, data: of the task.
+        library: what :func:`bench.tasks.corpus.fingerprint` returned.
+
+    Raises:
+        CorpusError, CheckpointError: it cannot be had.
+    """
+    need = needs(name)
+    if need is None:
+        return None
+    from bench.tasks import corpus
+    from models.checkpoints import MINILM
+
+    return corpus.load(library, MINILM)
+
+
+def vocabulary(task: Task, data: Any) -> Vocabulary:
+    """The token ids of a task: its own, or the tokenizer's through which the data is read."""
+    own: int | None = getattr(task, "VOCABULARY", None)
+    if own is not None:
+        return Vocabulary(own, own=True)
+    if getattr(task, "FEATURES", None):
+        return Vocabulary(1, own=True)
+    return Vocabulary(data.vocab_size, data.pad_id, data.cls_id, data.sep_id)
+
+
+def floor(task: Task, length: int) -> float:
+    """What the best guess without looking scores on windows of this length."""
+    given = task.FLOOR
+    if isinstance(given, str):
+        return float(cast("Any", task).floor(length))
+    return float(given)
+
+
+def draw(
+    task: str | Task, data: Any, split: str, length: int, count: int, seed: int, first: int = 0
+) -> Rows:
+    """``count`` rows from ``first`` on, the same whatever is drawn beside them.
+
+    Args:
+        task: its name or itself.
+        data: what it is cut from.
+        split: one of ``SPLITS``; length: tokens of a window.
+        count, first, seed: which rows.
+
+    Raises:
+        LengthError: the data has no such window.
+        ValueError: an unknown split.
+    """
+    if split not in SPLITS:
+        raise ValueError(registry.unknown("split", split, SPLITS))
+    found = load(task) if isinstance(task, str) else task
+    name = str(getattr(found, "__name__", type(found).__name__)).rpartition(".")[2]
+    parts = []
+    for block in range(first // BLOCK, (first + max(count, 1) - 1) // BLOCK + 1):
+        start, stop = max(first - block * BLOCK, 0), min(first + count - block * BLOCK, BLOCK)
+        key = [seed, SPLITS.index(split), length, block, zlib.crc32(name.encode())]
+        generator = np.random.default_rng(np.random.SeedSequence(key))
+        rows = found.rows(data, split, length, stop, generator)
+        parts.append({name: array[start:] for name, array in rows.items()})
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def size(rows: Any) -> int:
+    """How many rows there are."""
+    return len(next(iter(rows.values())))

@@ -98,6 +98,11 @@ class Corpus:
         """Tokens of each file."""
         return np.diff(self.offsets)
 
+    @property
+    def tokens_per_byte(self) -> float:
+        """Tokens for each byte of source, which the tokenizer drops white space of."""
+        return len(self.tokens) / self.source_bytes
+
     def files(self, split: str, package: str) -> list[int]:
         """Indices of a package's files in a split."""
         return [

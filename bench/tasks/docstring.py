@@ -14,11 +14,14 @@ the test split: nothing, as hardly a line is there twice. A test counts it again
 import numpy as np
 
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import SPLITS, Corpus
+from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForSeq2SeqLM"
 METRIC = "exact match"
 FLOOR = 0.0
+SOLVED = None
+KIND = "real"
+NEEDS = "library"
 LENGTHS = (16, 512)
 LABELS = ()
 TARGET_LENGTH = 32
@@ -27,14 +30,14 @@ EXPECTED = "transformer: a first line repeats names of the source, and attention
 _NOTHING = -100  # what the loss passes over
 
 
-def rows(corpus: Corpus, split: str, length: int, count: int, seed: int) -> Rows:
+def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
     """Functions of at least ``length`` tokens, each equally likely; labels are as above.
 
     Raises:
         LengthError: no function of this split is that long.
     """
-    functions = corpus.functions
-    here = np.asarray(corpus.split)[functions.file] == split
+    functions = data.functions
+    here = np.asarray(data.split)[functions.file] == split
     sizes = np.diff(functions.source_offsets)
     kept = np.flatnonzero(here & (sizes >= length))
     if not len(kept):
@@ -42,13 +45,12 @@ def rows(corpus: Corpus, split: str, length: int, count: int, seed: int) -> Rows
             f"task 'docstring': the {split} split has no function of {length} tokens; its longest "
             f"is {sizes[here].max()}."
         )
-    stream = np.random.SeedSequence([seed, list(SPLITS).index(split), length])
-    chosen = kept[(np.random.default_rng(stream).random(count) * len(kept)).astype(np.int64)]
+    chosen = kept[(generator.random(count) * len(kept)).astype(np.int64)]
     starts = functions.source_offsets[chosen]
     input_ids = functions.sources[starts[:, None] + np.arange(length)].astype(np.int64)
     labels = np.full((count, TARGET_LENGTH), _NOTHING, dtype=np.int64)
     for row, function in zip(labels, chosen, strict=True):
         line = functions.summaries[slice(*functions.summary_offsets[function : function + 2])]
-        target = [*line, corpus.sep_id][:TARGET_LENGTH]
+        target = [*line, data.sep_id][:TARGET_LENGTH]
         row[: len(target)] = target
-    return Rows(input_ids, labels)
+    return {"input_ids": input_ids, "labels": labels}

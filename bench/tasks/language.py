@@ -15,33 +15,35 @@ of the task; a test measures it again and allows other versions of Python 2%.
 import numpy as np
 
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import SPLITS, Corpus
+from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForCausalLM"
 METRIC = "bits per byte"
 FLOOR = 2.36
+SOLVED = None
+KIND = "real"
+NEEDS = "library"
 LENGTHS = (16, 4096)
 LABELS = ()
 EXPECTED = "transformer at long windows: names come back from far up, and attention copies them"
 
 
-def rows(corpus: Corpus, split: str, length: int, count: int, seed: int) -> Rows:
+def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
     """Windows of ``length`` tokens, each of one file; every window of the split is equally likely.
 
     Raises:
         LengthError: no file of this split is that long.
     """
-    files = np.flatnonzero(np.asarray(corpus.split) == split)
-    windows = np.maximum(corpus.sizes[files] - length + 1, 0)
+    files = np.flatnonzero(np.asarray(data.split) == split)
+    windows = np.maximum(data.sizes[files] - length + 1, 0)
     ends = np.cumsum(windows)
     if not ends[-1]:
         raise LengthError(
             f"task 'language': the {split} split has no window of {length} tokens; its longest is "
-            f"{corpus.sizes[files].max()}."
+            f"{data.sizes[files].max()}."
         )
-    stream = np.random.SeedSequence([seed, list(SPLITS).index(split), length])
-    chosen = (np.random.default_rng(stream).random(count) * ends[-1]).astype(np.int64)
+    chosen = (generator.random(count) * ends[-1]).astype(np.int64)
     place = np.searchsorted(ends, chosen, side="right")
-    starts = corpus.offsets[files[place]] + chosen - (ends - windows)[place]
-    input_ids = corpus.tokens[starts[:, None] + np.arange(length)].astype(np.int64)
-    return Rows(input_ids, input_ids.copy())
+    starts = data.offsets[files[place]] + chosen - (ends - windows)[place]
+    input_ids = data.tokens[starts[:, None] + np.arange(length)].astype(np.int64)
+    return {"input_ids": input_ids, "labels": input_ids.copy()}

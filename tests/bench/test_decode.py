@@ -126,7 +126,7 @@ class TestMeasurement:
 
     def test_same_prompts_for_every_arm_of_the_tasks_own_text(self, corpus, task):
         prompts = [measurement(corpus, arm, task).prompts for arm in ("rnn", "transformer")]
-        rows = tasks.load(task).rows(corpus, "train", 16, 4, seed=0).input_ids
+        rows = tasks.draw(task, corpus, "train", 16, 4, seed=0)["input_ids"]
         for one in prompts:
             assert torch.equal(torch.cat(one), torch.from_numpy(rows))
 
@@ -141,7 +141,7 @@ class TestGate:
 
     def test_a_cache_that_forgets_is_refused(self, corpus, arm, task):
         model = measurement(corpus, arm, task).model
-        prompt = subject(corpus, arm, task).rows("test", 2, seed=0).input_ids
+        prompt = subject(corpus, arm, task).rows("test", 2, seed=0)["input_ids"]
         _spoil(model, _forget)
         with pytest.raises(Invalid, match=r"decoding with a cache differs .* at token [2-6] of 6"):
             decode.check_cache(model, prompt, 6)
@@ -150,7 +150,7 @@ class TestGate:
     def test_a_slightly_wrong_cache_is_refused(self, corpus, arm):
         """Three thousandths off from the fifth token on, where greedy tokens may well agree."""
         model = measurement(corpus, arm, "language").model
-        prompt = subject(corpus, arm, "language").rows("test", 1, seed=0).input_ids
+        prompt = subject(corpus, arm, "language").rows("test", 1, seed=0)["input_ids"]
         _spoil(model, lambda cache: _scale(cache, 1.003) if cache.get_seq_length() > 18 else None)
         with pytest.raises(Invalid, match=r"at token [56] of 6"):
             decode.check_cache(model, prompt, 6)
@@ -158,7 +158,7 @@ class TestGate:
     def test_nan_is_refused(self, corpus):
         model = measurement(corpus, "gru", "language").model
         torch.nn.init.constant_(model.lm_head.weight, float("nan"))
-        prompt = subject(corpus, "gru", "language").rows("test", 1, seed=0).input_ids
+        prompt = subject(corpus, "gru", "language").rows("test", 1, seed=0)["input_ids"]
         with pytest.raises(Invalid, match="Got nan"):
             decode.check_cache(model, prompt, 4)
 

@@ -10,8 +10,9 @@ from bench.execute import prepare
 from bench.outcome import Diverged, Unsupported
 from bench.probes import speed
 from bench.probes.gradient import flow
-from bench.probes.learning import Trainer, evaluate
-from bench.probes.subject import Batch, Subject
+from bench.probes.learning import Trainer
+from bench.probes.scoring import evaluate
+from bench.probes.subject import Subject
 
 from ..conftest import TINY
 
@@ -46,8 +47,8 @@ def test_contract(name):
 def test_same_rows_for_every_arm(corpus):
     lstm, transformer = subjects(corpus, "learning").values()
     for one, other in zip(lstm.batches(3, 4), transformer.batches(3, 4), strict=True):
-        assert torch.equal(one.input_ids, other.input_ids)
-        assert torch.equal(one.labels, other.labels)
+        assert torch.equal(one["input_ids"], other["input_ids"])
+        assert torch.equal(one["labels"], other["labels"])
 
 
 class TestTraining:
@@ -55,14 +56,14 @@ class TestTraining:
         """Same losses, same norms before clipping, and bitwise the same weights."""
         subject = subjects(corpus, "learning")[arm]
         batches = subject.batches(4, 4)
-        trainer = Trainer(subject.build(), 1e-3, 0.5)
+        trainer = Trainer(subject.build(), subject.head, 1e-3, 0.5)
         trainer.run(batches)
         bare = subject.build().train()
         optimizer = torch.optim.AdamW(bare.parameters(), lr=1e-3)
         losses, norms = [], []
         for batch in batches:
             optimizer.zero_grad()
-            loss = bare(input_ids=batch.input_ids, labels=batch.labels).loss
+            loss = bare(input_ids=batch["input_ids"], labels=batch["labels"]).loss
             loss.backward()
             squares = sum(p.grad.double().square().sum() for p in bare.parameters())
             norms.append(float(squares.sqrt()))
@@ -79,7 +80,7 @@ class TestTraining:
     def test_nan_at_step_7_is_diverged_at_step_7(self, corpus, arm):
         subject = subjects(corpus, "learning")[arm]
         batches = subject.batches(10, 2)
-        trainer = Trainer(subject.build(), 1e-3, 1.0)
+        trainer = Trainer(subject.build(), subject.head, 1e-3, 1.0)
         trainer.run(batches[:6])
         with torch.no_grad():
             next(trainer.model.classifier.parameters()).fill_(float("nan"))
@@ -90,17 +91,19 @@ class TestTraining:
     def test_learns_a_batch_by_heart(self, corpus, arm):
         subject = subjects(corpus, "learning")[arm]
         batch = subject.rows("train", 8, seed=0)
-        trainer = Trainer(subject.build(), 3e-3, 1.0)
-        before, _ = evaluate(trainer.model, batch, 4)
+        trainer = Trainer(subject.build(), subject.head, 3e-3, 1.0)
+        before = evaluate(subject, trainer.model, batch, 4)
         trainer.run([batch] * 40)
-        after, accuracy = evaluate(trainer.model, batch, 4)
-        assert after < 0.1 < before
-        assert accuracy == 1.0
+        after = evaluate(subject, trainer.model, batch, 4)
+        assert after.loss < 0.1 < before.loss
+        assert after.metric == 1.0
 
     def test_evaluation_counts_a_short_last_batch_by_its_rows(self, corpus):
         subject = subjects(corpus, "learning")["lstm"]
         rows, model = subject.rows("test", 7, seed=0), subject.build()
-        assert evaluate(model, rows, 3) == pytest.approx(evaluate(model, rows, 7))
+        three, seven = (evaluate(subject, model, rows, size) for size in (3, 7))
+        assert three.metric == pytest.approx(seven.metric)
+        assert three.loss == pytest.approx(seven.loss)
 
     def test_learning_rate_with_the_best_trial_is_kept(self, corpus):
         cell = study.load(str(TINY)).cells[0]
@@ -120,7 +123,7 @@ class TestGradient:
         subject = subjects(corpus, "gradient", dtype="float64", length=16)[arm]
         model, rows = subject.build(), subject.rows("validation", 2, seed=0)
         gradient = flow(model, rows)
-        embeds = model.get_input_embeddings()(rows.input_ids).detach()
+        embeds = model.get_input_embeddings()(rows["input_ids"]).detach()
         step = 1e-6
         for position in (0, 5, 15):
             for entry in (0, 17):
@@ -128,7 +131,7 @@ class TestGradient:
                 nudge[0, position, entry] = step
                 with torch.no_grad():
                     high, low = (
-                        model(inputs_embeds=embeds + sign * nudge, labels=rows.labels).loss * 2
+                        model(inputs_embeds=embeds + sign * nudge, labels=rows["labels"]).loss * 2
                         for sign in (1, -1)
                     )
                 difference = float(high - low) / (2 * step)
@@ -139,14 +142,14 @@ class TestGradient:
     def test_a_rows_gradient_does_not_depend_on_the_batch(self, corpus, arm):
         subject = subjects(corpus, "gradient", dtype="float64")[arm]
         model, rows = subject.build(), subject.rows("validation", 4, seed=0)
-        alone = Batch(rows.input_ids[:1], rows.labels[:1])
+        alone = {name: tensor[:1] for name, tensor in rows.items()}
         torch.testing.assert_close(flow(model, rows)[:1], flow(model, alone))
 
     def test_probing_changes_nothing_in_training(self, corpus, arm):
         """A probed and an unprobed run end with bitwise the same weights."""
         subject = subjects(corpus, "gradient")[arm]
         measurement = probes.load("gradient").Measurement(subject, lambda share: None)
-        plain = Trainer(copy.deepcopy(measurement.model), 1e-3, 1.0)
+        plain = Trainer(copy.deepcopy(measurement.model), measurement.subject.head, 1e-3, 1.0)
         measurement.round()
         plain.run(subject.batches(2, 2))
         for probed, unprobed in zip(

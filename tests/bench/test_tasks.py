@@ -60,37 +60,48 @@ class TestEveryTask:
 
     def test_first_rows_do_not_depend_on_the_count(self, name, corpus):
         task = tasks.load(name)
-        few, many = (task.rows(corpus, "train", 32, count, seed=3) for count in (8, 40))
-        assert np.array_equal(few.input_ids, many.input_ids[:8])
-        assert np.array_equal(few.labels, many.labels[:8])
+        few, many = (tasks.draw(task, corpus, "train", 32, count, seed=3) for count in (8, 40))
+        assert few.keys() == many.keys()
+        for array in few:
+            assert np.array_equal(few[array], many[array][:8])
 
     def test_seeds_splits_and_lengths_differ(self, name, corpus):
         task = tasks.load(name)
-        base = task.rows(corpus, "train", 32, 8, seed=0).input_ids
-        assert not np.array_equal(base, task.rows(corpus, "train", 32, 8, seed=1).input_ids)
-        assert not np.array_equal(base, task.rows(corpus, "test", 32, 8, seed=0).input_ids)
+        base = tasks.draw(task, corpus, "train", 32, 8, seed=0)["input_ids"]
+        for split, seed in (("train", 1), ("test", 0)):
+            other = tasks.draw(task, corpus, split, 32, 8, seed)["input_ids"]
+            assert not np.array_equal(base, other)
+
+    def test_a_row_is_the_same_whatever_is_drawn_beside_it(self, name, corpus):
+        task = tasks.load(name)
+        first = tasks.BLOCK - 3
+        across = tasks.draw(task, corpus, "train", 32, 6, seed=0, first=first)
+        for n in range(6):
+            alone = tasks.draw(task, corpus, "train", 32, 1, seed=0, first=first + n)
+            for array in across:
+                assert np.array_equal(alone[array][0], across[array][n])
 
     def test_labels_are_what_the_head_takes(self, name, corpus):
         task = tasks.load(name)
-        rows = task.rows(corpus, "test", 32, 5, seed=0)
-        assert rows.input_ids.shape == (5, 32)
-        assert rows.input_ids.dtype == rows.labels.dtype == np.int64
-        assert 0 <= rows.input_ids.min() <= rows.input_ids.max() < corpus.vocab_size
-        assert corpus.pad_id not in rows.input_ids
+        rows = tasks.draw(task, corpus, "test", 32, 5, seed=0)
+        assert rows["input_ids"].shape == (5, 32)
+        assert rows["input_ids"].dtype == rows["labels"].dtype == np.int64
+        assert 0 <= rows["input_ids"].min() <= rows["input_ids"].max() < corpus.vocab_size
+        assert corpus.pad_id not in rows["input_ids"]
         length = {
             "AutoModelForSequenceClassification": (),
             "AutoModelForCausalLM": (32,),
             "AutoModelForSeq2SeqLM": (getattr(task, "TARGET_LENGTH", None),),
         }[task.HEAD]
-        assert rows.labels.shape == (5, *length)
-        assert rows.labels.max() < (len(task.LABELS) or corpus.vocab_size)
+        assert rows["labels"].shape == (5, *length)
+        assert rows["labels"].max() < (len(task.LABELS) or corpus.vocab_size)
 
     def test_longest_length_exists_and_beyond_it_says_so(self, name, corpus):
         task = tasks.load(name)
         for split in SPLITS:
-            assert task.rows(corpus, split, task.LENGTHS[1], 8, seed=0).input_ids.shape[0] == 8
+            assert tasks.size(tasks.draw(task, corpus, split, task.LENGTHS[1], 8, seed=0)) == 8
         with pytest.raises(LengthError, match="its longest is"):
-            task.rows(corpus, "test", 100_000, 8, seed=0)
+            tasks.draw(task, corpus, "test", 100_000, 8, seed=0)
 
 
 def shown(task):
@@ -115,7 +126,7 @@ def frequencies(corpus, split):
 class TestPackage:
     def test_floor_is_what_guessing_scores(self, corpus):
         task = tasks.load("package")
-        labels = task.rows(corpus, "test", 32, 800, seed=0).labels
+        labels = tasks.draw(task, corpus, "test", 32, 800, seed=0)["labels"]
         most = np.bincount(labels, minlength=len(task.LABELS)).max() / len(labels)
         assert most == pytest.approx(task.FLOOR)
 
@@ -133,8 +144,8 @@ class TestPackage:
 
     def test_windows_come_from_files_of_their_label_and_split(self, corpus):
         task = tasks.load("package")
-        rows = task.rows(corpus, "validation", 32, 64, seed=0)
-        for ids, label in zip(rows.input_ids, rows.labels, strict=True):
+        rows = tasks.draw(task, corpus, "validation", 32, 64, seed=0)
+        for ids, label in zip(rows["input_ids"], rows["labels"], strict=True):
             assert (ids[0], ids[-1]) == (corpus.cls_id, corpus.sep_id)
             window = np.asarray(ids[1:-1], dtype=corpus.tokens.dtype).tobytes()
             files = corpus.files("validation", task.LABELS[label])
@@ -145,17 +156,18 @@ class TestPackage:
 class TestLanguage:
     def test_row_of_the_docstring_is_true(self, corpus, tokenizer):
         task = tasks.load("language")
-        rows = task.rows(corpus, "train", 16, 1, seed=0)
+        rows = tasks.draw(task, corpus, "train", 16, 1, seed=0)
         assert (
-            tokenizer.convert_ids_to_tokens(rows.input_ids[0]) == shown(task)["input_ids"].split()
+            tokenizer.convert_ids_to_tokens(rows["input_ids"][0])
+            == shown(task)["input_ids"].split()
         )
 
     def test_windows_come_from_one_file_of_their_split(self, corpus):
-        rows = tasks.load("language").rows(corpus, "validation", 32, 64, seed=0)
-        assert np.array_equal(rows.labels, rows.input_ids)
+        rows = tasks.draw("language", corpus, "validation", 32, 64, seed=0)
+        assert np.array_equal(rows["labels"], rows["input_ids"])
         files = [file for file, split in enumerate(corpus.split) if split == "validation"]
         texts = [corpus.tokens[slice(*corpus.offsets[f : f + 2])].tobytes() for f in files]
-        for ids in rows.input_ids:
+        for ids in rows["input_ids"]:
             assert any(ids.astype(corpus.tokens.dtype).tobytes() in text for text in texts)
 
     def test_every_file_long_enough_is_read_from_its_first_window_to_its_last(self, corpus):
@@ -165,7 +177,7 @@ class TestLanguage:
         longest = max(files, key=lambda file: sizes[file])
         length = int(sizes[longest]) - 1  # two windows
         text = corpus.tokens[slice(*corpus.offsets[longest : longest + 2])]
-        rows = task.rows(corpus, "test", length, 20, seed=0).input_ids
+        rows = tasks.draw(task, corpus, "test", length, 20, seed=0)["input_ids"]
         assert {tuple(row) for row in rows} == {tuple(text[:-1]), tuple(text[1:])}
 
     def test_floor_is_the_cross_entropy_under_the_training_splits_frequencies(self, corpus):
@@ -205,14 +217,14 @@ class Four:
 
     def test_row_of_the_docstring_is_true(self, corpus, tokenizer):
         task = tasks.load("docstring")
-        row, rows = shown(task), task.rows(corpus, "train", 16, 1, seed=0)
-        target = rows.labels[0][rows.labels[0] >= 0]
-        assert tokenizer.convert_ids_to_tokens(rows.input_ids[0]) == row["input_ids"].split()
+        row, rows = shown(task), tasks.draw(task, corpus, "train", 16, 1, seed=0)
+        target = rows["labels"][0][rows["labels"][0] >= 0]
+        assert tokenizer.convert_ids_to_tokens(rows["input_ids"][0]) == row["input_ids"].split()
         assert tokenizer.convert_ids_to_tokens(target) == row["labels"].split()
 
     def test_rows_are_functions_of_files_of_their_split(self, corpus, tokenizer):
         """Against the sources themselves, read and parsed here."""
-        rows = tasks.load("docstring").rows(corpus, "validation", 32, 40, seed=0)
+        rows = tasks.draw("docstring", corpus, "validation", 32, 40, seed=0)
         root = Path(sysconfig.get_path("stdlib"))
         files = [
             path for path, s in zip(corpus.path, corpus.split, strict=True) if s == "validation"
@@ -222,7 +234,7 @@ class Four:
         texts = tokenizer(list(lines), add_special_tokens=False)["input_ids"]
         known = {tuple([*ids, corpus.sep_id][:32]) for ids in texts}
         starts = tokenizer("def async def", add_special_tokens=False)["input_ids"][:2]
-        for ids, labels in zip(rows.input_ids, rows.labels, strict=True):
+        for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
             assert ids[0] in starts
             target = labels[labels >= 0]
             assert tuple(target) in known

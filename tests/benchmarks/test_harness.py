@@ -29,7 +29,7 @@ GOAL = 0.98
 def bare_loop(model, optimizer, batches):
     for batch in batches:
         optimizer.zero_grad()
-        loss = model(input_ids=batch.input_ids, labels=batch.labels).loss
+        loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -45,7 +45,7 @@ def measured(request, corpus):
     ).model_copy(update={"length": LENGTH})
     subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
     batches = subject.batches(STEPS, BATCH)
-    ours = Trainer(subject.build(), 1e-5, 1.0)
+    ours = Trainer(subject.build(), subject.head, 1e-5, 1.0)
     model = copy.deepcopy(ours.model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
 

@@ -19,7 +19,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from bench.tasks import package
+from bench import tasks
 from models.checkpoints import MINILM
 from tests.models.recurrent.small import CELLS, build, tokens
 
@@ -29,8 +29,8 @@ TINY = {"vocab_size": 30522, "embedding_size": 16, "hidden_size": 16}
 @pytest.fixture(scope="module")
 def windows(corpus):
     """Which package is this window from? Sixty-four windows of the training files."""
-    rows = package.rows(corpus, "train", length=24, count=64, seed=0)
-    return Dataset.from_dict({"input_ids": rows.input_ids, "labels": rows.labels})
+    rows = tasks.draw("package", corpus, "train", 24, 64, seed=0)
+    return Dataset.from_dict(rows)
 
 
 @pytest.fixture(scope="module")
