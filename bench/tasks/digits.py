@@ -15,6 +15,7 @@ by chance finds its image among ten in 0.1 of cases, an image its caption too.
 
 import hashlib
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,7 @@ class Digits:
         labels: (count,) which digit each one is.
         split: (count,) the split of each one.
         captions: (10, ``QUERY_LENGTH``) token ids of every digit's caption, padded.
+        words: how the tokenizer prints the ids of the captions.
         cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
     """
 
@@ -65,10 +67,15 @@ class Digits:
     labels: npt.NDArray[np.int64]
     split: npt.NDArray[np.str_]
     captions: npt.NDArray[np.int64]
+    words: Mapping[int, str]
     cls_id: int
     sep_id: int
     pad_id: int
     vocab_size: int
+
+    def symbols(self, ids: Sequence[int]) -> list[str]:
+        """Tokens of a caption as the tokenizer prints them."""
+        return [self.words[index] for index in ids]
 
 
 def identity() -> str:
@@ -98,13 +105,14 @@ def open_digits() -> Digits:
     name = "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(MINILM.verify(name) / name))
     tokenizer.enable_padding(length=QUERY_LENGTH, pad_id=(pad_id := tokenizer.token_to_id("[PAD]")))
-    captions = [tokenizer.encode(CAPTION.format(word)).ids for word in LABELS]
+    captions = [tokenizer.encode(CAPTION.format(word)) for word in LABELS]
     return Digits(
         hash=_SHA256,
         images=images[kept],
         labels=labels[kept],
         split=np.array([_split(image) for image in images[kept]]),
-        captions=np.array(captions, dtype=np.int64),
+        captions=np.array([caption.ids for caption in captions], dtype=np.int64),
+        words={n: word for one in captions for n, word in zip(one.ids, one.tokens, strict=True)},
         cls_id=tokenizer.token_to_id("[CLS]"),
         sep_id=tokenizer.token_to_id("[SEP]"),
         pad_id=pad_id,
