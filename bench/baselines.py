@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from bench import metrics, registry, tasks
 from bench.tasks import LengthError, Rows, Task, corpus
+from bench.tasks.search import chance
 
 LENGTH = 64  #: tokens of the windows, or the nearest that the task has
 TRAINED, TESTED = 4096, 1000  #: rows, or half of that, and so on, where a split has not as many
@@ -156,8 +157,9 @@ def listing(say: Callable[[str], None]) -> Iterator[Listed]:
             except (corpus.CorpusError, DigitsError, CheckpointError, ImportError) as error:
                 missing = str(error).partition("\n")[0]
         floor = literals["FLOOR"]
-        if isinstance(floor, str) and found is not None:
-            floor = f"{found.floor:.4g} = {floor}"
+        if found is not None:
+            formula = f" = {floor}" if isinstance(floor, str) else ""
+            floor = f"{found.floor:.4g}{formula}"
         least, most = literals["LENGTHS"]
         cells = (
             name,
@@ -173,8 +175,16 @@ def listing(say: Callable[[str], None]) -> Iterator[Listed]:
         yield Listed(cells, missing)
 
 
-def score(name: str, data: Any, length: int | None = None) -> Baselines:
-    """The baselines of a task over windows of ``length``, None for the usual one.
+def score(
+    name: str, data: Any, length: int | None = None, trained: int = TRAINED, tested: int = TESTED
+) -> Baselines:
+    """The baselines of a task.
+
+    Args:
+        name, data: of the task.
+        length: tokens of a window, None for ``LENGTH`` or the nearest that the task has.
+        trained, tested: rows to learn from and to be scored on, or half as many, and so on, where
+            a split has fewer.
 
     Raises:
         BaselineError: scikit-learn is not installed.
@@ -191,12 +201,13 @@ def score(name: str, data: Any, length: int | None = None) -> Baselines:
     if length is None:
         least, most = task.LENGTHS
         length = min(max(LENGTH, least), most)
-    train, test = (
-        _drawn(name, data, split, length, count)
-        for split, count in (("train", TRAINED), ("test", TESTED))
-    )
+    train = _drawn(name, data, "train", length, trained)
+    test = _drawn(name, data, "test", length, tested)
     majority, bag_of_tokens = _SCORERS[task.HEAD](_Setting(task, data, train, test))
-    return Baselines(length, tasks.floor(task, length), majority, bag_of_tokens)
+    floor = tasks.floor(task, length)
+    if task.METRIC == "MRR":  # which falls with the number of candidates
+        floor = chance(tasks.size(test))
+    return Baselines(length, floor, majority, bag_of_tokens)
 
 
 def _data(name: str, library: str) -> str:
@@ -213,7 +224,7 @@ def _code(name: str) -> str:
     """Hash of the files that decide a task's rows and their scores."""
     here = Path(__file__).parent
     files = [Path(__file__), here / "metrics.py", here / "tasks" / f"{name}.py"]
-    files += sorted((here / "tasks").glob("_*.py")) + [here / "tasks" / "corpus.py"]
+    files += [*sorted((here / "tasks").glob("_*.py")), here / "tasks" / "corpus.py"]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -424,8 +435,8 @@ def _matched(setting: _Setting) -> _Pair:
 def _at_random(setting: _Setting, right: _Array) -> float:
     """What a random order of the candidates scores, in expectation."""
     share = right.mean(axis=1)
-    if setting.task.METRIC == "MRR":  # with one right answer
-        return float((1 / np.arange(1, right.shape[1] + 1)).mean())
+    if setting.task.METRIC == "MRR":
+        return chance(right.shape[1])
     return float(share.mean())
 
 

@@ -3,14 +3,21 @@
 scikit-learn's digits (Alpaydin & Kaynak, UCI, 1998): 1,797 images of 8x8 pixels. An image is
 enlarged to side x side by linear interpolation and read pixel by pixel, row by row, so that
 T = side * side: what is to be seen stays the same while the sequence grows. One row at T=64, its
-caption as the tokenizer prints it; the pixels are from -1 (paper) to 1 (ink), these in the middle
-of the image from left to right:
+caption as the tokenizer prints it; pixels are from -1, paper, to 1, ink:
 
-    input_ids     [CLS] a hand ##written seven [SEP] [PAD] [PAD]
-    pixel_values  -1 -1 -1 -1 -1 -1 -1 -1
+    input_ids     [CLS] a hand ##written eight [SEP] [PAD] [PAD]
+    pixel_values      -1 -0.875  0.625   0.75  -0.75     -1     -1     -1
+                      -1 -0.125   0.75  0.125 -0.375     -1     -1     -1
+                      -1  -0.25  0.625 -0.625    0.5  -0.25   -0.5     -1
+                      -1 -0.875   0.75    0.5   0.75      1   -0.5     -1
+                      -1     -1  -0.75      1      1 -0.125     -1     -1
+                      -1     -1  0.375   0.75      0  0.625     -1     -1
+                      -1   -0.5      1   -0.5  -0.75   0.75  -0.75     -1
+                      -1 -0.875    0.5   0.75  0.625  -0.25     -1     -1
 
-Every ten rows hold every digit once, so that among ten the other nine captions are false. A caption
-by chance finds its image among ten in 0.1 of cases, an image its caption too.
+Every ten rows hold every digit once, so that in a batch of ten the other nine captions are false.
+By chance a caption finds an image of its digit in a tenth of all cases, an image its caption too.
+What counts as solved is ours.
 """
 
 import hashlib
