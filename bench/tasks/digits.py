@@ -47,7 +47,7 @@ EXPECTED = (
 CAPTION = "a handwritten {}"
 SHARES = {"train": 70, "validation": 15, "test": 15}  # of a hundred images
 MEAN = STD = 0.5  # of pixels from 0 to 1, as a processor's image_mean and image_std
-_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 _SIDE, _INK = 8, 16  # pixels of a side, and the largest value of one
 
 
@@ -92,7 +92,7 @@ def identity() -> str:
         DigitsError: scikit-learn is missing, or brings other images.
     """
     _images()
-    return _SHA256
+    return SHA256
 
 
 def open_digits() -> Digits:
@@ -114,7 +114,7 @@ def open_digits() -> Digits:
     tokenizer.enable_padding(length=QUERY_LENGTH, pad_id=(pad_id := tokenizer.token_to_id("[PAD]")))
     captions = [tokenizer.encode(CAPTION.format(word)) for word in LABELS]
     return Digits(
-        hash=_SHA256,
+        hash=SHA256,
         images=images[kept],
         labels=labels[kept],
         split=np.array([_split(image) for image in images[kept]]),
@@ -198,9 +198,9 @@ def _images() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     found = load_digits()
     images, labels = found.images.astype(np.uint8), found.target.astype(np.int64)
     digest = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
-    if digest != _SHA256:
+    if digest != SHA256:
         raise DigitsError(
-            f"task 'digits' expected scikit-learn's images with SHA-256 {_SHA256}. Got {digest}: "
+            f"task 'digits' expected scikit-learn's images with SHA-256 {SHA256}. Got {digest}: "
             "this version brings others."
         )
     return images, labels

@@ -34,7 +34,7 @@ def test_images_are_scikit_learns_and_known_by_their_hash(data):
 
 
 def test_other_images_are_refused_by_name(monkeypatch):
-    monkeypatch.setattr(digits, "_SHA256", "0" * 64)
+    monkeypatch.setattr(digits, "SHA256", "0" * 64)
     with pytest.raises(digits.DigitsError, match=r"SHA-256 0000.*Got 87ff"):
         digits.identity()
 

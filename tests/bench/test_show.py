@@ -116,10 +116,13 @@ class TestHeads:
             assert lines[0].split() == ["input_ids", *data.symbols(row["input_ids"][:6])]
             picture = [line[2:].ljust(size[1]) for line in lines[1:]]
             assert (len(picture), max(map(len, picture))) == size
-        ink = np.array([[show._INK.index(char) for char in line[::2]] for line in
-                        [line[2:].ljust(16) for line in printed("digits", data)[2][1:]]])  # fmt: skip
-        pixels = printed("digits", data)[1]["pixel_values"][0]
-        assert np.corrcoef(ink.ravel(), pixels.ravel())[0, 1] > 0.99
+
+    def test_ink_is_dark(self):
+        data = tasks.open_data("digits", "offline", "")
+        _, row, lines = printed("digits", data)
+        shades = [[show._INK.index(char) for char in line[2:].ljust(16)[::2]] for line in lines[1:]]
+        pixels = row["pixel_values"][0]
+        assert np.corrcoef(np.ravel(shades), pixels.ravel())[0, 1] > 0.99
 
 
 class TestCommand:
