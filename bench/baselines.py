@@ -9,9 +9,9 @@ does no better has not learnt what the task is about.
 | sequence classification | most frequent class | logistic regression on tf-idf of tokens |
 | ... of one number | the mean | ridge regression on counts, or on sums of features |
 | token classification | most frequent class, or that of the place | ... or that of the token |
-| question answering | most frequent span | most frequent one around the question's rarest word |
+| question answering | the best span | the best one around the question's rarest word |
 | causal LM | frequencies of tokens | ... after the token before, or what the window repeats most |
-| seq2seq LM | most frequent target | the first tokens of the source |
+| seq2seq LM | the best of 32 targets | the first tokens of the source |
 | retrieval | a random order | cosine of tf-idf |
 | image and text | a random order | distance from the mean image of a caption |
 
@@ -39,6 +39,7 @@ from bench.tasks.search import chance
 LENGTH = 64  #: tokens of the windows, or the nearest that the task has
 TRAINED, TESTED = 4096, 1000  #: rows, or half of that, and so on, where a split has not as many
 
+_CHOOSING = 200  # training rows by which the best of many answers is chosen
 _NOTHING = -100  # what a loss passes over
 _Array = npt.NDArray[Any]
 _Pair = tuple[float, float]
@@ -370,7 +371,7 @@ def _repeated(rows: Rows, answers: _Array) -> _Array:
 
 
 def _spans(setting: _Setting) -> _Pair:
-    """Spans, (rows, 2): wherever, and around the first place of the question's rarest token."""
+    """Spans, (rows, 2): the same, or the same around where the question's rarest token stands."""
     known, truth = (
         np.stack([rows["start_positions"], rows["end_positions"]], axis=1)
         for rows in (setting.train, setting.test)
@@ -380,10 +381,23 @@ def _spans(setting: _Setting) -> _Pair:
         np.array([_anchor(ids, setting.data.sep_id, frequent) for ids in rows["input_ids"]])
         for rows in (setting.train, setting.test)
     )
-    most = np.tile(_most(known), (len(truth), 1))
-    guess = asked[:, None] + _most(known - found[:, None])
-    guess = np.clip(guess, 0, setting.test["input_ids"].shape[1] - 1)
+    one, worth_of_one = _best_span(setting, known)
+    most = np.tile(one, (len(truth), 1))
+    around, worth = _best_span(setting, known - found[:, None])
+    guess = asked[:, None] + around if worth > worth_of_one else most
     return setting.computed(truth, most), setting.computed(truth, guess)
+
+
+def _best_span(setting: _Setting, known: _Array) -> tuple[_Array, float]:
+    """The one span that training rows are best answered with, and what it scores there."""
+    known = known[:_CHOOSING]
+    shares = np.linspace(0, 1, 64)
+    starts, ends = (
+        np.unique(np.quantile(known[:, side], shares, method="nearest")) for side in (0, 1)
+    )
+    spans = np.array([(start, end) for start in starts for end in ends if start <= end])
+    scores = [setting.computed(known, np.broadcast_to(span, known.shape)) for span in spans]
+    return cast("_Array", spans[int(np.argmax(scores))]), max(scores)
 
 
 def _anchor(ids: _Array, sep_id: int, frequent: _Array) -> int:
@@ -398,17 +412,13 @@ def _anchor(ids: _Array, sep_id: int, frequent: _Array) -> int:
     return end
 
 
-def _most(rows: _Array) -> _Array:
-    """The most frequent row."""
-    kinds, seen = np.unique(rows, axis=0, return_counts=True)
-    return cast("_Array", kinds[seen.argmax()])
-
-
 def _texts(setting: _Setting) -> _Pair:
-    """Texts: the target that training has most often, and as many tokens of the source."""
+    """Texts: the one that training targets are most like, and the first tokens of the source."""
     length = int(np.median((setting.train["labels"] != _NOTHING).sum(axis=1)))
+    known = [_text(setting, ids) for ids in setting.train["labels"][:_CHOOSING]]
     truth = [_text(setting, ids) for ids in setting.test["labels"]]
-    most = _text(setting, _most(setting.train["labels"]))
+    some = list(dict.fromkeys(known))[:32]
+    most = max(some, key=lambda text: setting.computed(known, [text] * len(known)))
     guess = [_text(setting, ids[:length]) for ids in setting.test["input_ids"]]
     return setting.computed(truth, [most] * len(truth)), setting.computed(truth, guess)
 
