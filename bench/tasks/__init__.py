@@ -109,11 +109,15 @@ def open_data(name: str, data: str, library: str) -> Any:
         library: what :func:`bench.tasks.corpus.fingerprint` returned.
 
     Raises:
-        CorpusError, CheckpointError: it cannot be had.
+        CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
     need = needs(name)
     if need is None:
         return None
+    if need == "digits":
+        from bench.tasks import digits
+
+        return digits.open_digits()
     from bench.tasks import corpus
     from models.checkpoints import MINILM
 
