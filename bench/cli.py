@@ -44,6 +44,10 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="Comma-separated devices, instead of the study's own.")
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated data sets, or hub for all, instead of the study's own."),
+    ] = None,
     output: Annotated[
         Path, typer.Option(help="Folder that gets a folder for the study.")
     ] = REPORTS,
@@ -61,7 +65,7 @@ def run(
     damaged or cannot be written, 130 interrupted.
     """
     try:
-        loaded = study.load(study_name, devices(device))
+        loaded = study.load(study_name, names(device), names(data))
     except study.StudyError as error:
         fail(str(error), 2)
     from bench import sweep
@@ -244,7 +248,7 @@ def report(
         fail(str(error), 3 if (folder / FILE).exists() else 2)
 
 
-def devices(text: str | None) -> list[str] | None:
+def names(text: str | None) -> list[str] | None:
     """``cpu,cuda`` as a list."""
     return None if text is None else [part.strip() for part in text.split(",")]
 
