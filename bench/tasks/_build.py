@@ -141,100 +141,121 @@ def build(folder: Path, tokenizer_file: Path) -> None:
     """Build the corpus and put its files in place in one step."""
     sources, undecodable = read()
     tokenizer = open_tokenizer(tokenizer_file)
-    special = {name: tokenizer.token_to_id(f"[{name.upper()}]") for name in ("cls", "sep", "pad")}
-    separator = special["sep"]
     documents, unparsable, seconds = _documents(tokenizer, sources)
-    names = list(SPLITS)
-    sizes = np.asarray([len(d.ids) + 1 for d in documents])
-    origin = np.concatenate([[0], np.cumsum(sizes)])  # of every document, before the cut
-    ids = _ended([d.ids for d in documents], separator)
-    code = np.asarray([names.index(d.source.split) for d in documents], dtype=np.int8)
-    split = np.repeat(code, sizes)
-
-    bodies, owners = _bodies(documents)
-    body_ids = _ended(bodies, separator)
-    body_sizes = np.asarray([len(body) + 1 for body in bodies])
-    body_split = np.repeat(code[[d for d, _ in owners]], body_sizes)
-    gone, body_gone = shared([(ids, split), (body_ids, body_split)], separator)
-    stays, marked = cut(ids, split, gone, separator)
-    place = np.concatenate([[0], np.cumsum(stays)])  # of a token, before the cut, after it
-    plain = stays & (marked != separator)
-
-    body_ends = np.cumsum(body_sizes)
-    dropped = np.add.reduceat(body_gone, body_ends - body_sizes) > 0
-    dropped |= _repeated(bodies, [int(code[d]) for d, _ in owners])
-
-    kept_sizes = np.add.reduceat(stays, origin[:-1])
-    kept = np.flatnonzero(kept_sizes)
-    number = np.cumsum(kept_sizes > 0) - 1  # of a document, among those that are kept
-    offsets = place[origin]
-    tokens = marked[stays].astype(np.int32)
-    roles = _ended([d.roles for d in documents], _NOTHING)
-    roles = np.where(plain, roles, _NOTHING)[stays].astype(np.int8)
-    weights = _ended([d.bytes for d in documents], 0)
-
-    from datasets import Dataset  # here, because fingerprints are taken without it
-
-    tables = {
-        "": Dataset.from_dict(
-            {
-                "path": [documents[d].source.path for d in kept],
-                "package": [documents[d].source.package for d in kept],
-                "split": [documents[d].source.split for d in kept],
-                "prose": [documents[d].source.prose for d in kept],
-                "input_ids": [tokens[offsets[d] : offsets[d + 1]] for d in kept],
-                "roles": [roles[offsets[d] : offsets[d + 1]] for d in kept],
-            }
-        )
-    }
-    chosen = [n for n in np.flatnonzero(~dropped) if kept_sizes[owners[n][0]]]
-    described = [documents[d].functions[f] for d, f in (owners[n] for n in chosen)]
-    tables[FUNCTIONS] = Dataset.from_dict(
-        {
-            "file": [int(number[owners[n][0]]) for n in chosen],
-            "source_ids": [bodies[n] for n in chosen],
-            "summary_ids": _encode(tokenizer, [function.summary for function in described]),
-            "stop": [
-                int(place[origin[owners[n][0]] + function.stop])
-                for n, function in zip(chosen, described, strict=True)
-            ],
-        }
-    )
-    questions = _questions(documents, origin, place, plain, code)
-    questions["file"] = [int(number[d]) for d in questions["file"]]
+    special = {name: tokenizer.token_to_id(f"[{name.upper()}]") for name in ("cls", "sep", "pad")}
+    stream = _Stream(documents, special["sep"])
+    functions, repeated = _functions(stream, tokenizer)
+    questions = _questions(stream)
     questions["ids"] = _encode(tokenizer, questions["ids"])
-    tables[QUESTIONS] = Dataset.from_dict(questions)
+    tables = {"": stream.table(), FUNCTIONS: functions, QUESTIONS: questions}
+    corpus = {f"{name}_id": value for name, value in special.items()} | {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "source_bytes": stream.bytes,
+    }
+    text_bytes = sum(len(document.source.text.encode()) for document in documents)
+    tokens = sum(len(document.ids) for document in documents)
+    counted = {
+        "documents": len(stream.kept),
+        "bytes": text_bytes,
+        "tokens": tokens,
+        "tokens_per_byte": tokens / text_bytes,
+        "tokenizing_s": seconds,
+        "tokens_per_s": tokens / seconds,
+        "undecodable": len(undecodable),
+        "unparsable": len(unparsable),
+        "skipped": [*undecodable, *unparsable],
+        "empty_documents": sum(not len(document.ids) for document in documents),
+        "duplicate_functions": repeated,
+        "functions": len(functions["file"]),
+        "questions": len(questions["file"]),
+        **stream.counted(),
+    }
+    _put(folder, tables, {"corpus": corpus, "counted": counted})
 
-    text_bytes = sum(len(d.source.text.encode()) for d in documents)
-    text_tokens = sum(len(d.ids) for d in documents)
-    cut_tokens = {
-        n: int((~plain & (ids != separator))[split == i].sum()) for i, n in enumerate(names)
-    }
-    description = {
-        "corpus": {f"{name}_id": value for name, value in special.items()}
-        | {
-            "vocab_size": tokenizer.get_vocab_size(),
-            "source_bytes": int(weights[plain].sum()),
-        },
-        "counted": {
-            "documents": len(kept),
-            "undecodable": len(undecodable),
-            "unparsable": len(unparsable),
-            "skipped": [*undecodable, *unparsable],
-            "bytes": text_bytes,
-            "tokens": text_tokens,
-            "tokens_per_byte": text_tokens / text_bytes,
-            "tokenizing_s": seconds,
-            "tokens_per_s": text_tokens / seconds,
-            "duplicate_documents": len(documents) - len(kept),
-            "duplicate_tokens": {n: count for n, count in cut_tokens.items() if n != "train"},
-            "duplicate_functions": int(dropped.sum()),
-            "functions": len(chosen),
-            "questions": len(questions["file"]),
-            "split_tokens": {n: int(plain[split == i].sum()) for i, n in enumerate(names)},
-        },
-    }
-    _put(folder, tables, description)
+
+class _Stream:
+    """All documents, one after the other, before and after the cut.
+
+    Args:
+        documents, separator: what it is made of, and what ends each.
+
+    Attributes:
+        origin: of every document, its place before the cut.
+        split: of every document, its number in ``SPLITS``.
+        plain: of every token before the cut, whether it stays; separators are no such token.
+        place: of every place before the cut, the one after it.
+        kept, number: documents of which something is left; of every document its index there.
+        bodies, owners: of the documented functions; shared: which an earlier split has too.
+    """
+
+    def __init__(self, documents: list[_Document], separator: int) -> None:
+        self.documents, self.separator = documents, separator
+        sizes = np.asarray([len(document.ids) + 1 for document in documents])
+        self.origin: _Places = np.concatenate([[0], np.cumsum(sizes)])
+        names = [document.source.split for document in documents]
+        self.split = np.asarray([list(SPLITS).index(name) for name in names], dtype=np.int8)
+        ids, split = _ended([d.ids for d in documents], separator), np.repeat(self.split, sizes)
+
+        self.bodies, self.owners = _bodies(documents)
+        body_sizes = np.asarray([len(body) + 1 for body in self.bodies], dtype=np.int64)
+        of = self.split[[document for document, _ in self.owners]]
+        bodies = _ended(self.bodies, separator), np.repeat(of, body_sizes)
+        gone, body_gone = shared([(ids, split), bodies], separator)
+        self.shared = np.add.reduceat(body_gone, np.cumsum(body_sizes) - body_sizes) > 0
+        self.shared |= _repeated(self.bodies, of)
+
+        stays, marked = cut(ids, split, gone, separator)
+        self.plain = stays & (marked != separator)
+        self.place: _Places = np.concatenate([[0], np.cumsum(stays)])
+        self._offsets = self.place[self.origin]
+        left = np.diff(self._offsets) > 0
+        self.kept, self.number = np.flatnonzero(left), np.cumsum(left) - 1
+        self._tokens = marked[stays].astype(np.int32)
+        roles = _ended([d.roles for d in documents], _NOTHING)
+        self._roles = np.where(self.plain, roles, _NOTHING)[stays].astype(np.int8)
+        self.bytes = int(_ended([d.bytes for d in documents], 0)[self.plain].sum())
+        self._left = [int((self.plain & (split == n)).sum()) for n in range(len(SPLITS))]
+
+    def table(self) -> dict[str, list[Any]]:
+        """What is left of the documents."""
+        sources = [self.documents[n].source for n in self.kept]
+        pieces = [slice(*self._offsets[n : n + 2]) for n in self.kept]
+        return {
+            "path": [source.path for source in sources],
+            "package": [source.package for source in sources],
+            "split": [source.split for source in sources],
+            "prose": [source.prose for source in sources],
+            "input_ids": [self._tokens[piece] for piece in pieces],
+            "roles": [self._roles[piece] for piece in pieces],
+        }
+
+    def counted(self) -> dict[str, Any]:
+        """Documents, and tokens of each split, that were cut out, and the tokens that are left."""
+        whole = sum(len(document.ids) > 0 for document in self.documents)
+        tokens = np.bincount(self.split, [len(d.ids) for d in self.documents], len(SPLITS))
+        return {
+            "duplicate_documents": whole - len(self.kept),
+            "split_tokens": dict(zip(SPLITS, self._left, strict=True)),
+            "duplicate_tokens": {
+                name: int(all_) - left
+                for name, all_, left in zip(SPLITS, tokens, self._left, strict=True)
+            },
+        }
+
+
+def _functions(stream: _Stream, tokenizer: "Tokenizer") -> tuple[dict[str, list[Any]], int]:
+    """The documented functions that no earlier split has, and how many it has."""
+    table: dict[str, list[Any]] = {"file": [], "source_ids": [], "summary_ids": [], "stop": []}
+    kept = set(stream.kept.tolist())
+    for (d, f), body, shared_ in zip(stream.owners, stream.bodies, stream.shared, strict=True):
+        if d in kept and not shared_:
+            function = stream.documents[d].functions[f]
+            table["file"].append(int(stream.number[d]))
+            table["source_ids"].append(body)
+            table["summary_ids"].append(function.summary)
+            table["stop"].append(int(stream.place[stream.origin[d] + function.stop]))
+    table["summary_ids"] = _encode(tokenizer, table["summary_ids"])
+    return table, int(stream.shared.sum())
 
 
 def _documents(
@@ -328,22 +349,19 @@ def _bodies(documents: Sequence[_Document]) -> tuple[list[_Ids], list[tuple[int,
     return bodies, owners
 
 
-def _repeated(bodies: Sequence[_Ids], split: Sequence[int]) -> npt.NDArray[np.bool_]:
+def _repeated(bodies: Sequence[_Ids], split: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
     """Which functions are too short for a shingle and stand in an earlier split as they are."""
+    pairs = [(body.tobytes(), int(n)) for body, n in zip(bodies, split, strict=True)]
     first: dict[bytes, int] = {}
-    for body, number in zip(bodies, split, strict=True):
-        first[body.tobytes()] = min(number, first.get(body.tobytes(), number))
-    return np.asarray([first[b.tobytes()] < n for b, n in zip(bodies, split, strict=True)])
+    for body, number in pairs:
+        first[body] = min(number, first.get(body, number))
+    return np.asarray([first[body] < number for body, number in pairs], dtype=bool)
 
 
-def _questions(
-    documents: Sequence[_Document],
-    origin: _Places,
-    place: _Places,
-    plain: npt.NDArray[np.bool_],
-    code: npt.NDArray[np.int8],
-) -> dict[str, list[Any]]:
+def _questions(stream: _Stream) -> dict[str, list[Any]]:
     """The questions whose answer is short and whose definition, up to the answer, was not cut."""
+    documents, code = stream.documents, stream.split
+    origin, place, plain = stream.origin, stream.place, stream.plain
     bounds = {}
     for number in np.unique(code):
         here = [d for d in np.flatnonzero(code == number) if not documents[d].source.prose]
@@ -370,7 +388,7 @@ def _questions(
             called = int(place[origin[d] + function.called[0]])
             n = bisect.bisect_left(begins[name], called)
             low, high = bounds[name[0]]
-            table["file"].append(d)
+            table["file"].append(int(stream.number[d]))
             table["ids"].append(text)
             table["define"].append(int(place[span.start]))
             table["start"].append(int(place[origin[d] + first]))
@@ -387,11 +405,13 @@ def _encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[_Ids]:
 
 def _put(folder: Path, tables: dict[str, Any], description: dict[str, Any]) -> None:
     """Write everything beside its place, and move it there."""
+    from datasets import Dataset  # here, because fingerprints are taken without it
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     try:
         for name, table in tables.items():
-            table.save_to_disk(temporary / "data" / name)
+            Dataset.from_dict(table).save_to_disk(temporary / "data" / name)
         text = json.dumps(description, indent=1)
         (temporary / "data" / DESCRIPTION).write_text(text, encoding="utf-8")
         (temporary / "data").rename(folder)

@@ -186,7 +186,7 @@ def _walk(tree: ast.AST) -> Iterator[tuple[ast.AST, int]]:
 def _roles(
     text: _Text, tokens: list[tokenize.TokenInfo], parameters: set[int], docstrings: set[int]
 ) -> tuple[list[tuple[int, str]], dict[int, Span]]:
-    """Places and roles of the tokens; and by the place of every definition, where its name stands."""
+    """Places and roles of the tokens; and of every definition's place, where its name stands."""
     roles: list[tuple[int, str]] = []
     names: dict[int, Span] = {}
     depth, importing = 0, False
@@ -229,7 +229,10 @@ def _roles(
 
 
 def _name(name: str, last: str, called: bool, importing: bool, parameter: bool) -> str:
-    """Role of a word; ``last`` is what stands before it. Soft keywords are names."""
+    """Role of a word; ``last`` is what stands before it.
+
+    Soft keywords are read as the names that they may be, and a class in a pattern as a call.
+    """
     if keyword.iskeyword(name):
         return "keyword"
     if importing:

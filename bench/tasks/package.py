@@ -6,8 +6,8 @@ One row at T=16, its tokens as the tokenizer prints them:
     labels     TODO
 
 Windows are cut from all files of a package in a split, one after the other with ``[SEP]`` between;
-the eight packages are those that every interpreter since 3.11 has with several files and enough
-tokens in each split. Labels are balanced, so the floor is one in eight.
+the eight packages are those that every CPython since 3.11 has with 8,192 tokens in each split.
+Labels are balanced, so the floor is one in eight.
 """
 
 import numpy as np
@@ -25,8 +25,8 @@ LENGTHS = (16, 8192)
 LABELS = (
     "asyncio",
     "email",
+    "encodings",
     "idlelib",
-    "importlib",
     "multiprocessing",
     "tkinter",
     "unittest",
