@@ -145,6 +145,24 @@ class Comparison(BaseModel):
         return self
 
 
+class Published(BaseModel):
+    """A figure that others have published, for the report to set ours beside.
+
+    ``length`` is that of the cells that are its like, trained on; ``tested`` the least and largest
+    length that it is a mean over, where it was tested on others.
+    """
+
+    model_config = _STRICT
+
+    task: StrictStr
+    arm: StrictStr
+    length: _Count
+    tested: tuple[_Count, _Count] | None = None
+    comparison: StrictStr | None = None
+    score: Annotated[StrictFloat, Field(allow_inf_nan=False)]
+    source: Annotated[StrictStr, Field(min_length=1)]
+
+
 class Cell(BaseModel):
     """One point of a grid. Its key is the hash of all it says, so equal cells are one cell."""
 
@@ -210,6 +228,7 @@ class Study:
     timeout_s: int
     comparisons: dict[str, Comparison]
     cells: tuple[Cell, ...]
+    published: tuple[Published, ...] = ()
 
     @property
     def groups(self) -> list[list[Cell]]:
@@ -284,6 +303,12 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
             grids.append((index, model.model_validate(fields)))
         except ValidationError as error:
             report(error, ("grid", index), list(model.model_fields))
+    published = []
+    for index, fields in _tables(content.get("published")):
+        try:
+            published.append(_published_model(tuple(names)).model_validate(fields))
+        except ValidationError as error:
+            report(error, ("published", index), list(Published.model_fields))
     for index, fields in _tables(content.get("grid")):
         where = ("grid", index, "length")
         for mistake in _wrong_lengths(fields):
@@ -307,6 +332,7 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
         timeout_s=head.timeout_s,
         comparisons=comparisons,
         cells=tuple(itertools.chain.from_iterable(groups.values())),
+        published=tuple(published),
     )
 
 
@@ -359,6 +385,7 @@ class _Head(BaseModel):
     timeout_s: _Count = 3600  # longest silence of a worker before it is killed
     comparison: dict[str, Any] = Field(min_length=1)
     grid: list[Any] = Field(min_length=1)
+    published: list[Any] = []
 
 
 def _comparison_model() -> type[Comparison]:
@@ -369,6 +396,17 @@ def _comparison_model() -> type[Comparison]:
         embeddings=(_one_of("embeddings", EMBEDDINGS), "scratch"),
         match_to=(_one_of("arm", list(registry.arms())), ...),
         checkpoint=(_NAMED | None, None),
+    )
+
+
+def _published_model(comparisons: tuple[str, ...]) -> type[Published]:
+    named: Any = _one_of("comparison", comparisons)
+    return create_model(
+        "Published",
+        __base__=Published,
+        task=(_one_of("task", list(registry.tasks())), ...),
+        arm=(_one_of("arm", list(registry.arms())), ...),
+        comparison=(named | None, None),
     )
 
 
@@ -493,10 +531,12 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
     """The line of a key in a study file: its own, else its table's, else the first."""
     lines = text.splitlines()
     start, keys = 0, list(location)
-    if location[:1] == ("grid",) and len(location) > 1 and isinstance(location[1], int):
-        headers = [n for n, line in enumerate(lines) if re.match(r"\s*\[\[\s*grid\s*\]\]", line)]
-        if location[1] < len(headers):
-            start, keys = headers[location[1]], keys[2:]
+    index = location[1] if len(location) > 1 else None
+    if location[0] in ("grid", "published") and isinstance(index, int):
+        pattern = rf"\s*\[\[\s*{location[0]}\s*\]\]"
+        headers = [n for n, line in enumerate(lines) if re.match(pattern, line)]
+        if index < len(headers):
+            start, keys = headers[index], keys[2:]
     elif location[:1] == ("comparison",) and len(location) > 1:
         name = re.escape(str(location[1]))
         pattern = rf"\s*\[\s*comparison\s*\.\s*[\"']?{name}[\"']?\s*\]"

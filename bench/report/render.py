@@ -20,7 +20,8 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from bench import __version__, registry, stats
+from bench import __version__, stats
+from bench.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
 from bench.report import figures, findings, style, tables
 from bench.report import speed_figures as costs
@@ -155,7 +156,7 @@ def _sections(
         ]
         where = pd.DataFrame(
             [
-                {name: r["cell"][name] for name in _FACET} | {"record": r["key"]}
+                tables.coordinates(r["cell"]) | {"record": r["key"]}
                 for r in tables.of(records, probe) + diverged
             ]
         )
@@ -203,7 +204,7 @@ def _sections(
     of_frame(memory, "memory", frames["memory"], costs.memory, _memory_limits)
     of_frame(
         memory, "state", frames["state"], costs.state, _state_limits,
-        ("comparison", "task", "dtype"),
+        ("comparison", "task", "data", "dtype"),
     )  # fmt: skip
     roofline = Section(
         "Share of the machine's ceilings",
@@ -219,18 +220,27 @@ def _sections(
     )
     of_frame(setting, "setting", frames["settings"], costs.setting, _setting_limits)
     learning = Section(
-        "Learning", "Accuracy and loss by step. The dashed line is the floor: what guessing scores."
+        "Learning",
+        "Every task by its own metric, and the loss, by step. The dashed line is the floor: what "
+        "the best guess without looking scores. The dash-dotted one is the threshold from which "
+        "the task counts as solved, where it has one.",
+    )
+    of_records(learning, "learning_curves", "learning", figures.learning_curves, _learning_limits)
+    longer = Section(
+        "Longer windows than those trained on",
+        "The same models, tested on windows of other lengths. The dotted line is the longest "
+        "window trained on; to the right of it is out of distribution.",
     )
     of_records(
-        learning, "learning_curves", "learning",
-        lambda rs: figures.learning_curves(rs, _floor(rs)), _learning_limits,
-    )  # fmt: skip
+        longer, "out_of_distribution", "learning", figures.out_of_distribution, _longer_limits
+    )
     norm = Section("Global gradient norm", "The norm over all parameters, taken before clipping.")
     of_records(norm, "gradient_norm", "learning", figures.gradient_norm, _norm_limits)
-    sections = [flow, speed, decoding, memory, roofline, setting, learning, norm]
+    sections = [flow, speed, decoding, memory, roofline, setting, learning, longer, norm]
     for section, names in (
         (flow, ["gradient"]), (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
-        (memory, ["memory"]), (setting, ["settings"]), (learning, ["learning"]),
+        (memory, ["memory"]), (setting, ["settings"]),
+        (learning, ["tasks", "learning"]), (longer, ["out_of_distribution"]),
     ):  # fmt: skip
         for name in names:
             if not frames[name].empty:
@@ -246,7 +256,7 @@ def _sections(
             "FLOPs are those of matrix products, 2 for a multiply-add, at the length given; state "
             "is what reading one more token needs: a recurrence's state, or keys and values."
         )
-        models = [("tables/models.csv", frames["models"])]
+        models = [("tables/models.csv", _shown("models", frames["models"]))]
         sections.append(Section("What was compared", text, tables=models))
     if not missing.empty:
         text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
@@ -259,8 +269,8 @@ def _sections(
     return sections
 
 
-_FACET = ("comparison", "task", "device", "dtype", "denormals", "threads")
-_USUAL = {"denormals": "keep", "threads": "all"}
+_FACET = ("comparison", "task", "data", "device", "dtype", "denormals", "threads")
+_USUAL = {"data": "offline", "denormals": "keep", "threads": "all"}
 
 
 def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -296,11 +306,6 @@ def _same(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     names = [*_FACET, "phase", "batch_size", "seed"]
     known = {tuple(row) for row in rows[names].itertuples(index=False)}
     return frame[[tuple(row) in known for row in frame[names].itertuples(index=False)]]
-
-
-def _floor(records: list[Record]) -> float:
-    floor: float = registry.tasks()[records[0]["cell"]["task"]].literals["FLOOR"]
-    return floor
 
 
 def _caption(title: str, comparison: str, records: list[Record]) -> str:
@@ -434,14 +439,22 @@ def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
         if name in rows.columns:
             found = sorted(set(rows[name].dropna()))
             parts += [f"{value / 1e9:.1f} {unit} of {what}" for value in found]
-    return (
-        f"Ceilings: {', '.join(parts)}. FLOPs are counted from the architecture, those of matrix "
-        "products only; the bytes of a decoded step are every weight once and the rows' states "
-        "(a weight that a cache holds need not come from memory). A low share is time spent "
-        "elsewhere: on launching kernels, elementwise work, or waiting for the step before; it "
-        "does not say that more could be had. More than 100% of matrix products says that "
-        "the ceiling was measured while the machine had other work."
+    text = (
+        f"Ceilings: {', '.join(parts)}, each of as many threads as its cells have and the best of "
+        "several tries before and after all cells. FLOPs are counted from the architecture, those "
+        "of matrix products only; a prefill makes the logits of its last position only. The bytes "
+        "of a decoded step are the matrices that the decoder multiplies with, once, and what its "
+        "rows keep (a weight that a cache holds need not come from memory). A low share is time "
+        "spent elsewhere: on launching kernels, elementwise work, or waiting for the step before; "
+        "it does not say that more could be had."
     )
+    above = (rows["roofline_share"] > 1).sum()
+    if above:
+        text += (
+            f" {above} of {rows['roofline_share'].count()} lie above 100%: for these the ceiling "
+            "is too low, as other work ran while it was measured, or a cache held what is read."
+        )
+    return text
 
 
 def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:
@@ -464,6 +477,15 @@ def _learning_limits(records: list[Record]) -> str:
             "architectures. "
         )
     return text + "It does not say which architecture learns better in the end."
+
+
+def _longer_limits(records: list[Record]) -> str:
+    tested = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["eval_rows"]))
+    return (
+        f"{tested} rows for each length; a thin line a seed, a thick one the median, as far as "
+        "every seed has a score. A line that ends early is of an arm that reads no longer windows, "
+        "learned positions for one. It does not say what training on longer windows would give."
+    )
 
 
 def _norm_limits(records: list[Record]) -> str:
@@ -536,8 +558,13 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
 
 
 #: Coordinates that a page shows only where they differ.
-_WHERE = ["task", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_WHERE = ["task", "data", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
 _SHOWN = {
+    "models": [
+        "comparison", "task", "data", "arm", "body_parameters", "embedding_parameters",
+        "total_parameters", "matched_to", "match", "target", "match_error", "at_length",
+        "forward_flops_per_token", "training_flops_per_token", "state_bytes",
+    ],
     "gradient": [
         "comparison", "length", "arm", "when", "steps", "norm_at_loss", "norm_at_half",
         "norm_at_end", "subnormal_share", "zero_share", "zero_from_distance",
@@ -568,9 +595,19 @@ _SHOWN = {
         "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes", "peak_allocated_bytes",
         "allocated_growth_bytes", "peak_reserved_bytes",
     ],
+    "tasks": [
+        "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at", "arm",
+        *_WHERE[2:], "steps", "seeds", "diverged", "initial_median", "median", "least", "most",
+        "solve_rate", "expected",
+    ],
     "learning": [
-        "comparison", "length", "arm", "seed", "steps", "batch_size", "learning_rate",
-        "test_accuracy", "test_loss", "tokens_per_s", "diverged_at_step",
+        "comparison", "length", "arm", *_WHERE, "steps", "learning_rate", "metric", "test_metric",
+        "test_loss", *(f"test_{metric.slug}" for metric in METRICS.values()), "tokens_per_s",
+        "diverged_at_step",
+    ],
+    "out_of_distribution": [
+        "comparison", "length", "arm", *_WHERE, "metric", "test_length", "test_metric", "floor",
+        "solved",
     ],
 }  # fmt: skip
 
@@ -578,10 +615,11 @@ _SHOWN = {
 def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a table that a page shows, intervals beside their values; the CSV has all."""
     columns = {}
+    everywhere = set(_WHERE) - ({"task"} if name == "tasks" else set())
     for column in _SHOWN[name]:
         if column not in frame.columns or frame[column].isna().all():
             continue
-        if column in _WHERE and frame[column].nunique() == 1:
+        if column in everywhere and frame[column].nunique() == 1:
             continue  # the same everywhere: in the captions and in the CSV
         if f"{column}_low" in frame.columns:
             ends = [frame[f"{column}{end}"] for end in ("", "_low", "_high")]
@@ -590,6 +628,9 @@ def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             )
         else:
             columns[column] = frame[column]
+    if "expected" in columns:  # once for each task
+        again = frame.duplicated(["task", "data"])
+        columns["expected"] = frame["expected"].mask(again, "")
     return pd.DataFrame(columns)
 
 
@@ -620,6 +661,8 @@ def cell_text(value: Any, column: str = "") -> str:
         return f"{value:+.2%}"
     if column.endswith("_share"):
         return f"{value:.1%}"
+    if column == "solve_rate":
+        return f"{value:.0%}"
     if column.endswith("_bytes"):
         return style.in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):

@@ -13,9 +13,11 @@ import pandas as pd
 
 from bench import registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
+from bench.report import scores
 
 COORDINATES = [
-    "comparison", "task", "length", "arm", "kernel", "device", "dtype", "denormals", "threads"
+    "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
+    "threads",
 ]  # fmt: skip
 
 Record = dict[str, Any]
@@ -38,6 +40,8 @@ def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str,
         "memory": memory(records),
         "state": state(records),
         "learning": learning(records),
+        "tasks": tasks(records),
+        "out_of_distribution": out_of_distribution(records),
         "models": models(records),
     }
 
@@ -46,6 +50,16 @@ def of(records: list[Record], probe: str, *statuses: str) -> list[Record]:
     """The records of a probe that ended in one of these statuses, done by default."""
     wanted = statuses or (DONE,)
     return [r for r in records if r["cell"]["probe"] == probe and r["status"] in wanted]
+
+
+def coordinate(cell: dict[str, Any], name: str) -> Any:
+    """Where a cell stands; one of before there were data sets is of the offline data."""
+    return cell.get(name, scores.OFFLINE) if name == "data" else cell[name]
+
+
+def coordinates(cell: dict[str, Any]) -> dict[str, Any]:
+    """Where a cell stands, every coordinate but its seed."""
+    return {name: coordinate(cell, name) for name in COORDINATES}
 
 
 def models(records: list[Record]) -> pd.DataFrame:
@@ -58,11 +72,14 @@ def models(records: list[Record]) -> pd.DataFrame:
         quantity, cost = model["match"].get("quantity", "params"), model.get("cost") or {}
         # FLOPs and state depend on the length, and so do sizes that are matched by them.
         length = None if quantity == "params" else cell["length"]
-        key = cell["comparison"], cell["task"], cell["arm"], length
+        data = coordinate(cell, "data")
+        key = cell["comparison"], cell["task"], data, cell["arm"], length
         if key in rows and (cost.get("length") or 0) < (rows[key]["at_length"] or 0):
             continue
         rows[key] = {
             "comparison": cell["comparison"],
+            "task": cell["task"],
+            "data": data,
             "arm": cell["arm"],
             "body_parameters": model["parameters"]["body"],
             "embedding_parameters": model["parameters"]["embedding"],
@@ -86,7 +103,7 @@ def speed(
 
     Args:
         records: of a store.
-        ceilings: device to what it can do at most, as the store keeps them.
+        ceilings: device and threads to what these can do at most, as the store keeps them.
         pairs: the records' verdicts, where they are known.
     """
     return _timed(records, "speed", ceilings, pairs)
@@ -129,7 +146,7 @@ def _timed(
             first = stats.median(samples["first_token_seconds"], 2, launches)
             row |= _interval("first_token_s", first)
         row |= {name: metrics[name] for name in _OF_DECODING if name in metrics}
-        row |= _roofline(record, step.value, rate.value, ceilings or {})
+        row |= _roofline(record, step.value, ceilings or {})
         if (verdict := found.get(record["key"])) is not None:
             row |= _verdict(verdict)
         elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
@@ -148,7 +165,7 @@ _OF_DECODING = ("late_over_early", "state_bytes", "state_end_bytes", "gate_error
 def _coordinates(record: Record) -> dict[str, Any]:
     """Where a row stands, and the record that it is made from."""
     cell = record["cell"]
-    return {name: cell[name] for name in COORDINATES} | {
+    return coordinates(cell) | {
         "seed": cell["seed"],
         "phase": cell["axes"].get("phase", cell["probe"]),
         "batch_size": cell["protocol"]["batch_size"],
@@ -196,43 +213,36 @@ def _verdict(verdict: verdicts.Verdict) -> dict[str, Any]:
     return row
 
 
-def _roofline(record: Record, step_s: float, rate: float, ceilings: Ceilings) -> dict[str, Any]:
+def _roofline(record: Record, step_s: float, ceilings: Ceilings) -> dict[str, Any]:
     """What was achieved of what the machine can do: FLOP/s, or bytes/s of a decoded step.
 
-    A prefill computes the logits of its last position only, which a model's FLOPs per token do not
-    tell; it has a share only where its cost is given.
+    A share above 1 is left as it is: it says that the ceiling is too low.
     """
     cell, cost = record["cell"], record["model"].get("cost") or {}
-    limits = ceilings.get(cell["device"]) or {}
-    if cell["threads"] != "all":
-        return {}  # ceilings are measured with all
+    limits = (ceilings.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
+    rows = cell["protocol"]["batch_size"]
     if cell["probe"] == "decode":
-        size = _ITEM_BYTES[cell["dtype"]]
-        rows = cell["protocol"]["batch_size"]
-        weights = (record["model"].get("parameters") or {}).get("total")
-        if weights is None or cost.get("state_bytes") is None:
-            return {}
         unit, most = "bytes_per_s", limits.get("copy_bytes_per_s")
-        got = (size * weights + rows * cost["state_bytes"]) / step_s
+        amount = _bytes_read(record["metrics"], cost, rows)
     else:
-        name = {"training": "training_flops_per_token", "forward": "forward_flops_per_token"}
-        per_token = cost.get(name.get(cell["axes"]["phase"], "prefill_flops_per_token"))
-        if per_token is None:
-            return {}
         unit, most = "flops_per_s", (limits.get("gemm_flops_per_s") or {}).get(cell["dtype"])
-        got = per_token * _tokens(cell) * rate
-    row = {f"achieved_{unit}": got}
-    return row | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else row
+        flops = cost.get(f"{cell['axes']['phase']}_flops")
+        amount = None if flops is None else rows * flops
+    if amount is None:
+        return {}
+    got = amount / step_s
+    shown = {f"achieved_{unit}": got}
+    return shown | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else shown
 
 
-_ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> float | None:
+    """Bytes of a decoded step: the weights that a decoder multiplies with, and what rows keep.
 
-
-def _tokens(cell: dict[str, Any]) -> float:
-    """Tokens that a model reads for each token of the window: an encoder-decoder's target too."""
-    task = registry.tasks().get(cell["task"])
-    target = task.literals.get("TARGET_LENGTH", 0) if task else 0
-    return float((cell["length"] + target) / cell["length"])
+    What is kept grows from the first step to the last, evenly.
+    """
+    weights = cost.get("step_weight_bytes")
+    kept = [metrics.get("state_bytes"), metrics.get("state_end_bytes")]
+    return None if weights is None or None in kept else weights + rows * sum(kept) / 2
 
 
 def decode_positions(records: list[Record]) -> pd.DataFrame:
@@ -288,11 +298,11 @@ def state(records: list[Record]) -> pd.DataFrame:
         cell, cost = record["cell"], record["model"].get("cost") or {}
         if cost.get("state_bytes") is None:
             continue
-        names = ("comparison", "task", "dtype", "arm", "length")
-        key = tuple(cell[name] for name in names)
+        names = ("comparison", "task", "data", "dtype", "arm", "length")
+        key = tuple(coordinate(cell, name) for name in names)
         row = rows.setdefault(
             key,
-            {name: cell[name] for name in names}
+            dict(zip(names, key, strict=True))
             | {"kernel": "", "seed": 0, "record": record["key"]}
             | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
         )
@@ -371,6 +381,7 @@ def crossover(records: list[Record], pairs: Pairs | None = None) -> pd.DataFrame
 
 def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> dict[str, Any]:
     """Where two arms are level, in numbers and in words."""
+    arm, reference = registry.label(arm), registry.label(reference)
     if len(stable) < _LEAST_CROSSING:
         return {"outcome": "undecided: fewer than two lengths with a stable ratio"}
     span = f"{min(stable)}–{max(stable)}"
@@ -385,12 +396,13 @@ def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> 
     sides = [v.difference for v in stable.values()]
     if found.length is not None:
         before = arm if next(filter(None, sides)) == "faster" else reference
-        words = f"at T={found.length.value:.0f}; {before} leads below"
+        words = f"at T={found.length.value:.0f}; {registry.label(before)} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"
         return _interval("at_length", found.length) | {"outcome": words, "leads_below": before}
     if found.state in ("above", "below"):
-        return {"outcome": f"none in {span}: {arm if found.state == 'above' else reference} leads"}
+        ahead = arm if found.state == "above" else reference
+        return {"outcome": f"none in {span}: {registry.label(ahead)} leads"}
     return {"outcome": f"undecided in {span}"}
 
 
@@ -477,20 +489,23 @@ def _span(lengths: Collection[int]) -> dict[str, Any]:
 def learning(records: list[Record]) -> pd.DataFrame:
     """One row for every seed; divergences stay in, with the step."""
     rows = []
-    for record in of(records, "learning") + of(records, "learning", DIVERGED):
-        cell, metrics = record["cell"], record["metrics"]
+    for trained in _trained(records):
+        metrics = trained.record["metrics"]
         rows.append(
-            {name: cell[name] for name in COORDINATES}
+            _training(trained)
             | {
-                "seed": cell["seed"],
-                "steps": cell["protocol"]["steps"],
-                "batch_size": cell["protocol"]["batch_size"],
+                "seed": trained.cell["seed"],
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
-                "eval_rows": cell["protocol"]["eval_rows"],
-                "test_accuracy": metrics.get("test_accuracy"),
+                "metric": trained.metric.name,
+                "initial_metric": metrics.get("initial_metric"),
+                "validation_metric": trained.validation,
+                "test_metric": trained.test,
                 "test_loss": metrics.get("test_loss"),
-                "validation_accuracy": metrics.get("validation_accuracy"),
+                **trained.others,
+                "floor": trained.floor,
+                "solved_at": trained.solved_at,
+                "solved": trained.solves(trained.test),
                 "tokens": metrics.get("tokens"),
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
@@ -498,6 +513,84 @@ def learning(records: list[Record]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def tasks(records: list[Record]) -> pd.DataFrame:
+    """What each arm makes of each task: one row for all seeds of a training.
+
+    The median and the range are of the seeds that did not diverge; one that did has not solved it.
+    """
+    groups: dict[str, list[scores.Scores]] = {}
+    for trained in _trained(records):
+        alike = json.dumps([_training(trained), trained.cell["protocol"]], sort_keys=True)
+        groups.setdefault(alike, []).append(trained)
+    rows = []
+    for seeds in groups.values():
+        first, kept = seeds[0], [s for s in seeds if s.test is not None]
+        found = [s.test for s in kept]
+        initial = [s.record["metrics"].get("initial_metric") for s in kept]
+        known = [score for score in initial if score is not None]
+        solved = [s.solves(s.test) for s in seeds]
+        rows.append(
+            _training(first)
+            | {
+                "head": first.literals.get("HEAD"),
+                "metric": first.metric.name,
+                "higher_is_better": first.metric.higher_is_better,
+                "floor": first.floor,
+                "solved_at": first.solved_at,
+                "seeds": len(seeds),
+                "diverged": sum(s.diverged for s in seeds),
+                "initial_median": np.median(known) if known else None,
+                "median": np.median(found) if found else None,
+                "least": min(found, default=None),
+                "most": max(found, default=None),
+                "solve_rate": None if None in solved else sum(map(bool, solved)) / len(solved),
+                "expected": first.literals.get("EXPECTED"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def out_of_distribution(records: list[Record]) -> pd.DataFrame:
+    """One row for every seed and length that it was tested on, those trained on among them.
+
+    Without a score the window is longer than the arm can read.
+    """
+    rows = []
+    for trained in _trained(records):
+        for length, score, loss in trained.by_length:
+            rows.append(
+                _training(trained)
+                | {
+                    "seed": trained.cell["seed"],
+                    "metric": trained.metric.name,
+                    "test_length": length,
+                    "in_distribution": trained.shortest <= length <= trained.cell["length"],
+                    "test_metric": score,
+                    "test_loss": loss,
+                    "floor": trained.floor_at(length),
+                    "solved_at": trained.solved_at,
+                    "solved": trained.solves(score),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _trained(records: list[Record]) -> list[scores.Scores]:
+    """Trainings that ended, and those that diverged."""
+    return scores.of(of(records, "learning") + of(records, "learning", DIVERGED))
+
+
+def _training(trained: scores.Scores) -> dict[str, Any]:
+    """Where a training stands, and how long it was: all that its seeds have in common."""
+    protocol = trained.cell["protocol"]
+    return coordinates(trained.cell) | {
+        "shortest": trained.shortest,
+        "steps": protocol["steps"],
+        "batch_size": protocol["batch_size"],
+        "eval_rows": protocol["eval_rows"],
+    }
 
 
 def gradient(records: list[Record]) -> pd.DataFrame:
@@ -510,7 +603,7 @@ def gradient(records: list[Record]) -> pd.DataFrame:
                 continue
             beyond = record["samples"][f"norm_{when}"][1:]
             rows.append(
-                {name: cell[name] for name in COORDINATES}
+                coordinates(cell)
                 | {
                     "seed": cell["seed"],
                     "when": when,
@@ -544,7 +637,7 @@ def missing(cells: dict[str, Record], plan: list[str], records: list[Record]) ->
             {
                 "probe": cell["probe"],
                 "phase": cell["axes"].get("phase", ""),
-                **{name: cell[name] for name in COORDINATES},
+                **coordinates(cell),
                 "seed": cell["seed"],
                 "status": record["status"] if record else "not run",
                 "reason": record["reason"] if record else "the sweep has not come to it yet",
