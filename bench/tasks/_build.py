@@ -5,7 +5,9 @@ document stand in an earlier split too, in a file or in a function whose docstri
 they are cut out of it (validation is compared with train, test with both), and so are remains of
 fewer than ``SHINGLE`` tokens; ``[SEP]`` marks the cut. So no ``SHINGLE`` tokens in a row are in two
 splits, and no window of twice as many, as such a window holds that many in a row. Licence headers,
-boilerplate and copied files are what is cut. A function that shares as much is dropped.
+boilerplate and copied files are what is cut. A function that shares as much is dropped. Idioms that
+are shorter stay: of CPython 3.11's test split one window of 64 tokens in a hundred is made to four
+fifths of runs of 16 that train has too.
 """
 
 import bisect
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 SHINGLE = 32
 LONGEST_ANSWER = 16  # tokens; of the questions that a parser finds nine in ten have a shorter one
 _NOTHING = -100  # what the loss passes over
-_BATCH = 1_000_000  # characters that are tokenized at once: it bounds the memory
+_BATCH = 250_000  # characters that are tokenized at once: it bounds the memory
 
 _Ids = npt.NDArray[np.int32]
 _Places = npt.NDArray[np.int64]

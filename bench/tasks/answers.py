@@ -3,18 +3,22 @@
 One row at T=64, its tokens as the tokenizer prints them; start and end are the positions of the
 answer's first and last token:
 
-    input_ids        TODO
-    start_positions  TODO
-    end_positions    TODO
+    input_ids        [CLS] what does distributions return ? [SEP] ) def distributions ( * * kw ##ar
+    input_ids        ##gs ) : " " " get all ` ` distribution ` ` instances in the current
+    input_ids        environment . : return : an it ##era ##ble of ` ` distribution ` ` instances .
+    input_ids        " " " return distribution . discover ( * * kw ##ar ##gs ) [SEP]
+    start_positions  53
+    end_positions    62
 
 A row is ``[CLS] question [SEP] window [SEP]``, T tokens without padding. The window holds one
 definition of the function asked about, at a random place, with all of its answer: the expression of
 its only ``return`` or the parameter's default, at most 16 tokens. What else the window holds is
-what stands beside it in the library, other functions with answers to the same kind of question.
+what stands beside it in the library, other functions with answers to the same kind of question. A
+name that is defined again so near that its place would be half given away is not asked about.
 
-The floor is what the best answer without looking scores: the same span in every row, here the best
-of the training split on the test split. It falls as the window grows, about as fast; a test
-measures it again.
+The floor is what the best answer without looking scores: the same span in every row, the best of
+the training split on the test split, measured at T=64 to 256; at longer windows that is 2 to 9 over
+T. A test measures it again and allows other versions of Python 20%.
 """
 
 from dataclasses import dataclass
@@ -28,8 +32,8 @@ from bench.tasks.corpus import Corpus
 HEAD = "AutoModelForQuestionAnswering"
 KIND = "real"
 METRIC = "span F1"
-FLOOR = "TODO / T"
-SOLVED = 0.8
+FLOOR = "11 / T"
+SOLVED = 0.8  # ours
 NEEDS = "library"
 LENGTHS = (64, 8192)
 LABELS = ()
@@ -60,8 +64,8 @@ class _Table:
 
 
 def floor(length: int) -> float:
-    """What the best fixed span scores, measured at 64 to 8,192 tokens."""
-    return 1 / length
+    """What the best fixed span scores: 10.5 to 11.3 over T as measured up to T=256, less beyond."""
+    return 11 / length
 
 
 def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
@@ -95,7 +99,8 @@ def _table(data: Corpus, split: str, length: int) -> _Table:
     room = length - 1 - sizes  # the window's tokens
     low = np.maximum.reduce([asked.stop - room, asked.earliest, sizes])
     high = np.minimum(asked.define, np.minimum(asked.latest, len(data.tokens) - 1) - room)
-    kept = np.flatnonzero(here & (low <= high))
+    alone = room - (asked.stop - asked.define) + 1  # places, were there no other definition
+    kept = np.flatnonzero(here & (high - low + 1 >= np.maximum(alone / 2, 1)))
     if not len(kept):
         longest = (asked.latest - asked.earliest + sizes + 1)[here].max(initial=0)
         raise LengthError(

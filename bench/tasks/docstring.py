@@ -1,9 +1,9 @@
 """First line of a function's docstring, from the function's source with the docstring taken out.
 
-One row at T=16, its tokens as the tokenizer prints them:
+One row at T=18, its tokens as the tokenizer prints them:
 
-    input_ids  TODO
-    labels     TODO
+    input_ids  def open _ new _ tab ( ur ##l ) : return open ( ur ##l , 2
+    labels     open ur ##l in a new page ( " tab " ) of the default browser . [SEP]
 
 The window is the function from its ``def`` on, then what follows it in its file and, after a
 ``[SEP]``, in the next of the split, so that the same functions are asked about at every T. Labels
@@ -24,7 +24,7 @@ from bench.tasks.corpus import Corpus
 HEAD = "AutoModelForSeq2SeqLM"
 KIND = "real"
 METRIC = "chrF"
-FLOOR = 10.0
+FLOOR = 0.186
 SOLVED = None  # a function has more than one good description
 NEEDS = "library"
 LENGTHS = (16, 8192)

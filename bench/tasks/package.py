@@ -2,8 +2,8 @@
 
 One row at T=16, its tokens as the tokenizer prints them:
 
-    input_ids  TODO
-    labels     TODO
+    input_ids  [CLS] missing method name raise value ##er ##ror ( " no such test method in [SEP]
+    labels     unittest
 
 Windows are cut from all files of a package in a split, one after the other with ``[SEP]`` between;
 the eight packages are those that every CPython since 3.11 has with 8,192 tokens in each split.
@@ -19,7 +19,7 @@ HEAD = "AutoModelForSequenceClassification"
 KIND = "real"
 METRIC = "accuracy"
 FLOOR = 0.125
-SOLVED = 0.9
+SOLVED = 0.9  # ours
 NEEDS = "library"
 LENGTHS = (16, 8192)
 LABELS = (

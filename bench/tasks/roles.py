@@ -1,9 +1,11 @@
 """Role of every token of Python source: what is defined, called, imported, a string, and so on.
 
-One row at T=16, its tokens as the tokenizer prints them; ``-`` is what the loss passes over:
+One row at T=21, its tokens as the tokenizer prints them; ``-`` is what the loss passes over:
 
-    input_ids  TODO
-    labels     TODO
+    input_ids  [CLS] :        raise   n    ##nt ##pre ##ply ##er ##ror (        res  ##p
+    labels     -     operator keyword call call call  call  call call  operator name name
+    input_ids  )        if      is   ##ins ##tance (        f    ,        [SEP]
+    labels     operator keyword call call  call    operator name operator -
 
 A sub-word token has the role of the Python token that it is part of, by ``tokenize`` and ``ast``.
 Names differ by what stands around them, which is near; a string or a docstring by what opened it,
@@ -21,8 +23,8 @@ from bench.tasks.corpus import Corpus
 HEAD = "AutoModelForTokenClassification"
 KIND = "real"
 METRIC = "macro-F1"
-FLOOR = 0.03
-SOLVED = 0.9
+FLOOR = 0.0247
+SOLVED = 0.9  # ours
 NEEDS = "library"
 LENGTHS = (16, 8192)
 LABELS = (

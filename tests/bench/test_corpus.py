@@ -127,6 +127,14 @@ class TestLeakage:
             ends = np.flatnonzero(corpus.tokens[begin:end] == corpus.sep_id)
             assert np.diff(ends, prepend=-1).min() > self.SIZE
 
+    def test_hardly_a_window_is_pieced_together_from_another_split(self, corpus):
+        """Near duplicates: windows of 64 made to four fifths of runs of 16 that train has too."""
+        streams = [corpus.tokens[slice(*corpus.stretch(split))] for split in ("train", "test")]
+        train, test = (_build.shingles(stream, 16) for stream in streams)
+        covered = np.convolve(np.isin(test, train), np.ones(16))[: len(streams[1])] > 0
+        share = np.convolve(covered, np.ones(64) / 64, mode="valid")
+        assert 0 < (share > 0.8).mean() < 0.03
+
     def test_no_function_is_in_two_splits(self, corpus):
         functions = corpus.functions
         split = np.asarray(corpus.split)[functions.file]
