@@ -144,14 +144,15 @@ def build(folder: Path, tokenizer_file: Path) -> None:
     sources, undecodable = read()
     tokenizer = open_tokenizer(tokenizer_file)
     documents, unparsable, seconds = _documents(tokenizer, sources)
-    special = {name: tokenizer.token_to_id(f"[{name.upper()}]") for name in ("cls", "sep", "pad")}
+    ids = tokenizer.get_vocab()
+    special = {name: ids[f"[{name.upper()}]"] for name in ("cls", "sep", "pad")}
     stream = _Stream(documents, special["sep"])
     functions, repeated = _functions(stream, tokenizer)
     questions = _questions(stream)
     questions["ids"] = _encode(tokenizer, questions["ids"])
     tables = {"": stream.table(), FUNCTIONS: functions, QUESTIONS: questions}
     corpus = {f"{name}_id": value for name, value in special.items()} | {
-        "vocab_size": tokenizer.get_vocab_size(),
+        "vocab_size": len(ids),
         "source_bytes": stream.bytes,
     }
     text_bytes = sum(len(document.source.text.encode()) for document in documents)
@@ -270,7 +271,7 @@ def _documents(
     ends = np.cumsum([len(source.text) for source in sources]) // _BATCH
     for batch in np.unique(ends):
         readings = []
-        for n in np.flatnonzero(ends == batch):
+        for n in np.flatnonzero(ends == batch).tolist():
             source = sources[n]
             try:
                 readings.append((source, None if source.prose else _labels.read(source.text)))
