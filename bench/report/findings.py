@@ -324,8 +324,9 @@ def _learning(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines, expected = [], {}
-    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows", "metric"]):
-        first = rows[0]
+    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+        # An arm none of whose seeds ended does not know its metric.
+        first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
         metric, seeds = _metric(first), max(row["seeds"] for row in rows)
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (

@@ -535,7 +535,7 @@ def tasks(records: list[Record]) -> pd.DataFrame:
         found = [s.test for s in kept]
         initial = [s.record["metrics"].get("initial_metric") for s in kept]
         known = [score for score in initial if score is not None]
-        solved = [s.solves(s.test) for s in seeds]
+        solved = [first.solves(s.test) for s in seeds]
         rows.append(
             _training(first)
             | {
