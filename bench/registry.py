@@ -51,8 +51,14 @@ def _entries(package: str, marker: str) -> dict[str, Entry]:
 
 
 def arms() -> dict[str, Entry]:
-    """Arms, by name: ``WEIGHTS`` and ``KERNELS``."""
+    """Arms, by name: ``WEIGHTS``, ``KERNELS``, and ``LABEL`` where people call them otherwise."""
     return _entries("models.arms", "KERNELS")
+
+
+def label(arm: str) -> str:
+    """An arm's name wherever people read; one that is not registered here has its own only."""
+    entry = arms().get(arm)
+    return arm if entry is None else str(entry.literals.get("LABEL", arm))
 
 
 def tasks() -> dict[str, Entry]:

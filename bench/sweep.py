@@ -98,9 +98,10 @@ def run(
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
-        made_of = checkpoints.digests({c.model.checkpoint for c in wanted if c.model.checkpoint})
-        provenance = environment.provenance() | {"corpus": library} | made_of
-        unused = made_of.keys() - _used(study.cells, store.statuses())
+        made_of = checkpoints.made_of(set[str]().union(*map(checkpoints.used, wanted)))
+        digests = checkpoints.digests(made_of)
+        provenance = environment.provenance() | {"corpus": library} | digests
+        unused = digests.keys() - _used(study.cells, store.statuses())
         changed = _changed(
             store.meta("provenance"),
             {name: value for name, value in provenance.items() if name not in unused},
@@ -133,10 +134,13 @@ def run(
                 display.plan(study, pending, decided["cells"], estimate)
                 if dry_run:
                     return summary
-                _begin(store, provenance, decided["corpus"], estimate)
-                _measure_ceilings(store, server, pending)
+                _begin(store, provenance, made_of, decided["corpus"], estimate)
                 recorder = _Recorder(store, decided, display, provenance, estimate, started)
+                answers = decided["cells"]
+                runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
+                _measure_ceilings(store, server, runnable)
                 _measure(study, pending, server, decided, library, recorder)
+                _measure_ceilings(store, server, runnable)
                 summary.measured = len(pending)
         summary.statuses = _statuses(wanted, store)
         if pending or told or not summary.report.exists():
@@ -177,9 +181,10 @@ def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:
 def _used(cells: Sequence[Cell], statuses: dict[str, str]) -> set[str]:
     """Checkpoints that final records were made with, as provenance calls them."""
     return {
-        checkpoints.PREFIX + cell.model.checkpoint
+        checkpoints.PREFIX + name
         for cell in cells
-        if cell.model.checkpoint and statuses.get(cell.key) in FINAL
+        if statuses.get(cell.key) in FINAL
+        for name in checkpoints.used(cell)
     }
 
 
@@ -219,6 +224,7 @@ def _tell(store: Store, study: Study) -> bool:
 def _begin(
     store: Store,
     provenance: dict[str, str],
+    made_of: dict[str, dict[str, Any]],
     library: dict[str, Any] | None,
     estimate_s: float,
 ) -> None:
@@ -227,6 +233,7 @@ def _begin(
     named = {n: digest for n, digest in before.items() if n.startswith(checkpoints.PREFIX)}
     store.set_meta(
         provenance=named | provenance,  # a part of a study leaves out what other parts were made of
+        checkpoints=(store.meta("checkpoints") or {}) | made_of,
         corpus=library or store.meta("corpus"),
         begun=store.meta("begun") or now(),
         estimate_s=store.meta("estimate_s") or estimate_s,
@@ -234,23 +241,29 @@ def _begin(
 
 
 def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell]) -> None:
-    """Once a run, what every device of a timed cell can do at most, for its share of that."""
+    """What every device of a timed cell can do at most, on as many threads as its cells have.
+
+    The best that any call has found: a run measures before its first cell and after its last, as
+    a machine that is busy now may not be then.
+    """
     known = dict(store.meta("ceilings") or {})
-    for device in dict.fromkeys(cell.device for cell in cells):
-        timed = [
-            cell
-            for cell in cells
-            if cell.device == device and registry.probes()[cell.probe].literals["INTERLEAVED"]
-        ]
-        before = known.get(device, {}).get("gemm_flops_per_s", {})
-        dtypes = list(dict.fromkeys([*before, *(cell.dtype for cell in timed)]))
-        if not timed or (before and len(dtypes) == len(before)):
-            continue
-        job = {"job": "ceilings", "device": device, "dtypes": dtypes}
+    timed = [c for c in cells if registry.probes()[c.probe].literals["INTERLEAVED"]]
+    for device in dict.fromkeys(cell.device for cell in timed):
+        here = [cell for cell in timed if cell.device == device]
+        job = {
+            "job": "ceilings",
+            "device": device,
+            "dtypes": list(dict.fromkeys(cell.dtype for cell in here)),
+            "threads": {
+                str(cell.threads): environment.threads() if cell.threads == "all" else cell.threads
+                for cell in here
+            },
+            "known": known.get(device, {}),
+        }
         try:
-            known[device] = local.ask(server, job | {"threads": environment.threads()})
-        except local.CellFailed as failure:  # an absent device, say: its cells tell why
-            known[device] = {"failed": failure.reason}
+            known[device] = known.get(device, {}) | local.ask(server, job)
+        except local.CellFailed as failure:  # out of memory, say: its cells have no share then
+            known[device] = {"failed": failure.reason} | known.get(device, {})
     store.set_meta(ceilings=known)
 
 
@@ -329,7 +342,7 @@ class _Recorder:
             "cell": cell.model_dump(mode="json"),
             "model": {name: answer.get(name) for name in ("parameters", "match", "cost")},
             "environment": self._machine,
-            "provenance": self._provenance,
+            "provenance": self._of(cell),
             "ended": now(),
         } | outcome
         self._group.append(record)
@@ -339,6 +352,15 @@ class _Recorder:
             self._last += elapsed
             self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
         self.display.ended(cell, outcome, self._estimate(cell))
+
+    def _of(self, cell: Cell) -> dict[str, str]:
+        """What a cell was made with: of the checkpoints, its own."""
+        own = {checkpoints.PREFIX + name for name in checkpoints.used(cell)}
+        return {
+            name: value
+            for name, value in self._provenance.items()
+            if name in own or not name.startswith(checkpoints.PREFIX)
+        }
 
     def group_ended(self) -> None:
         """Say what the rounds of the group decide."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bench import environment, stats
+from bench import environment, registry, stats
 from bench.outcome import MEASURED, UNSTABLE
 
 Record = dict[str, Any]
@@ -112,9 +112,10 @@ def flagged(record: Record) -> list[bool]:
 
 def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
     """Names of the two arms, with their kernels where only these tell them apart."""
+    arm, other = registry.label(cell["arm"]), registry.label(base["arm"])
     if cell["arm"] != base["arm"]:
-        return cell["arm"], base["arm"]
-    return f"{cell['arm']}/{cell['kernel']}", f"{base['arm']}/{base['kernel']}"
+        return arm, other
+    return f"{arm}/{cell['kernel']}", f"{other}/{base['kernel']}"
 
 
 def _unusual(cell: dict[str, Any]) -> list[str]:

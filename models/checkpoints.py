@@ -76,6 +76,9 @@ class Checkpoint(Protocol):
     def state(self) -> str:
         """One word: ``present``, or what is in the way, found without hashing anything."""
 
+    def files(self) -> dict[str, str]:
+        """Digest of each of its files, as far as they are known without a network."""
+
     def digest(self) -> str:
         """What differs where its files differ: a pin, or where there is none, their hash."""
 

@@ -17,7 +17,7 @@ The convention, for every architecture alike:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
@@ -69,12 +69,15 @@ class Term:
         source, target: the powers.
         gradients: products that the backward pass takes for each of the forward's: 2, or 1 where
             the input is data, or 0 where no loss reaches it.
+        logits: whether it makes the logits of a causal language model, which generation needs at
+            the last position only.
     """
 
     amount: int
     source: int = 1
     target: int = 0
     gradients: int = 2
+    logits: bool = False
 
     def at(self, length: int, target_length: int) -> int:
         """The term's value for one row."""
@@ -102,6 +105,26 @@ class Cost:
     def forward_flops(self, length: int, target_length: int | None = None) -> int:
         """FLOPs of one row's forward pass."""
         return 2 * _sum(self.products, length, target_length)
+
+    def prefill_flops(self, length: int) -> int:
+        """FLOPs of reading one row up to the logits of the first token that follows it.
+
+        A causal model makes the logits of the last position only; an encoder-decoder encodes, and
+        decodes the one token that starts every target.
+        """
+        read = (replace(term, source=0) if term.logits else term for term in self.products)
+        return 2 * _sum(tuple(read), length, 1)
+
+    def step_weights(self) -> int:
+        """Numbers in the matrices that decoding one more token multiplies with, each read once.
+
+        They are what a product has that grows with the tokens decoded and with nothing else: each
+        such multiply-add is a weight of its own. An encoder's are not among them, nor are biases
+        and tables that are looked up; the state comes on top.
+        """
+        apart = any(term.target for term in self.products)
+        power = (0, 1) if apart else (1, 0)
+        return sum(t.amount for t in self.products if (t.source, t.target) == power)
 
     def training_flops(self, length: int, target_length: int | None = None) -> int:
         """FLOPs of one row's forward and backward pass, nothing recomputed."""

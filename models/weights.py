@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,12 @@ def is_folder(name: str) -> bool:
 def sha256(path: Path) -> str | None:
     """Hex SHA-256 of a file, or None where there is none to read."""
     return _digest(path, hashlib.sha256())
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """SHA-256 of the names and hashes of files, in whichever order."""
+    text = "".join(f"{name} {held}\n" for name, held in sorted(files.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def git_sha1(path: Path) -> str | None:

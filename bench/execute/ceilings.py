@@ -1,11 +1,13 @@
 """What the machine can do at most: its rate of matrix products by dtype, and of copying memory.
 
 Both are ceilings for a roofline (Williams, Waterman and Patterson, 2009), so each is the best of
-several repetitions: what else runs on a machine can only slow one down.
+several tries spread over time: what else runs on a machine can only slow one down. A cell's time is
+never a minimum, as it says how long a step takes; a ceiling is one by what it means.
 """
 
+import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,8 +15,10 @@ import torch
 from bench import devices, environment
 from models.kernels import full_float32
 
-_GEMM_S = 0.6  # for each dtype
-_COPY_S = 0.4
+_TRIES = 5  # of everything, spread over time
+_REST_S = 0.2  # between two tries
+_GEMM_S = 0.2  # of a try, for each dtype
+_COPY_S = 0.1
 _SIZES = (256, 512, 1024, 2048, 4096, 8192)
 _LARGEST_ON_CPU = 4096
 _REPEATS = 3  # of a size, at least
@@ -22,20 +26,30 @@ _MIB = 2**20
 _COPY_BYTES = (64 * _MIB, 256 * _MIB)  # of the source, at least and at most
 _CACHES = 4  # so many times the last-level cache, as far as that allows
 
+Ceilings = dict[str, Any]
 
-def measure(device: str, dtypes: Sequence[str], threads: int) -> dict[str, Any]:
-    """Measure a device's ceilings, in some 3 s.
+
+def measure(
+    device: str,
+    dtypes: Sequence[str],
+    threads: Mapping[str, int],
+    known: Mapping[str, Ceilings] | None = None,
+) -> dict[str, Ceilings]:
+    """Measure a device's ceilings, in some 3 s for a dtype and a number of threads.
+
+    Every try visits all of them, so that what disturbs one try of each spares another.
 
     Args:
         device: cpu, cuda, mps or xpu.
         dtypes: names such as ``float32``; each is PyTorch's own product of two square matrices.
-        threads: of the CPU.
+        threads: of the CPU, by what cells call them: ``{"all": 2, "1": 1}``.
+        known: what an earlier call returned. Only what is faster than it replaces it.
 
     Returns:
-        ``gemm_flops_per_s`` (dtype to rate, two operations a multiply-add), ``gemm_size`` (dtype
-        to the rows of the matrices that reached it), ``copy_bytes_per_s`` (read and written, each
-        once), ``copy_array_bytes``, ``absent`` (dtype to why it has no rate), ``capability`` and
-        ``threads``.
+        For each of ``threads``: ``gemm_flops_per_s`` (dtype to rate, two operations a
+        multiply-add), ``gemm_size`` (dtype to the rows of the matrices that reached it),
+        ``copy_bytes_per_s`` (read and written, each once), ``copy_array_bytes``, ``absent`` (dtype
+        to why it has no rate), ``capability`` and ``threads``.
 
     Raises:
         Unsupported: the device is absent.
@@ -43,28 +57,47 @@ def measure(device: str, dtypes: Sequence[str], threads: int) -> dict[str, Any]:
     devices.check(device)
     full_float32()
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    rates: dict[str, float] = {}
-    sizes: dict[str, int] = {}
-    absent: dict[str, str] = {}
-    try:
-        for name in dtypes:
-            try:
-                rates[name], sizes[name] = _gemm(device, getattr(torch, name))
-            except (RuntimeError, TypeError) as error:  # a TypeError: MPS, of float64
-                absent[name] = str(error).partition("\n")[0]
-        size = _copy_bytes()
-        return {
-            "gemm_flops_per_s": rates,
-            "gemm_size": sizes,
-            "copy_bytes_per_s": _copy(device, size),
+    size = _copy_bytes()
+    # Written, so that their pages are there: one that is zero may be the same page throughout.
+    source, target = (torch.ones(size, dtype=torch.uint8, device=device) for _ in range(2))
+    found = {
+        name: {
+            "gemm_flops_per_s": {},
+            "gemm_size": {},
+            "copy_bytes_per_s": 0.0,
             "copy_array_bytes": size,
-            "absent": absent,
+            "absent": {},
             "capability": devices.capability(device),
-            "threads": threads,
+            "threads": count,
         }
+        | copy.deepcopy(dict((known or {}).get(name, {})))
+        for name, count in threads.items()
+    }
+    try:
+        for number in range(_TRIES):
+            time.sleep(_REST_S if number else 0.0)
+            for best in found.values():
+                torch.set_num_threads(best["threads"])
+                for name in dtypes:
+                    _try_product(best, device, name)
+                copied = 2 * size / _fastest(lambda: target.copy_(source), device, _COPY_S)
+                best["copy_bytes_per_s"] = max(best["copy_bytes_per_s"], copied)
     finally:
         torch.set_num_threads(before)
+    return found
+
+
+def _try_product(best: Ceilings, device: str, name: str) -> None:
+    """Put in the rate of a dtype's products where this is the highest so far."""
+    if name in best["absent"]:
+        return
+    try:
+        rate, size = _gemm(device, getattr(torch, name))
+    except (RuntimeError, TypeError) as error:  # a TypeError: MPS, of float64
+        best["absent"][name] = str(error).partition("\n")[0]
+        return
+    if rate > best["gemm_flops_per_s"].get(name, 0.0):
+        best["gemm_flops_per_s"][name], best["gemm_size"][name] = rate, size
 
 
 def _gemm(device: str, dtype: torch.dtype) -> tuple[float, int]:
@@ -91,12 +124,6 @@ def _product(device: str, dtype: torch.dtype, size: int) -> Callable[[], object]
     a, b, out = (torch.randn(size, size, device=device).to(dtype) for _ in range(3))
     torch.mm(a, b, out=out)  # a first one loads libraries
     return lambda: torch.mm(a, b, out=out)
-
-
-def _copy(device: str, size: int) -> float:
-    # Written, so that their pages are there: one that is zero may be the same page throughout.
-    source, target = (torch.ones(size, dtype=torch.uint8, device=device) for _ in range(2))
-    return 2 * size / _fastest(lambda: target.copy_(source), device, _COPY_S)
 
 
 def _copy_bytes() -> int:

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 import models.arms
 from bench import devices, environment, probes, registry, tasks
+from bench.execute import turns
 from bench.outcome import (
     FAILED,
     INVALID,
@@ -29,17 +30,19 @@ from bench.outcome import (
     Unavailable,
     Unsupported,
 )
+from bench.probes import decode, speed
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.study import OFFLINE, Cell, reference
 from bench.tasks import corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
+from models.cost import Cost
 from models.heads import IMAGE_TEXT
 from models.matching import match
 
 _TOKENIZER = "tokenizer.json"
 _DECIDE_IDS = ("added_tokens", "normalizer", "pre_tokenizer", "model")
-_FIXED_S = 0.8  # forking, opening the corpus, and writing the record
+_FIXED_S = 0.4  # forking, opening the corpus, and writing the record
 _FEW = 5  # steps below which a size is not timed beforehand
 
 
@@ -238,6 +241,8 @@ def _match(cell: Cell, data: Any) -> dict[str, Any]:
         },
         "cost": {
             "length": cell.length,
+            "forward_flops": sized.cost.forward_flops(cell.length, target_length),
+            "training_flops": sized.cost.training_flops(cell.length, target_length),
             "forward_flops_per_token": sized.cost.forward_flops_per_token(
                 cell.length, target_length
             ),
@@ -247,7 +252,16 @@ def _match(cell: Cell, data: Any) -> dict[str, Any]:
             "state_bytes": sized.cost.state_bytes(
                 cell.length, target_length, itemsize=DTYPES[cell.dtype].itemsize
             ),
+            **(_generation(sized.cost, cell) if task.HEAD in decode.HEADS else {}),
         },
+    }
+
+
+def _generation(cost: Cost, cell: Cell) -> dict[str, int]:
+    """What a row's prefill costs, and the weights that each further token reads."""
+    return {
+        "prefill_flops": cost.prefill_flops(cell.length),
+        "step_weight_bytes": DTYPES[cell.dtype].itemsize * cost.step_weights(),
     }
 
 
@@ -309,7 +323,7 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
 
 def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: _Data) -> None:
     """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here."""
-    seconds: dict[str, float] = {}
+    spent: dict[str, tuple[float, float]] = {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
         if "failed" not in decided[key]:
@@ -320,37 +334,69 @@ def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: 
     for keys in alike.values():
         try:
             pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], data(cells[keys[0]]))
-            work = {
-                key: probes.load(cells[key].probe).work(cells[key].protocol, cells[key].axes)
-                for key in keys
-            }
-            for key in sorted(keys, key=lambda key: -sum(work[key])):
-                seconds[key] = pace.seconds(cells[key], *work[key])
-                decided[key]["estimate_s"] = _FIXED_S + pace.build_s
+            for key in sorted(keys, key=lambda key: -_repeats(cells[key])):
+                spent[key] = _spent(cells[key], pace)
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
         except Exception as error:
             # Out of memory, say: what cannot be timed here is for its own worker to report.
             traceback.print_exception(error)
-    for key, share in _shares(cells, seconds).items():
-        decided[key]["estimate_s"] += share
+            for key in keys:
+                decided[key].setdefault("estimate_s", _FIXED_S)
+    for key, seconds in _shares(cells, spent).items():
+        decided[key]["estimate_s"] = seconds
 
 
-def _shares(cells: dict[str, Cell], seconds: dict[str, float]) -> dict[str, float]:
-    """Seconds that each cell will take: a group in turn has a canary, and a budget."""
+def _repeats(cell: Cell) -> float:
+    """How often something is to run that is timed; endlessly, of cells that take turns."""
+    if _in_turn(cell):
+        return math.inf
+    return sum(probes.load(cell.probe).work(cell.protocol, cell.axes))
+
+
+def _in_turn(cell: Cell) -> bool:
+    return bool(registry.probes()[cell.probe].literals["INTERLEAVED"])
+
+
+def _spent(cell: Cell, pace: "_Pace") -> tuple[float, float]:
+    """Seconds of a process of the cell until its first turn, and those of a turn, or of it all."""
+    probe, started_s = probes.load(cell.probe), _FIXED_S + pace.build_s
+    if not _in_turn(cell):
+        steps, passes = probe.work(cell.protocol, cell.axes)
+        return started_s, pace.seconds(cell, steps, passes)
+    warmup_s, turn_s = probe.pace(
+        cell.protocol, cell.axes, lambda name: pace.once(name, cell, math.inf)
+    )
+    return started_s + warmup_s, turn_s
+
+
+def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """Seconds that each cell will take.
+
+    A group in turn has a canary, and starts everyone anew every few rounds; its budget ends it
+    after any round, and counts all starts but the first.
+    """
     groups: dict[str, list[str]] = {}
-    for key in seconds:
+    for key in spent:
         groups.setdefault(cells[key].alike, []).append(key)
-    shares = dict(seconds)
+    shares = {key: sum(seconds) for key, seconds in spent.items()}
     for keys in groups.values():
         first = cells[keys[0]]
-        if not registry.probes()[first.probe].literals["INTERLEAVED"]:
+        if not _in_turn(first):
             continue
-        shares[reference([cells[key] for key in keys]).key] *= 2  # it runs twice
-        total = sum(shares[key] for key in keys)
-        scale = min(1.0, first.protocol["budget_s"] / total)
-        shares |= {key: shares[key] * scale for key in keys}
+        rounds = min(first.protocol["rounds"], registry.EXPECTED_ROUNDS)
+        seats = [*keys, reference([cells[key] for key in keys]).key]  # it runs twice
+        start_s = sum(spent[key][0] for key in seats)
+        round_s = sum(2 * (turns.SETTLE_S + spent[key][1]) for key in seats)
+        together_s = start_s
+        for number in range(rounds):
+            if together_s - start_s >= first.protocol["budget_s"]:
+                break
+            together_s += round_s + (start_s if number and not number % turns.LAUNCH else 0.0)
+        for key in keys:
+            of_rounds = 2 * (turns.SETTLE_S + spent[key][1]) / round_s
+            shares[key] = seats.count(key) * together_s * (spent[key][0] / start_s + of_rounds) / 2
     return shares
 
 
@@ -383,19 +429,31 @@ class _Pace:
             with torch.inference_mode():
                 _first(read(batch))
 
-        self._functions = (train, forward)
-        self._known: tuple[dict[tuple[int, int], float], ...] = ({}, {})
+        self._functions = {"training": train, "forward": forward}
+        if subject.head in decode.HEADS:
+            fill = speed.prefill(model, subject.head)
+
+            def prefill(batch: Batch) -> None:
+                with torch.inference_mode():
+                    _first(fill(batch))
+
+            self._functions["prefill"] = prefill
+            self._functions["token"] = lambda batch: prefill(
+                {"input_ids": batch["input_ids"][:, :1]}
+            )
+        self._known: dict[str, dict[tuple[int, int], float]] = {n: {} for n in self._functions}
 
     def seconds(self, cell: Cell, steps: float, passes: float) -> float:
         """Seconds of so many training steps and forward passes of the cell's size."""
         return sum(
-            count * self._once(which, cell, count)
-            for which, count in enumerate((steps, passes))
+            count * self.once(name, cell, count)
+            for name, count in (("training", steps), ("forward", passes))
             if count
         )
 
-    def _once(self, which: int, cell: Cell, count: float) -> float:
-        known, tokens = self._known[which], _tokens(cell)
+    def once(self, name: str, cell: Cell, count: float) -> float:
+        """Seconds of one of what is to run so often: see ``Probe.pace`` for the names."""
+        known, tokens = self._known[name], _tokens(cell)
         size = (cell.length, cell.protocol["batch_size"])
         if size not in known and known and count < _FEW:
             nearest = min(known, key=lambda s: abs(math.log(s[0] * s[1] / tokens)))
@@ -403,7 +461,7 @@ class _Pace:
         if size not in known:
             subject = Subject(cell, self._config, self._data)
             batches = subject.batches(2 if known else 3, cell.protocol["batch_size"])
-            known[size] = min(_seconds(self._functions[which], batch) for batch in batches)
+            known[size] = min(_seconds(self._functions[name], batch) for batch in batches)
         return known[size]
 
 

@@ -12,9 +12,9 @@ from bench.execute.local import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.study import Cell, reference
 
+LAUNCH = 5  # rounds that the same processes measure
+SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 _CANARIES = 1  # canaries that may fail before a group is given up
-_LAUNCH = 5  # rounds that the same processes measure
-_SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 
 
 class Listener(Protocol):
@@ -134,14 +134,16 @@ class _Seat:
     def finish(self) -> None:
         """Add what the worker measured to what those before it did, and let it go.
 
-        Metrics are those of the first launch; samples are everyone's.
+        Metrics are those of the first launch, samples are everyone's; what sums these up is said
+        of all launches, see ``_timed``.
         """
         result = self._ask({"finish": True}).get("result")
         assert self._worker is not None
         self._worker.end()
         self._worker = None
-        timed = registry.probes()[self.cell.probe].literals["INTERLEAVED"]
-        nonsense = _nonsense(result, self._turns if timed else None)
+        said = registry.probes()[self.cell.probe].literals
+        timed = ("seconds", *said.get("SUMMARIES", {}).values()) if said["INTERLEAVED"] else ()
+        nonsense = _nonsense(result, self._turns, timed)
         if nonsense is not None:
             raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
         assert result is not None
@@ -175,12 +177,14 @@ class _Seat:
         self._listener.cell_progress(self.cell, share)
 
 
-def _nonsense(result: Any, turns: int | None) -> str | None:
+def _nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
     """What is wrong with a worker's result, None where nothing is.
 
     Args:
         result: what it sent.
-        turns: how many it had, None where it is not timed in turn.
+        turns: how many it had.
+        timed: samples of which it should have one above 0 for each turn; none where it is not
+            timed in turn.
     """
     if not isinstance(result, dict):
         return "expected metrics and samples, got neither"
@@ -190,15 +194,18 @@ def _nonsense(result: Any, turns: int | None) -> str | None:
     for name, values in result["samples"].items():
         if not isinstance(values, list):
             return f"expected a list of {name}, got {type(values).__name__}"
-    if turns is None:
+    if not timed:
         return None
-    if not isinstance(result["metrics"].get("tokens_per_step"), int):
+    if not isinstance(result["metrics"].get("tokens_per_step"), int | float):
         return "expected the tokens of a step, got none"
-    seconds = result["samples"].get("seconds", [])
-    if len(seconds) != turns:
-        return f"expected a time for each of {turns} turns, got {len(seconds)}"
-    wrong = [value for value in seconds if not (isinstance(value, float) and value > 0)]
-    return f"expected times above 0, got {wrong[0]}" if wrong else None
+    for name in timed:
+        values = result["samples"].get(name, [])
+        if len(values) != turns:
+            return f"expected {name} for each of {turns} turns, got {len(values)}"
+        wrong = [value for value in values if not (isinstance(value, float) and value > 0)]
+        if wrong:
+            return f"expected {name} above 0, got {wrong[0]}"
+    return None
 
 
 def _in_turn(
@@ -224,7 +231,7 @@ def _in_turn(
     rounds, most = _Rounds(), protocol["rounds"]
     look = stats.next_look(0, precise=False, most=most)
     while look is not None:
-        _launch(seats, base, canary, min(look, rounds.count + _LAUNCH), rounds, order, listener)
+        _launch(seats, base, canary, min(look, rounds.count + LAUNCH), rounds, order, listener)
         for seat in seats:
             if seat.failure is not None and not seat.told:
                 seat.told = True
@@ -277,7 +284,7 @@ def _launch(
         permutation = order.sample(alive, len(alive))
         with rounds.one():
             for seat in permutation + permutation[::-1]:
-                time.sleep(_SETTLE_S)
+                time.sleep(SETTLE_S)
                 seat.attempt(seat.round)
         for seat in alive:
             if seat is not canary and seat.failure is None:
@@ -297,6 +304,9 @@ def _timed(
         seat.samples["canary_seconds"] = canary.samples["seconds"]
     step_s = stats.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
+    further = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
+    for metric, sample in further.items():
+        seat.metrics[metric] = stats.median(seat.samples[sample], 2).value
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 
@@ -346,7 +356,8 @@ def _too_wide(
             other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
         )
         if not ratio.within(precision):
-            name = "itself" if seat is base else f"{base.cell.arm}/{base.cell.kernel}"
+            name = f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
+            name = "itself" if seat is base else name
             wide[seat.cell.key] = (
                 f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
                 f"{rounds.count} rounds; within ±{precision:.1%} is wanted"

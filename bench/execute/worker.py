@@ -24,7 +24,7 @@ from bench import devices, probes, registry, tasks
 from bench.execute import ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.server import die_with_parent
-from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError
+from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported
 from bench.probes.subject import Subject
 from bench.study import Cell
 from bench.tasks import corpus
@@ -65,6 +65,10 @@ def main(fd: int) -> None:
 
 def _measure(channel: Channel, job: dict[str, Any]) -> None:
     cell = Cell.model_validate(job["cell"])
+    try:
+        devices.check(cell.device)
+    except Unsupported:  # a cell of an absent device was refused when it was prepared
+        raise CellError(f"the {cell.device} device has gone since this was prepared") from None
     torch.set_num_threads(job["threads"])
     if not torch.set_flush_denormal(cell.denormals == "flush") and cell.denormals == "flush":
         raise CellError("this processor cannot flush subnormal floats")
@@ -104,7 +108,7 @@ def _devices(job: dict[str, Any]) -> dict[str, str]:
 
 
 def _ceilings(job: dict[str, Any]) -> dict[str, Any]:
-    return ceilings.measure(job["device"], job["dtypes"], job["threads"])
+    return ceilings.measure(job["device"], job["dtypes"], job["threads"], job["known"])
 
 
 #: Jobs that are no cell's, by name.

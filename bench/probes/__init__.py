@@ -9,6 +9,8 @@ A probe file says literally, beside its docstring:
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``registry.ROUNDS`` too, and leaves the sample ``seconds`` (of one step, twice a
   round) and the metric ``tokens_per_step``
+- ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
+  median of. A cell timed in turn has several processes, none of which can tell alone
 
 and defines ``Measurement``, which lives in the worker process of one cell: constructing it builds
 and warms the model, ``round`` measures once, ``result`` sums up. It may define
@@ -66,7 +68,22 @@ class Probe(Protocol):
     Measurement: type[Measurement]
 
     def work(self, protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-        """Training steps and forward passes that one cell is worth, for the plan's estimate."""
+        """Training steps and forward passes that one cell is worth, for the plan's estimate.
+
+        A probe whose arms are taken in turn has ``pace`` instead.
+        """
+        ...
+
+    def pace(
+        self, protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+    ) -> tuple[float, float]:
+        """Seconds that warming up a process of one cell takes, and a turn of it.
+
+        Args:
+            protocol, axes: of the cell.
+            once: seconds of one ``training`` step, ``forward`` pass, ``prefill``, or reading of one
+                ``token``, each over a batch of the cell's rows.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ import gc
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,7 +22,6 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
-from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Invalid, Unsupported
 from bench.probes import Progress, Result
@@ -37,6 +37,7 @@ PROTOCOL = {
 }
 TIMED = True
 INTERLEAVED = True
+SUMMARIES = {"first_token_s": "first_token_seconds", "late_over_early": "late_over_early"}
 
 #: Largest difference between cached and uncached logits, relative to a step's largest magnitude.
 #: ``generate`` reads logits in float32 whatever the model's dtype.
@@ -48,18 +49,17 @@ TOLERANCE = {
 }
 _GATE_TOKENS = 32
 _PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
-_STEP_PASSES = 0.2  # a decoded step, as a share of a pass over the context
+_GENERATING = 1.5  # a step of ``generate``, in passes over one token
 
 
-def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-    """Generations, each a pass over the context and a share of one for every token.
-
-    The share is a rough one. A step takes nearly as long after any context, and a pass does not:
-    two layers of width 128 and a vocabulary of 30,522 had shares from 0.6 at T=64 to 0.07 at 1,024.
-    """
-    rounds = min(protocol["rounds"], registry.EXPECTED_ROUNDS)
-    generations = 2 * rounds + protocol["warmup"] + 3  # the gate, and the state twice
-    return 0.0, float(generations * (1 + _STEP_PASSES * protocol["new_tokens"]))
+def pace(
+    protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+) -> tuple[float, float]:
+    """Generations: for the gate with a pass without a cache, for the state twice, to warm up."""
+    token_s = _GENERATING * once("token")
+    turn_s = once("prefill") + (protocol["new_tokens"] - 1) * token_s
+    gate_s = once("prefill") + once("forward") + min(_GATE_TOKENS, protocol["new_tokens"]) * token_s
+    return gate_s + once("prefill") + (protocol["warmup"] + 1) * turn_s, turn_s
 
 
 class Clock(BaseStreamer):
@@ -214,16 +214,9 @@ class Measurement:
     def result(self) -> Result:
         seconds = [statistics.fmean(steps) for steps in self.steps]
         by_position = [statistics.median(steps) for steps in zip(*self.steps, strict=True)]
-        median, rows = _median(seconds), self.cell.protocol["batch_size"]
-        quarter = max(1, len(by_position) // 4)
-        early, late = by_position[:quarter], by_position[-quarter:]
         return Result(
             {
-                "step_s": median,
-                "tokens_per_s": rows / median,
-                "tokens_per_step": rows,
-                "first_token_s": _median(self.first),
-                "late_over_early": statistics.median(late) / statistics.median(early),
+                "tokens_per_step": self.cell.protocol["batch_size"],
                 "state_bytes": self.state_bytes[0],
                 "state_end_bytes": self.state_bytes[1],
                 "gate_tokens": self.gate_tokens,
@@ -232,6 +225,7 @@ class Measurement:
             {
                 "seconds": seconds,
                 "first_token_seconds": self.first,
+                "late_over_early": [_late_over_early(steps) for steps in self.steps],
                 "position_seconds": by_position,
             },
         )
@@ -253,7 +247,7 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         )
 
 
-def _median(seconds: list[float]) -> float:
-    """Median over rounds of a round's two turns."""
-    turns = [statistics.fmean(seconds[n : n + 2]) for n in range(0, len(seconds), 2)]
-    return statistics.median(turns)
+def _late_over_early(steps: list[float]) -> float:
+    """How many times as long the last quarter of a generation's steps takes as the first."""
+    quarter = max(1, len(steps) // 4)
+    return statistics.median(steps[-quarter:]) / statistics.median(steps[:quarter])

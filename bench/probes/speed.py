@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from bench import registry
 from bench.devices import synchronize
 from bench.outcome import Unsupported
 from bench.probes import Progress, Result, objective
@@ -60,10 +59,15 @@ _SHORT_S = 0.1  # a step below which cold caches are a share worth a step that i
 _ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
 
 
-def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-    """Two turns a round, and a few steps of warm-up."""
-    turns = float(2 * min(protocol["rounds"], registry.EXPECTED_ROUNDS) + 4)
-    return (turns, 0.0) if axes["phase"] == "training" else (0.0, turns)
+def pace(
+    protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+) -> tuple[float, float]:
+    """Steps until they are many or long enough; a block, and a step that is not counted."""
+    step_s, block_s = once(axes["phase"]), protocol["block_ms"] / 1e3
+    long_enough = max(_LEAST_WARMUP, math.ceil(protocol["warmup_s"] / step_s))
+    warmup_s = step_s * min(max(_LEAST_WARMUP, protocol["warmup_steps"]), long_enough)
+    uncounted = 1 if step_s < _SHORT_S else 0
+    return warmup_s, step_s * (uncounted + max(1, math.ceil(block_s / step_s)))
 
 
 class Measurement:

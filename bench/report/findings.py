@@ -174,7 +174,7 @@ def _crossover(frame: pd.DataFrame) -> list[str]:
             if not math.isnan(row["at_length"]):
                 span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
                 text = text.replace(";", f" {span};", 1)
-            parts.append(f"{_named(row, rows)} and {row['reference']} {text}")
+            parts.append(f"{_named(row, rows)} and {label(row['reference'])} {text}")
         lines.append(f"Equally fast ({_where(rows[0])}): {'; '.join(parts)}.")
     return lines
 

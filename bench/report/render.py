@@ -439,14 +439,22 @@ def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
         if name in rows.columns:
             found = sorted(set(rows[name].dropna()))
             parts += [f"{value / 1e9:.1f} {unit} of {what}" for value in found]
-    return (
-        f"Ceilings: {', '.join(parts)}. FLOPs are counted from the architecture, those of matrix "
-        "products only; the bytes of a decoded step are every weight once and the rows' states "
-        "(a weight that a cache holds need not come from memory). A low share is time spent "
-        "elsewhere: on launching kernels, elementwise work, or waiting for the step before; it "
-        "does not say that more could be had. More than 100% of matrix products says that "
-        "the ceiling was measured while the machine had other work."
+    text = (
+        f"Ceilings: {', '.join(parts)}, each of as many threads as its cells have and the best of "
+        "several tries before and after all cells. FLOPs are counted from the architecture, those "
+        "of matrix products only; a prefill makes the logits of its last position only. The bytes "
+        "of a decoded step are the matrices that the decoder multiplies with, once, and what its "
+        "rows keep (a weight that a cache holds need not come from memory). A low share is time "
+        "spent elsewhere: on launching kernels, elementwise work, or waiting for the step before; "
+        "it does not say that more could be had."
     )
+    above = (rows["roofline_share"] > 1).sum()
+    if above:
+        text += (
+            f" {above} of {rows['roofline_share'].count()} lie above 100%: for these the ceiling "
+            "is too low, as other work ran while it was measured, or a cache held what is read."
+        )
+    return text
 
 
 def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:

@@ -22,6 +22,8 @@ from matplotlib.ticker import (
     SymmetricalLogLocator,
 )
 
+from bench import registry
+
 # Okabe and Ito's palette, safe for colour-blind readers.
 _COLOURS = {
     "rnn": "#E69F00",
@@ -31,13 +33,6 @@ _COLOURS = {
     "pretrained": "#CC79A7",
 }
 _OTHERS = ("#56B4E9", "#000000", "#F0E442", "#999999")
-_LABELS = {
-    "rnn": "Elman RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "transformer": "transformer",
-    "pretrained": "MiniLM (pretrained)",
-}
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -64,7 +59,7 @@ _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 def label(arm: str) -> str:
     """An arm's name in a figure."""
-    return _LABELS.get(arm, arm.replace("$", r"\$"))
+    return registry.label(arm).replace("$", r"\$")
 
 
 def colour(arm: str) -> str:

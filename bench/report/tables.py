@@ -103,7 +103,7 @@ def speed(
 
     Args:
         records: of a store.
-        ceilings: device to what it can do at most, as the store keeps them.
+        ceilings: device and threads to what these can do at most, as the store keeps them.
         pairs: the records' verdicts, where they are known.
     """
     return _timed(records, "speed", ceilings, pairs)
@@ -146,7 +146,7 @@ def _timed(
             first = stats.median(samples["first_token_seconds"], 2, launches)
             row |= _interval("first_token_s", first)
         row |= {name: metrics[name] for name in _OF_DECODING if name in metrics}
-        row |= _roofline(record, step.value, rate.value, ceilings or {})
+        row |= _roofline(record, step.value, ceilings or {})
         if (verdict := found.get(record["key"])) is not None:
             row |= _verdict(verdict)
         elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
@@ -213,43 +213,36 @@ def _verdict(verdict: verdicts.Verdict) -> dict[str, Any]:
     return row
 
 
-def _roofline(record: Record, step_s: float, rate: float, ceilings: Ceilings) -> dict[str, Any]:
+def _roofline(record: Record, step_s: float, ceilings: Ceilings) -> dict[str, Any]:
     """What was achieved of what the machine can do: FLOP/s, or bytes/s of a decoded step.
 
-    A prefill computes the logits of its last position only, which a model's FLOPs per token do not
-    tell; it has a share only where its cost is given.
+    A share above 1 is left as it is: it says that the ceiling is too low.
     """
     cell, cost = record["cell"], record["model"].get("cost") or {}
-    limits = ceilings.get(cell["device"]) or {}
-    if cell["threads"] != "all":
-        return {}  # ceilings are measured with all
+    limits = (ceilings.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
+    rows = cell["protocol"]["batch_size"]
     if cell["probe"] == "decode":
-        size = _ITEM_BYTES[cell["dtype"]]
-        rows = cell["protocol"]["batch_size"]
-        weights = (record["model"].get("parameters") or {}).get("total")
-        if weights is None or cost.get("state_bytes") is None:
-            return {}
         unit, most = "bytes_per_s", limits.get("copy_bytes_per_s")
-        got = (size * weights + rows * cost["state_bytes"]) / step_s
+        amount = _bytes_read(record["metrics"], cost, rows)
     else:
-        name = {"training": "training_flops_per_token", "forward": "forward_flops_per_token"}
-        per_token = cost.get(name.get(cell["axes"]["phase"], "prefill_flops_per_token"))
-        if per_token is None:
-            return {}
         unit, most = "flops_per_s", (limits.get("gemm_flops_per_s") or {}).get(cell["dtype"])
-        got = per_token * _tokens(cell) * rate
-    row = {f"achieved_{unit}": got}
-    return row | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else row
+        flops = cost.get(f"{cell['axes']['phase']}_flops")
+        amount = None if flops is None else rows * flops
+    if amount is None:
+        return {}
+    got = amount / step_s
+    shown = {f"achieved_{unit}": got}
+    return shown | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else shown
 
 
-_ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> float | None:
+    """Bytes of a decoded step: the weights that a decoder multiplies with, and what rows keep.
 
-
-def _tokens(cell: dict[str, Any]) -> float:
-    """Tokens that a model reads for each token of the window: an encoder-decoder's target too."""
-    task = registry.tasks().get(cell["task"])
-    target = task.literals.get("TARGET_LENGTH", 0) if task else 0
-    return float((cell["length"] + target) / cell["length"])
+    What is kept grows from the first step to the last, evenly.
+    """
+    weights = cost.get("step_weight_bytes")
+    kept = [metrics.get("state_bytes"), metrics.get("state_end_bytes")]
+    return None if weights is None or None in kept else weights + rows * sum(kept) / 2
 
 
 def decode_positions(records: list[Record]) -> pd.DataFrame:
@@ -388,6 +381,7 @@ def crossover(records: list[Record], pairs: Pairs | None = None) -> pd.DataFrame
 
 def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> dict[str, Any]:
     """Where two arms are level, in numbers and in words."""
+    arm, reference = registry.label(arm), registry.label(reference)
     if len(stable) < _LEAST_CROSSING:
         return {"outcome": "undecided: fewer than two lengths with a stable ratio"}
     span = f"{min(stable)}–{max(stable)}"
@@ -402,12 +396,13 @@ def _crossing(arm: str, reference: str, stable: dict[int, verdicts.Verdict]) -> 
     sides = [v.difference for v in stable.values()]
     if found.length is not None:
         before = arm if next(filter(None, sides)) == "faster" else reference
-        words = f"at T={found.length.value:.0f}; {before} leads below"
+        words = f"at T={found.length.value:.0f}; {registry.label(before)} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"
         return _interval("at_length", found.length) | {"outcome": words, "leads_below": before}
     if found.state in ("above", "below"):
-        return {"outcome": f"none in {span}: {arm if found.state == 'above' else reference} leads"}
+        ahead = arm if found.state == "above" else reference
+        return {"outcome": f"none in {span}: {registry.label(ahead)} leads"}
     return {"outcome": f"undecided in {span}"}
 
 

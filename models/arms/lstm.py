@@ -2,6 +2,7 @@
 
 from models.recurrent.arm import RecurrentArm
 
+LABEL = "LSTM"
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 ARM = RecurrentArm("lstm")

@@ -25,6 +25,7 @@ from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find
 from models.heads import set_dropout
 from models.transformer import TransformerArm
 
+LABEL = "MiniLM (pretrained)"
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash")
 

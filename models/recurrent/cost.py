@@ -68,7 +68,7 @@ def _readout(config: Any, head: str) -> _Terms:
     if head == "AutoModelForCausalLM":
         hidden, width = config.hidden_size, _output_width(config)
         projection = hidden * width if hidden != width else 0
-        return (Term(projection + width * config.vocab_size),)
+        return (Term(projection + width * config.vocab_size, logits=True),)
     return ()
 
 

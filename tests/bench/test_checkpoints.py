@@ -1,5 +1,6 @@
 """Checkpoints as studies name them, and ``rvt ls checkpoints``, in seconds and without torch."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -8,11 +9,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from bench import checkpoints, inventory
+from bench import checkpoints, inventory, study
 from bench.execute import prepare
 from bench.store import Store
 from models.checkpoints import CATALOGUE, CONFIG, MINILM, WEIGHTS, CheckpointError
 
+from ..conftest import TINY
 from ..hub import Hub
 
 TOKENIZER = "tokenizer.json"
@@ -129,9 +131,21 @@ class TestTokenizer:
 
 
 def test_digests_of_what_can_be_had(saved, tmp_path):
-    made = checkpoints.digests([str(saved), "gpt2", "t5-efficient-tiny", "nope", str(tmp_path)])
-    assert made.keys() == {f"checkpoint {saved}", "checkpoint gpt2"}
-    assert made["checkpoint gpt2"] == CATALOGUE["gpt2"].revision
+    names = [str(saved), "gpt2", "t5-efficient-tiny", "nope", str(tmp_path), MINILM.name]
+    made = checkpoints.made_of(names)
+    assert made.keys() == {str(saved), "gpt2", MINILM.name}
+    assert made["gpt2"]["digest"] == CATALOGUE["gpt2"].revision
+    assert made[MINILM.name]["files"] == MINILM.sha256
+    weights = hashlib.sha256((saved / WEIGHTS).read_bytes()).hexdigest()
+    assert made[str(saved)]["files"][WEIGHTS] == weights
+    assert checkpoints.digests(made)["checkpoint gpt2"] == CATALOGUE["gpt2"].revision
+
+
+def test_a_cell_uses_the_bundled_tokenizer_and_the_weights_it_names():
+    cell = study.load(str(TINY)).cells[0]
+    assert checkpoints.used(cell) == {MINILM.name}
+    named = cell.model_copy(update={"model": cell.model.model_copy(update={"checkpoint": "gpt2"})})
+    assert checkpoints.used(named) == {MINILM.name, "gpt2"}
 
 
 GRID = """
@@ -170,12 +184,18 @@ def test_each_checkpoint_answers_for_its_own_cells(saved, rvt, tmp_path):
     first = run()
     with Store(tmp_path / "reports" / "named") as store:
         records = {record["cell"]["comparison"]: record for record in store.records()}
+        held = store.meta("checkpoints")
     assert {name: record["status"] for name, record in records.items()} == {
         "own": "done", "foreign": "unavailable", "wrong": "unavailable", "impossible": "failed",
     }, first.err  # fmt: skip
     assert "tokenizer.save_pretrained" in records["foreign"]["reason"]
     assert "hidden_size" in records["wrong"]["reason"]
-    assert records["own"]["provenance"][f"checkpoint {own}"]
+    made_with = records["own"]["provenance"]
+    assert made_with[f"checkpoint {own}"]
+    assert made_with[f"checkpoint {MINILM.name}"] == MINILM.digest()
+    assert f"checkpoint {wrong}" not in made_with, "it is another cell's"
+    assert held[str(own)]["digest"] == made_with[f"checkpoint {own}"]
+    assert held[MINILM.name]["files"] == MINILM.sha256
 
     shutil.copy(own / CONFIG, wrong)  # nothing was made with it, so nothing would be mixed
     spoiled = bytearray((own / WEIGHTS).read_bytes())

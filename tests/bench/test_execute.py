@@ -9,14 +9,16 @@ import statistics
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from bench import environment, outcome, study
-from bench.execute import local, turns
+from bench.execute import local, prepare, turns
 from bench.execute.channel import Channel, Closed, Silent
 from bench.execute.worker import describe
+from bench.probes import decode
 from bench.tasks import corpus as library
 
 from ..conftest import TINY
@@ -190,6 +192,18 @@ class TestGroups:
         others = [ended for ended in heard.outcomes.values() if ended is not base]
         assert all("canary_seconds" not in ended["samples"] for ended in others)
 
+    def test_summaries_are_of_all_launches(self, server, decided, fingerprint):
+        group = cells_of("decode")[0]
+        heard = run(server, decided, fingerprint, group, Heard())
+        for ended in heard.outcomes.values():
+            metrics, samples = ended["metrics"], ended["samples"]
+            assert samples["launch"] == [0, 0, 0, 0, 0, 1]
+            for name, of in decode.SUMMARIES.items() | {("step_s", "seconds")}:
+                assert len(samples[of]) == 2 * group[0].protocol["rounds"]
+                rounds = [sum(pair) / 2 for pair in zip(*[iter(samples[of])] * 2, strict=True)]
+                assert metrics[name] == pytest.approx(statistics.median(rounds))
+            assert metrics["tokens_per_s"] == metrics["tokens_per_step"] / metrics["step_s"]
+
     @pytest.mark.parametrize("rounds", [6, 20])
     def test_what_stays_imprecise_is_unstable(self, server, decided, fingerprint, rounds):
         group, configs = changed(decided, cells_of("speed")[0], rounds=rounds, precision=1e-9)
@@ -314,6 +328,102 @@ def test_workers_die_with_the_sweep(tmp_path):
         sweep.stdout.close()
 
 
+VANISHES = """
+import os
+from pathlib import Path
+from bench import devices
+
+def synchronize(device):
+    if Path(__file__).with_name(str(os.getpid())).exists():
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+devices.synchronize = synchronize
+"""
+
+
+@pytest.mark.parametrize(("which", "probe"), [(0, "speed"), (1, "speed"), (0, "decode")])
+def test_a_device_that_vanishes_fails_its_cell_and_the_group_goes_on(
+    tmp_path, monkeypatch, decided, fingerprint, which, probe
+):
+    """In one worker waiting for the device fails from its second round on, as CUDA's does."""
+    (tmp_path / "sitecustomize.py").write_text(VANISHES)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    group = cells_of(probe)[0]
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with local.Server(tmp_path / "log") as server:
+        known = {child.pid for child in psutil.Process().children(recursive=True)}
+
+        def vanish(cell):
+            if not list(tmp_path.glob("[0-9]*")):
+                now = {child.pid for child in psutil.Process().children(recursive=True)}
+                (tmp_path / str(sorted(now - known)[which])).touch()
+
+        heard = run(server, decided, fingerprint, group, Heard(vanish))
+        assert {c.pid for c in psutil.Process().children(recursive=True)} == known
+    ended = [heard.outcomes[cell.key] for cell in group]
+    expected = [outcome.DONE] * len(group)
+    expected[which] = outcome.FAILED
+    assert [one["status"] for one in ended] == expected
+    assert ended[which]["reason"] == "RuntimeError: CUDA error: unspecified launch failure"
+    assert {c.pid for c in psutil.Process().children(recursive=True)} == before
+
+
+def test_a_device_that_has_gone_is_a_failure_that_is_tried_again(server, decided, fingerprint):
+    """Not one of its absence, which would be final: it was there when the cell was prepared."""
+    cell = cells_of("gradient")[0][0]
+    gone = cell.model_copy(update={"device": "xpu"})
+    heard = run(server, decided | {gone.key: decided[cell.key]}, fingerprint, [gone], Heard())
+    assert heard.outcomes[gone.key]["status"] == outcome.FAILED
+    assert heard.outcomes[gone.key]["reason"].startswith("the xpu device has gone")
+
+
+START = {"lstm": 3.0, "transformer": 1.0}
+TURN = {"lstm": 0.2, "transformer": 0.1}
+
+
+class Virtual(turns._Seat):
+    """A seat whose worker takes its seconds from a clock that nobody waits for."""
+
+    now = 0.0
+
+    @classmethod
+    def pass_by(cls, seconds):
+        Virtual.now += seconds
+
+    def start(self):
+        self._turns = 0
+        self.pass_by(START[self.cell.arm])
+
+    def round(self):
+        self.pass_by(TURN[self.cell.arm])
+        self._turns += 1
+
+    def finish(self):
+        """Times that differ, so that no ratio is ever precise."""
+        self.metrics = {"tokens_per_step": 1}
+        self.samples.setdefault("seconds", []).extend(
+            TURN[self.cell.arm] * (1 + (7 * n) % 5 / 50) for n in range(self._turns)
+        )
+
+
+@pytest.mark.parametrize(("rounds", "budget_s"), [(20, 1e9), (6, 1e9), (20, 15.0), (20, 0.1)])
+def test_an_estimate_counts_all_that_the_engine_does(monkeypatch, decided, rounds, budget_s):
+    """Everyone's start every five rounds, the canary's too, the rests, and the budget's end."""
+    clock = SimpleNamespace(monotonic=lambda: Virtual.now, sleep=Virtual.pass_by)
+    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(turns, "_Seat", Virtual)
+    settings = {"rounds": rounds, "budget_s": budget_s, "precision": 1e-9}
+    group, configs = changed(decided, cells_of("speed")[0], **settings)
+    Virtual.now = 0.0
+    heard = run(None, configs, "", group, Heard())
+    assert {ended["status"] for ended in heard.outcomes.values()} == {outcome.UNSTABLE}
+    spent = {cell.key: (START[cell.arm], TURN[cell.arm]) for cell in group}
+    shares = prepare._shares({cell.key: cell for cell in group}, spent)
+    assert sum(shares.values()) == pytest.approx(Virtual.now)
+    assert shares[group[1].key] > shares[group[0].key] / 2, "the reference runs twice"
+
+
 TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
 
 
@@ -327,17 +437,22 @@ TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}
         ({"metrics": [], "samples": {}}, None, "expected a table of metrics, got list"),
         ({"metrics": {}}, None, "expected a table of samples, got NoneType"),
         ({"metrics": {}, "samples": TIMED["samples"]}, 2, "expected the tokens of a step"),
-        (TIMED, 4, "expected a time for each of 4 turns, got 2"),
+        (TIMED, 4, "expected seconds for each of 4 turns, got 2"),
         (TIMED | {"samples": {"seconds": None}}, 2, "expected a list of seconds, got NoneType"),
         (TIMED | {"samples": {"seconds": 5}}, 2, "expected a list of seconds, got int"),
-        (TIMED | {"samples": {"seconds": [0.1, None]}}, 2, "expected times above 0, got None"),
-        (TIMED | {"samples": {"seconds": [0.1, -0.2]}}, 2, "expected times above 0, got -0.2"),
-        (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected times above 0, got 0.1"),
+        (TIMED | {"samples": {"seconds": [0.1, None]}}, 2, "expected seconds above 0, got None"),
+        (TIMED | {"samples": {"seconds": [0.1, -0.2]}}, 2, "expected seconds above 0, got -0.2"),
+        (TIMED | {"samples": {"seconds": ["0.1", 0.2]}}, 2, "expected seconds above 0, got 0.1"),
     ],
 )
 def test_nonsense_is_told_from_a_result(result, had, said):
-    found = turns._nonsense(result, had)
+    found = turns._nonsense(result, had or 1, () if had is None else ("seconds",))
     assert found is None if said is None else found.startswith(said)
+
+
+def test_a_sample_that_is_summed_up_must_be_there():
+    said = turns._nonsense(TIMED, 2, ("seconds", "first_token_seconds"))
+    assert said == "expected first_token_seconds for each of 2 turns, got 0"
 
 
 def test_a_worker_that_talks_nonsense_fails_alone(server):

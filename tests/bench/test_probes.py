@@ -41,7 +41,13 @@ def test_contract(name):
     assert {"HEADS", "AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
     defaults = {key: field["default"] for key, field in literals["PROTOCOL"].items()}
     axes = {key: axis["default"][0] for key, axis in literals["AXES"].items()}
-    assert sum(module.work(defaults, axes)) > 0
+    if not literals["INTERLEAVED"]:
+        assert sum(module.work(defaults, axes)) > 0
+        return
+    quick, slow = (module.pace(defaults, axes, lambda _, s=s: s) for s in (0.01, 10.0))
+    assert 0 < quick[0] < slow[0]
+    assert 0 < quick[1] < slow[1]
+    assert slow[1] >= 10.0
 
 
 def test_same_rows_for_every_arm(corpus):

@@ -576,7 +576,7 @@ def test_costs_are_all_there(costs):
     assert {path.stem for path in (costs / "figures").glob("*.svg")} == {n[:-4] for n in names}
     text = (costs / "README.md").read_text()
     for words in (
-        "lstm trains", "lstm decodes", "Time to the first token", "Equally fast", "grows",
+        "LSTM trains", "LSTM decodes", "Time to the first token", "Equally fast", "grows",
         "A row keeps", "flushed to zero instead of kept", "A/A, the reference beside itself",
     ):  # fmt: skip
         assert words in text, words
@@ -646,7 +646,7 @@ def test_a_crossover_is_marked_and_said(costly):
 @pytest.mark.parametrize(
     ("factor", "outcome"),
     [
-        (0.5, "none in 16–48: lstm leads"),
+        (0.5, "none in 16–48: LSTM leads"),
         (2.0, "none in 16–48: transformer leads"),
         (1.0, "undecided in 16–48"),
     ],
@@ -680,17 +680,17 @@ def test_growth_is_the_power_of_the_length(costly):
 
 
 def test_share_of_the_roofline_names_both_numbers(costly):
-    ceilings = {"cpu": {"gemm_flops_per_s": {"float32": 1e11}, "copy_bytes_per_s": 1e10}}
-    on_all = copy.deepcopy(costly)
-    for record in on_all:
-        record["cell"]["threads"] = "all"
-    frame = tables.speed(on_all, ceilings)
-    record = next(r for r in on_all if r["key"] == frame.loc[0, "record"])
-    got = record["model"]["cost"]["training_flops_per_token"] * frame.loc[0, "tokens_per_s"]
+    """Each cell beside the ceilings of its own number of threads."""
+    most = {"gemm_flops_per_s": {"float32": 1e11}, "copy_bytes_per_s": 1e10}
+    ceilings = {"cpu": {"1": most, "all": {"gemm_flops_per_s": {"float32": 2e11}}}}
+    frame = tables.speed(costly, ceilings)
+    record = next(r for r in costly if r["key"] == frame.loc[0, "record"])
+    rows = record["cell"]["protocol"]["batch_size"]
+    got = rows * record["model"]["cost"]["training_flops"] / frame.loc[0, "step_s"]
     assert frame.loc[0, "achieved_flops_per_s"] == pytest.approx(got)
     assert frame.loc[0, "ceiling_flops_per_s"] == 1e11
     assert frame.loc[0, "roofline_share"] == pytest.approx(got / 1e11)
-    decoded = tables.decode(on_all, ceilings)
+    decoded = tables.decode(costly, ceilings)
     assert (decoded["roofline_share"] > 0).all()
     figure = speed_figures.roofline(pd.concat([frame, decoded]))
     assert [here.get_title() for here in figure.axes] == [
@@ -698,9 +698,47 @@ def test_share_of_the_roofline_names_both_numbers(costly):
         "decoding, batch 1",
     ]
     plt.close(figure)
-    # Ceilings are those of all threads, and may be absent.
-    for records, known in ((costly, ceilings), (on_all, None), (on_all, {"cpu": {}})):
-        assert tables.speed(records, known)["roofline_share"].isna().all()
+    on_all = copy.deepcopy(costly)
+    for record in on_all:
+        record["cell"]["threads"] = "all"
+    assert tables.speed(on_all, ceilings).loc[0, "ceiling_flops_per_s"] == 2e11
+    for known in (None, {"cpu": {"2": most}}, {"cpu": {}}, {"cpu": {"failed": "no memory"}}):
+        assert tables.speed(costly, known)["roofline_share"].isna().all()
+
+
+def test_a_prefill_has_a_share_of_its_own_cost(costly):
+    record = copy.deepcopy(next(r for r in training(costly) if r["cell"]["arm"] == "lstm"))
+    record["cell"]["axes"]["phase"] = "prefill"
+    ceilings = {"cpu": {"1": {"gemm_flops_per_s": {"float32": 1e9}}}}
+    assert tables.speed([record], ceilings)["roofline_share"].isna().all(), "its cost is not known"
+    record["model"]["cost"]["prefill_flops"] = 10**6
+    (row,) = tables.speed([record], ceilings).to_dict("records")
+    rows = record["cell"]["protocol"]["batch_size"]
+    assert row["roofline_share"] == pytest.approx(rows * 1e6 / row["step_s"] / 1e9)
+
+
+def test_a_decoded_step_reads_the_decoder_and_what_rows_keep(costly):
+    record = copy.deepcopy(next(r for r in costly if r["cell"]["probe"] == "decode"))
+    record["model"]["cost"]["step_weight_bytes"] = 1000
+    record["metrics"] |= {"state_bytes": 100, "state_end_bytes": 300}
+    record["cell"]["protocol"]["batch_size"] = 4
+    (row,) = tables.decode([record]).to_dict("records")
+    assert row["achieved_bytes_per_s"] == pytest.approx((1000 + 4 * 200) / row["step_s"])
+    assert math.isnan(row["roofline_share"])
+
+
+def test_a_share_above_the_ceiling_is_shown_and_named(costly):
+    ceilings = {"cpu": {"1": {"gemm_flops_per_s": {"float32": 1.0}, "copy_bytes_per_s": 1.0}}}
+    frame = pd.concat([tables.speed(costly, ceilings), tables.decode(costly, ceilings)])
+    assert (frame["roofline_share"] > 1).all()
+    figure = speed_figures.roofline(frame)
+    for here in figure.axes:
+        assert here.get_ylim()[1] > max(max(line.get_ydata()) for line in here.lines)
+    plt.close(figure)
+    said = render._roofline_limits([], frame)
+    assert f"{len(frame)} of {len(frame)} lie above 100%" in said
+    below = frame.assign(roofline_share=0.5)
+    assert "above 100%" not in render._roofline_limits([], below)
 
 
 def test_the_effect_of_a_setting_has_the_interval_of_two_independent_medians(costly):

@@ -121,7 +121,9 @@ def test_fresh_puts_records_aside(folder, rvt):
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
 
 
-@pytest.mark.parametrize("name", ["code", "torch", "corpus", "threads"])
+@pytest.mark.parametrize(
+    "name", ["code", "torch", "corpus", "threads", "checkpoint all-MiniLM-L6-v2"]
+)
 def test_changed_code_versions_or_data_are_not_mixed(folder, rvt, name):
     with Store(folder, write=True) as store:
         store.set_meta(provenance=store.meta("provenance") | {name: "something else"})

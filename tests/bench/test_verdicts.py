@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench import verdicts
+from bench.report import style
 
 ROUNDS = 20
 
@@ -47,14 +48,22 @@ def test_what_lies_beyond_noise_is_a_difference(base, speed, said):
 
 def test_sentences(base):
     (faster,) = verdicts.of([base, record("lstm", 1.71, seed=3, threads=1)])
-    assert faster.sentence.startswith("lstm trains 1.71× [1.7")
+    assert faster.sentence.startswith("LSTM trains 1.71× [1.7")
     assert "faster than transformer at T=512 on cpu, 1 thread; A/A 1.00–1.0" in faster.sentence
     (slower,) = verdicts.of([base, record("lstm", 0.5, seed=3, dtype="bfloat16")])
-    assert slower.sentence.startswith("lstm trains 2.00× [")
+    assert slower.sentence.startswith("LSTM trains 2.00× [")
     assert "] slower than transformer at T=512" in slower.sentence
     assert "on cpu, bfloat16; A/A" in slower.sentence
     (same,) = verdicts.of([base, record("lstm", 1.0, seed=3)])
     assert ": no difference beyond noise; A/A" in same.sentence
+
+
+def test_arms_have_one_name_wherever_people_read(base):
+    """And one that is not registered here, of somebody else's records, has its own."""
+    for arm in ("rnn", "pretrained", "somebody's"):
+        (verdict,) = verdicts.of([base, record(arm, 2.0, seed=3)])
+        assert verdict.sentence.startswith(f"{style.label(arm)} trains 2.0")
+    assert style.label("rnn") == "Elman RNN"
 
 
 def test_no_claim_rests_on_what_is_unstable(base):

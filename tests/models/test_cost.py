@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import GPT2Config
 
 import models.arms
@@ -58,6 +60,61 @@ def test_fused_attention_counts_as_attention_does(head, kernel):
     config = arm.config(replace(SMALL, head=head))
     eager = of_a_batch(arm, config, head, "eager", 16, None)
     assert of_a_batch(arm, config, head, kernel, 16, None) == eager
+
+
+GENERATING = ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"]
+DECODERS = [
+    *((name, head, {}) for name, head in RANDOM if head in GENERATING),
+    ("lstm", "AutoModelForSeq2SeqLM", {"attention": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "head", "options"), DECODERS)
+def test_a_prefill_counts_the_logits_of_one_position(name, head, options):
+    arm = models.arms.load(name)
+    config = arm.config(replace(SMALL, head=head, recurrent=options), 24)
+    model = arm.build(config, head, 0, arm.reference_kernel).eval()
+    ids = torch.ones(ROWS, 21, dtype=torch.long)
+    fed = {"input_ids": ids, "use_cache": True} | (
+        {"decoder_input_ids": ids[:, :1]} if config.is_encoder_decoder else {"logits_to_keep": 1}
+    )
+    says = arm.cost(config, head)
+    assert ROWS * says.prefill_flops(21) == count_flops(model, fed, training=False)
+    assert says.prefill_flops(21) < says.forward_flops(21, 21)
+
+
+class Read(TorchDispatchMode):
+    """Remembers the matrices of a model that anything but a lookup reads."""
+
+    def __init__(self, model):
+        super().__init__()
+        self._matrices = {w.data_ptr(): w.numel() for w in model.parameters() if w.dim() == 2}
+        self.found = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is not torch.ops.aten.embedding.default:
+            for part in tree_leaves((args, kwargs)):
+                if torch.is_tensor(part) and part.data_ptr() in self._matrices:
+                    self.found[part.data_ptr()] = self._matrices[part.data_ptr()]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("name", "head", "options"), DECODERS)
+def test_a_decoded_step_reads_what_the_decoder_multiplies_with(name, head, options):
+    arm = models.arms.load(name)
+    config = arm.config(replace(SMALL, head=head, recurrent=options), 24)
+    model = arm.build(config, head, 0, arm.reference_kernel).eval()
+    ids = torch.ones(1, 9, dtype=torch.long)
+    with torch.no_grad():
+        if config.is_encoder_decoder:
+            token = {"encoder_outputs": model.get_encoder()(ids), "decoder_input_ids": ids[:, :1]}
+            kept = model(**token, use_cache=True).past_key_values
+        else:
+            token = {"input_ids": ids[:, :1]}
+            kept = model(ids, use_cache=True).past_key_values
+        with Read(model) as read:
+            model(**token, past_key_values=kept, use_cache=True)
+    assert arm.cost(config, head).step_weights() == sum(read.found.values())
 
 
 OPTIONS = [
