@@ -323,7 +323,8 @@ def _learning(frame: pd.DataFrame) -> list[str]:
     """
     if frame.empty:
         return []
-    lines, expected = [], {}
+    lines: list[str] = []
+    expected: dict[str, str] = {}
     for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
         # An arm none of whose seeds ended does not know its metric.
         first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
@@ -335,9 +336,9 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{_named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
-        if pd.notna(first["floor"]):
-            line += f". Floor {first['floor']:.3g}"
-            line += _noise(first, metric)
+        floor = first["floor"]
+        if pd.notna(floor):
+            line += f". Floor {floor:.3g}{_noise(first, metric)}"
         lines.append(f"{line}.")
         if isinstance(first["expected"], str):
             expected[first["task"]] = first["expected"].rstrip(".")
@@ -369,8 +370,9 @@ def _scored(row: Row, metric: Metric) -> str:
     if row["diverged"]:
         text = f"{row['diverged']} of {row['seeds']} seeds diverged"
         parts.append(text + (" and are not in the median" if kept else ""))
-    if pd.notna(row["solve_rate"]):
-        parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
+    rate = row["solve_rate"]
+    if pd.notna(rate):
+        parts.append(f"solved by {round(rate * row['seeds'])} of {row['seeds']}")
     return ", ".join(parts)
 
 
@@ -396,7 +398,7 @@ def _longer(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     for key, group in frame.groupby([*_TRAINING, "device", "dtype", "metric"], sort=False):
-        row = group.iloc[0].to_dict()
+        row = {str(name): value for name, value in group.iloc[0].items()}
         metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
         length, longest = row["length"], int(group["test_length"].max())
         if longest <= length:

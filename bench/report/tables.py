@@ -498,7 +498,7 @@ def learning(records: list[Record]) -> pd.DataFrame:
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
                 "metric": trained.metric.name,
-                "initial_metric": metrics.get("initial_metric"),
+                "initial_metric": trained.initial,
                 "validation_metric": trained.validation,
                 "test_metric": trained.test,
                 "test_loss": metrics.get("test_loss"),
@@ -526,10 +526,9 @@ def tasks(records: list[Record]) -> pd.DataFrame:
         groups.setdefault(alike, []).append(trained)
     rows = []
     for seeds in groups.values():
-        first, kept = seeds[0], [s for s in seeds if s.test is not None]
-        found = [s.test for s in kept]
-        initial = [s.record["metrics"].get("initial_metric") for s in kept]
-        known = [score for score in initial if score is not None]
+        first = seeds[0]
+        found = [s.test for s in seeds if s.test is not None]
+        known = [s.initial for s in seeds if s.initial is not None]
         solved = [first.solves(s.test) for s in seeds]
         rows.append(
             _training(first)
