@@ -336,9 +336,8 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{_named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
-        floor = first["floor"]
-        if pd.notna(floor):
-            line += f". Floor {floor:.3g}{_noise(first, metric)}"
+        if not math.isnan(first["floor"]):
+            line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
         lines.append(f"{line}.")
         if isinstance(first["expected"], str):
             expected[first["task"]] = first["expected"].rstrip(".")
@@ -370,9 +369,8 @@ def _scored(row: Row, metric: Metric) -> str:
     if row["diverged"]:
         text = f"{row['diverged']} of {row['seeds']} seeds diverged"
         parts.append(text + (" and are not in the median" if kept else ""))
-    rate = row["solve_rate"]
-    if pd.notna(rate):
-        parts.append(f"solved by {round(rate * row['seeds'])} of {row['seeds']}")
+    if not math.isnan(row["solve_rate"]):
+        parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
     return ", ".join(parts)
 
 

@@ -536,7 +536,7 @@ def tasks(records: list[Record]) -> pd.DataFrame:
                 "head": first.literals.get("HEAD"),
                 "metric": first.metric.name,
                 "higher_is_better": first.metric.higher_is_better,
-                "floor": first.floor,
+                "floor": math.nan if first.floor is None else first.floor,
                 "solved_at": first.solved_at,
                 "seeds": len(seeds),
                 "diverged": sum(s.diverged for s in seeds),
@@ -544,7 +544,7 @@ def tasks(records: list[Record]) -> pd.DataFrame:
                 "median": np.median(found) if found else None,
                 "least": min(found, default=None),
                 "most": max(found, default=None),
-                "solve_rate": None if None in solved else sum(map(bool, solved)) / len(solved),
+                "solve_rate": math.nan if None in solved else sum(map(bool, solved)) / len(solved),
                 "expected": first.literals.get("EXPECTED"),
             }
         )
