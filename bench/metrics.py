@@ -127,7 +127,7 @@ def _span_f1(truth: Any, guess: Any) -> float:
 
 def _chrf(truth: Sequence[str], guess: Sequence[str]) -> float:
     """Character n-gram F2 of the whole corpus (chrF2, doi:10.18653/v1/W15-3049), as a share."""
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(guess), [list(truth)]).score) / 100
 
