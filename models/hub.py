@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models import weights
 from models.hub_client import Commit, HubError, Listing
-from models.hub_files import Files
+from models.hub_files import Files, algorithm
 from models.weights import CheckpointError
 
 
@@ -103,12 +103,12 @@ class HubCheckpoint:
 
     def files(self) -> dict[str, str]:
         """Digest of each of its files as the hub listed them; none before it was asked."""
-        listing = self._recorded() or {}
+        listing = self._files().recorded() or {}
         try:
             names = weights.select(listing, self.name)
         except CheckpointError:
             return {}
-        return {name: str(listing[name][_algorithm(listing[name])]) for name in names}
+        return {name: str(listing[name][algorithm(listing[name])]) for name in names}
 
     def digest(self) -> str:
         """Its commit, to which every file is held."""

@@ -94,7 +94,7 @@ class Commit:
         self._expect(info.sha)
         if getattr(info, "gated", None) and not token:
             raise self._gated(None)
-        return {file.rfilename: _entry(file) for file in info.siblings or ()}
+        return {file.rfilename: _entry(file) for file in getattr(info, "siblings", None) or ()}
 
     def download(self, file: str) -> None:
         """Bring one file into the hub's cache; the hub's client resumes what is cut off.
@@ -106,15 +106,17 @@ class Commit:
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
         token = _token()
-        where = {"repo_type": self.repo_type, "revision": self.revision}
-        url = hf_hub_url(self.repo, file, **where)
+        kind, revision = self.repo_type, self.revision
+        url = hf_hub_url(self.repo, file, repo_type=kind, revision=revision)
         head = self._ask(
             file, lambda seconds: get_hf_file_metadata(url, token=token, timeout=seconds)
         )
         self._expect(head.commit_hash)
         self._ask(
             file,
-            lambda _: hf_hub_download(self.repo, file, token=token, **where),
+            lambda _: hf_hub_download(
+                self.repo, file, repo_type=kind, revision=revision, token=token
+            ),
             bounded=False,  # a large file takes as long as it takes
         )
 

@@ -37,7 +37,7 @@ class Files:
         try:
             listing: Listing = json.loads(self._record().read_text(encoding="utf-8"))["files"]
             whole = all(
-                isinstance(entry["size"], int) and isinstance(entry[_algorithm(entry)], str)
+                isinstance(entry["size"], int) and isinstance(entry[algorithm(entry)], str)
                 for entry in listing.values()
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -75,16 +75,16 @@ class Files:
             CheckpointError: it is another, naming both digests.
         """
         path = self.commit.snapshot() / file
-        proofs = {(_algorithm(entry), str(entry[_algorithm(entry)]))}
+        proofs = {(algorithm(entry), str(entry[algorithm(entry)]))}
         if file in self.sha256:
             proofs.add(("sha256", self.sha256[file]))
-        for algorithm, expected in sorted(proofs):
-            got = weights.git_sha1(path) if algorithm == "git_sha1" else weights.sha256(path)
+        for kind, expected in sorted(proofs):
+            got = weights.git_sha1(path) if kind == "git_sha1" else weights.sha256(path)
             if got != expected:
                 _discard(path, self.commit.folder())
                 raise CheckpointError(
                     f"{self.name}: {file} is not the file of commit {self.commit.revision}. "
-                    f"Expected {'git SHA-1' if algorithm == 'git_sha1' else 'SHA-256'} {expected}, "
+                    f"Expected {'git SHA-1' if kind == 'git_sha1' else 'SHA-256'} {expected}, "
                     f"got {got or 'no file'}. It was removed; fetch it again: {self.again}"
                 )
 
@@ -92,7 +92,8 @@ class Files:
         return self.commit.folder() / f"rvt-{self.commit.revision}.json"
 
 
-def _algorithm(entry: Mapping[str, Any]) -> str:
+def algorithm(entry: Mapping[str, Any]) -> str:
+    """The digest by which a listing knows a file."""
     return "sha256" if "sha256" in entry else "git_sha1"
 
 

@@ -174,10 +174,13 @@ def wmt16():
     } | {"de-en/train-00000-of-00003.parquet": b"not to be read"}
 
 
+PLANS = (("mayor", "bridge"), ("queen", "school"), ("pilot", "station"))
+
+
 def cnn_dailymail():
     features = {"article": TEXT, "highlights": TEXT, "id": TEXT}
     stories = {
-        "train": [("the mayor said on monday that the bridge will open", "bridge opens .")] * 2,
+        "train": [(f"the {a} said that the {b} will open", f"{b} opens .") for a, b in PLANS],
         "validation": [("the senate voted late on friday", "senate votes .")],
         "test": [("rain fell on the city for a week", "week of rain .")],
     }

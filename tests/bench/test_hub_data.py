@@ -353,7 +353,7 @@ class TestRows:
         assert targets == {"apa este rece.", "unu."}
 
     def test_cnn_dailymail(self, opened):
-        rows = draw(opened, "cnn_dailymail", "test", 64, 1)
+        rows = draw(opened, "cnn_dailymail", "test", 32, 1)
         _, table = opened["cnn_dailymail"]
         assert table.symbols(rows["input_ids"][0][:10]) == (
             ["rain", "fell", "on", "the", "city", "for", "a", "week", "[SEP]", "[PAD]"]

@@ -246,7 +246,7 @@ _ENTRIES = (
             "transformer: ROUGE-1 44.2 of BART (Lewis et al., 2020), 39.5 of an LSTM with a "
             "pointer (See et al., 2017)"
         ),
-        lengths=(64, 2048),
+        lengths=(16, 2048),
         repo="abisee/cnn_dailymail",
         revision="96df5e686bee6baa90b8bee7c28b81fa3fa6223d",
         files={

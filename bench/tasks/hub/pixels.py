@@ -35,9 +35,8 @@ def side(name: str, length: int) -> int:
 
 def scaled(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """(count, side, side, 3) pixels from 0 to 255 as (count, 3, side, side) from -1 to 1."""
-    channels_first = np.moveaxis(images, -1, 1).astype(np.float32)
-    found: npt.NDArray[np.float32] = (channels_first / 255 - MEAN) / STD
-    return np.ascontiguousarray(found, dtype=np.float32)
+    shares = np.moveaxis(images, -1, 1).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray((shares - np.float32(MEAN)) / np.float32(STD), dtype=np.float32)
 
 
 def squares(name: str, path: Path, column: Any, size: int) -> npt.NDArray[np.uint8]:
