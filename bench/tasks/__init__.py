@@ -36,6 +36,9 @@ from bench import registry
 #: caption. ``query_ids`` and ``query_mask`` (count, query length) of what is to be found.
 Rows = dict[str, npt.NDArray[Any]]
 
+#: Data that needs no network: what a task file cuts or generates.
+OFFLINE = "offline"
+
 SPLITS = ("train", "validation", "test")
 
 #: Rows that one generator draws; a row is the same whatever else is drawn.
@@ -87,10 +90,17 @@ class Vocabulary:
     own: bool = False
 
 
-def load(name: str, data: str = "offline") -> Task:
-    """The task of this name over the offline data, or over a data set of the hub."""
-    if data != "offline":
-        raise ValueError(f"unknown data {data!r}")
+def load(name: str, data: str = OFFLINE) -> Task:
+    """The task of this name over the offline data, or over a data set of the hub.
+
+    Raises:
+        ValueError: no such data set, or one of another task.
+    """
+    if data != OFFLINE:
+        from bench.tasks import hub
+
+        hub.find(data, name)
+        return cast("Task", hub.task(data))
     module: Any = import_module(f"{__name__}.{name}")
     return cast("Task", module)
 
@@ -109,11 +119,20 @@ def open_data(name: str, data: str, library: str) -> Any:
         library: what :func:`bench.tasks.corpus.fingerprint` returned.
 
     Raises:
-        CorpusError, CheckpointError: it cannot be had.
+        CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
+    if data != OFFLINE:
+        from bench.tasks import hub
+        from models.checkpoints import MINILM, TOKENIZER
+
+        return hub.task(data).open(MINILM.verify(*TOKENIZER))
     need = needs(name)
     if need is None:
         return None
+    if need == "digits":
+        from bench.tasks import digits
+
+        return digits.open_digits()
     from bench.tasks import corpus
     from models.checkpoints import MINILM
 

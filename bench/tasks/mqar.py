@@ -90,7 +90,7 @@ def rows(data: Any, split: str, length: int, count: int, generator: np.random.Ge
 
 
 def _draw(
-    generator: np.random.Generator, weights: npt.NDArray[np.float64], count: int, size: int
+    generator: np.random.Generator, weights: npt.NDArray[Any], count: int, size: int
 ) -> npt.NDArray[np.int64]:
     """(count, size) indices in the order drawn, each row without replacement by the weights.
 
