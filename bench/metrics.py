@@ -45,8 +45,8 @@ class Metric:
         return self.compute(truth, guess)
 
     def text(self, value: float) -> str:
-        """A score as a person reads it: shares to the hundredth, others to three digits."""
-        return f"{value:.2f}" if self.scale == "share" else f"{value:.3g}"
+        """A score as a person reads it: to the hundredth, or to three digits where it grows."""
+        return f"{value:.3g}" if self.scale == "log" else f"{value:.2f}"
 
     def reaches(self, score: float, threshold: float) -> bool:
         """Whether a score is as good as a threshold; one that is not a number never is."""
@@ -127,7 +127,7 @@ def _span_f1(truth: Any, guess: Any) -> float:
 
 def _chrf(truth: Sequence[str], guess: Sequence[str]) -> float:
     """Character n-gram F2 of the whole corpus (chrF2, doi:10.18653/v1/W15-3049), as a share."""
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(guess), [list(truth)]).score) / 100
 

@@ -159,9 +159,10 @@ def learning_curves(records: Sequence[Record]) -> Figure | None:
             _limits(above, here)
             if (guess := _guess(here[0])) is not None:
                 below.axhline(guess, color=_DARK, linestyle="--", linewidth=0.9)
-                _beside(below, guess, f"guessing\n{guess:.2f}")
+                _beside(below, guess, f"guessing\n{guess:.2f}", "center")
             if metric.scale == "log":
-                below.set_yscale("log")
+                losses = [_smooth(s.record["samples"]["loss"]) for s in here]
+                amount_axis(below, np.concatenate(losses), lambda value: f"{value:g}")
             above.set_title(_trained_on(here))
             below.set_xlabel("step")
         _score_axis(list(axes[0]), drawn, [point[2] for s in drawn for point in s.curve])
@@ -226,30 +227,33 @@ def _shade(here: Axes, drawn: Sequence[scores.Scores]) -> None:
     if shortest < longest:
         here.axvspan(shortest, longest, color="#eef3f8", zorder=0)
     here.axvline(longest, color="#888888", linewidth=0.9, linestyle=":")
-    style: dict[str, Any] = {"fontsize": 7, "color": _DARK, "va": "bottom", "ha": "center"}
-    here.text(longest, 1.0, "trained", transform=here.get_xaxis_transform(), **style)
+    style: dict[str, Any] = {"fontsize": 7, "color": _DARK, "va": "bottom", "ha": "left"}
+    text = f" trained to {longest}"
+    here.text(longest, 0.02, text, transform=here.get_xaxis_transform(), **style)
 
 
 def _limits(here: Axes, drawn: Sequence[scores.Scores], lengths: Sequence[int] = ()) -> None:
     """The floor, at every length where it depends on that, and the threshold, with their values."""
     first = next((s for s in drawn if s.floor is not None), drawn[0])
-    name = first.metric.text
+    # Each name on its own side of the two levels, so that near ones can be read.
+    below, above = ("top", "bottom") if first.metric.higher_is_better else ("bottom", "top")
     floors = [first.floor_at(length) for length in lengths]
-    if len(set(floors)) > 1 and None not in floors:
-        here.plot(lengths, floors, color=_DARK, linestyle="--", linewidth=0.9)  # type: ignore[arg-type]
-        _beside(here, floors[-1] or 0.0, "floor")
+    known = [floor for floor in floors if floor is not None]
+    if len(set(known)) > 1 and len(known) == len(lengths):
+        here.plot(lengths, known, color=_DARK, linestyle="--", linewidth=0.9)
+        _beside(here, known[-1], "floor", below)
     elif first.floor is not None:
         here.axhline(first.floor, color=_DARK, linestyle="--", linewidth=0.9)
-        _beside(here, first.floor, f"floor\n{name(first.floor)}")
+        _beside(here, first.floor, f"floor\n{first.floor:.3g}", below)
     if first.solved_at is not None:
         here.axhline(first.solved_at, color=_SOLVED, linestyle="-.", linewidth=0.9)
-        _beside(here, first.solved_at, f"solved\n{name(first.solved_at)}", _SOLVED)
+        _beside(here, first.solved_at, f"solved\n{first.solved_at:.3g}", above, _SOLVED)
 
 
-def _beside(here: Axes, height: float, text: str, shade: str = _DARK) -> None:
+def _beside(here: Axes, height: float, text: str, side: str, shade: str = _DARK) -> None:
     """A level's name, to the right of the panel, where no line crosses it."""
     place = here.get_yaxis_transform()
-    style: dict[str, Any] = {"fontsize": 7, "va": "center", "ha": "left", "color": shade}
+    style: dict[str, Any] = {"fontsize": 7, "va": side, "ha": "left", "color": shade}
     here.text(1.01, height, text, transform=place, **style)
 
 
@@ -285,7 +289,7 @@ def _trained_on(drawn: Sequence[scores.Scores]) -> str:
 
 
 def _name(metric: Metric) -> str:
-    return metric.name if metric.higher_is_better else f"{metric.name} (lower is better)"
+    return metric.name if metric.higher_is_better else f"{metric.name}\n(lower is better)"
 
 
 def _guess(trained: scores.Scores) -> float | None:

@@ -323,9 +323,11 @@ def _learning(frame: pd.DataFrame) -> list[str]:
     """
     if frame.empty:
         return []
-    lines, expected = [], {}
-    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows", "metric"]):
-        first = rows[0]
+    lines: list[str] = []
+    expected: dict[str, str] = {}
+    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+        # An arm none of whose seeds ended does not know its metric.
+        first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
         metric, seeds = _metric(first), max(row["seeds"] for row in rows)
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (
@@ -334,9 +336,8 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{_named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
-        if pd.notna(first["floor"]):
-            line += f". Floor {first['floor']:.3g}"
-            line += _noise(first, metric)
+        if not math.isnan(first["floor"]):
+            line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
         lines.append(f"{line}.")
         if isinstance(first["expected"], str):
             expected[first["task"]] = first["expected"].rstrip(".")
@@ -368,7 +369,7 @@ def _scored(row: Row, metric: Metric) -> str:
     if row["diverged"]:
         text = f"{row['diverged']} of {row['seeds']} seeds diverged"
         parts.append(text + (" and are not in the median" if kept else ""))
-    if pd.notna(row["solve_rate"]):
+    if not math.isnan(row["solve_rate"]):
         parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
     return ", ".join(parts)
 
@@ -395,7 +396,7 @@ def _longer(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     for key, group in frame.groupby([*_TRAINING, "device", "dtype", "metric"], sort=False):
-        row = group.iloc[0].to_dict()
+        row = {str(name): value for name, value in group.iloc[0].items()}
         metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
         length, longest = row["length"], int(group["test_length"].max())
         if longest <= length:

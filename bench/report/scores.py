@@ -48,6 +48,11 @@ class Scores:
         return None if found is None else float(found)
 
     @property
+    def initial(self) -> float | None:
+        """The score of the model before any training: of a pretrained one, frozen."""
+        return self._metrics.get("initial_metric")
+
+    @property
     def validation(self) -> float | None:
         """The score on the validation rows after the last step."""
         return self._metrics.get("validation_metric", self._metrics.get("validation_accuracy"))

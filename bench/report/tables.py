@@ -241,8 +241,10 @@ def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> flo
     What is kept grows from the first step to the last, evenly.
     """
     weights = cost.get("step_weight_bytes")
-    kept = [metrics.get("state_bytes"), metrics.get("state_end_bytes")]
-    return None if weights is None or None in kept else weights + rows * sum(kept) / 2
+    first, last = metrics.get("state_bytes"), metrics.get("state_end_bytes")
+    if weights is None or first is None or last is None:
+        return None
+    return float(weights + rows * (first + last) / 2)
 
 
 def decode_positions(records: list[Record]) -> pd.DataFrame:
@@ -498,7 +500,7 @@ def learning(records: list[Record]) -> pd.DataFrame:
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
                 "metric": trained.metric.name,
-                "initial_metric": metrics.get("initial_metric"),
+                "initial_metric": trained.initial,
                 "validation_metric": trained.validation,
                 "test_metric": trained.test,
                 "test_loss": metrics.get("test_loss"),
@@ -526,18 +528,17 @@ def tasks(records: list[Record]) -> pd.DataFrame:
         groups.setdefault(alike, []).append(trained)
     rows = []
     for seeds in groups.values():
-        first, kept = seeds[0], [s for s in seeds if s.test is not None]
-        found = [s.test for s in kept]
-        initial = [s.record["metrics"].get("initial_metric") for s in kept]
-        known = [score for score in initial if score is not None]
-        solved = [s.solves(s.test) for s in seeds]
+        first = seeds[0]
+        found = [s.test for s in seeds if s.test is not None]
+        known = [s.initial for s in seeds if s.initial is not None]
+        solved = [first.solves(s.test) for s in seeds]
         rows.append(
             _training(first)
             | {
                 "head": first.literals.get("HEAD"),
                 "metric": first.metric.name,
                 "higher_is_better": first.metric.higher_is_better,
-                "floor": first.floor,
+                "floor": math.nan if first.floor is None else first.floor,
                 "solved_at": first.solved_at,
                 "seeds": len(seeds),
                 "diverged": sum(s.diverged for s in seeds),
@@ -545,7 +546,7 @@ def tasks(records: list[Record]) -> pd.DataFrame:
                 "median": np.median(found) if found else None,
                 "least": min(found, default=None),
                 "most": max(found, default=None),
-                "solve_rate": None if None in solved else sum(map(bool, solved)) / len(solved),
+                "solve_rate": math.nan if None in solved else sum(map(bool, solved)) / len(solved),
                 "expected": first.literals.get("EXPECTED"),
             }
         )
