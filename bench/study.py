@@ -158,7 +158,7 @@ class Comparison(BaseModel):
 
 
 class Published(BaseModel):
-    """A figure that others have published, for the report to set ours beside.
+    """What others have published, for the report to set ours beside: a score, or who solves what.
 
     ``length`` is that of the cells that are its like, trained on; ``tested`` the least and largest
     length that it is a mean over, where it was tested on others.
@@ -171,8 +171,18 @@ class Published(BaseModel):
     length: _Count
     tested: tuple[_Count, _Count] | None = None
     comparison: StrictStr | None = None
-    score: Annotated[StrictFloat, Field(allow_inf_nan=False)]
+    score: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None
+    solves: StrictBool | None = None  # where the source gives no figure
     source: Annotated[StrictStr, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.score is None) == (self.solves is None):
+            raise ValueError(
+                f"expected a score, or solves = true or false. Got score={self.score} and "
+                f"solves={self.solves}"
+            )
+        return self
 
 
 class Cell(BaseModel):

@@ -64,9 +64,12 @@ def _published(frame: pd.DataFrame) -> list[str]:
     for verdict in (anchors.DISAGREES, anchors.OPEN):
         for row in frame[frame["verdict"] == verdict].to_dict("records"):
             ours = "" if pd.isna(row["ours_median"]) else f", ours {row['ours_median']:.3g}"
+            known = f"{row['published']:.3g}"
+            if pd.isna(row["published"]):
+                known = "solves it" if row["published_solves"] else "does not solve it"
             lines.append(
                 f"{row['task']}, {label(str(row['arm']))} ({row['tested']}, {row['metric']}): "
-                f"published {row['published']:.3g}{ours}. {verdict.capitalize()}: "
+                f"published {known}{ours}. {verdict.capitalize()}: "
                 f"{row['because']}."
             )
     return lines

@@ -553,6 +553,16 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
                 f"hash {library['hash'][:16]}",
             )
         )
+        if "duplicate_tokens" in library:  # stores of before have not counted
+            facts.append(("Splits", _splits(library)))
+            facts.append(
+                (
+                    "Tokenizer",
+                    f"the bundled checkpoint's, for every arm: {library['tokens_per_byte']:.3f} "
+                    f"tokens a byte, {library['tokens_per_s']:,.0f} tokens/s when the corpus was "
+                    "built",
+                )
+            )
     made = {
         (r["provenance"]["code"][:12], r["environment"]["commit"], r["environment"]["dirty"])
         for r in records
@@ -563,6 +573,16 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
             text += f"; commit {commit[:12]}{' with uncommitted changes' if dirty else ''}"
         facts.append(("Code" if len(made) == 1 else "Code (mixed)", text))
     return facts
+
+
+def _splits(library: dict[str, Any]) -> str:
+    """How the corpus is split, and what was left out of it."""
+    kept = ", ".join(f"{count:,} {name}" for name, count in library["split_tokens"].items())
+    cut = ", ".join(f"{n:,} of {name}" for name, n in library["duplicate_tokens"].items() if n)
+    return (
+        f"by file, in tokens: {kept}; left out because an earlier split has them: {cut or 'none'}; "
+        f"sources that could not be read: {len(library['skipped'])}"
+    )
 
 
 #: Coordinates that a page shows only where they differ.
@@ -604,8 +624,8 @@ _SHOWN = {
         "allocated_growth_bytes", "peak_reserved_bytes",
     ],
     "published": [
-        "task", "arm", "tested", "metric", "published", "ours_median", "ours_best", "seeds",
-        "solved_seeds", "verdict", "because", "source",
+        "task", "arm", "tested", "metric", "published", "published_solves", "ours_median",
+        "ours_best", "seeds", "solved_seeds", "verdict", "because", "source",
     ],
     "tasks": [
         "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at", "arm",

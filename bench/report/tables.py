@@ -569,6 +569,7 @@ def beside_published(records: list[Record], published: Sequence[dict[str, Any]])
                 "tested": row.tested,
                 "metric": row.metric,
                 "published": row.published,
+                "published_solves": row.solves,
                 "ours_median": row.median,
                 "ours_best": row.best,
                 "seeds": len(row.ours),
