@@ -13,6 +13,7 @@ from typing import Any
 from bench import registry, tasks
 from bench.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
+from bench.tasks.hub.catalogue import CATALOGUE
 
 OFFLINE = "offline"
 
@@ -30,8 +31,15 @@ class Scores:
     @cached_property
     def literals(self) -> dict[str, Any]:
         """What the task says of itself; nothing where it is not, or no longer, here."""
-        entry = registry.tasks().get(self.cell["task"])
-        return entry.literals if entry else {}
+        if self._offline:
+            entry = registry.tasks().get(self.cell["task"])
+            return entry.literals if entry else {}
+        known = CATALOGUE.get(self.cell["data"].partition("@")[0])
+        return {name.upper(): value for name, value in vars(known).items()} if known else {}
+
+    @property
+    def _offline(self) -> bool:
+        return bool(self.cell.get("data", OFFLINE) == OFFLINE)
 
     @cached_property
     def metric(self) -> Metric:
@@ -72,13 +80,12 @@ class Scores:
         return self.floor_at(self.cell["length"]) if given is None else float(given)
 
     def floor_at(self, length: int) -> float | None:
-        """The floor at another length, None where this task does not tell it."""
+        """The floor at another length; where none is a formula of it, the record's own."""
         given = self.literals.get("FLOOR")
-        if not isinstance(given, str):
-            return self._metrics.get("floor", given)
-        if self.cell.get("data", OFFLINE) != OFFLINE:
-            return None
-        return tasks.floor(tasks.load(self.cell["task"]), length)
+        if isinstance(given, str) and self._offline:
+            return tasks.floor(tasks.load(self.cell["task"]), length)
+        found = self._metrics.get("floor", given)
+        return None if isinstance(found, str) else found
 
     @property
     def solved_at(self) -> float | None:
