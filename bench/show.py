@@ -165,6 +165,8 @@ def _columns(columns: dict[str, list[str]], width: int) -> Iterator[str]:
         for n, name in enumerate(names):
             head = name if begin == 0 else f"+{begin}" * (n == 0)
             text = " ".join(cell[n].ljust(_wide(cell) - 1) for cell in cells[begin:stop])
+            if n and not text.strip():
+                continue  # nothing is asked here
             yield f"{_INDENT}{head:<{title}} {text}".rstrip()
         begin = stop
 

@@ -112,7 +112,8 @@ def open_digits() -> Digits:
     kept = np.sort(first)  # what is there twice would stand in one split, but twice
     name = "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(MINILM.verify(name) / name))
-    tokenizer.enable_padding(length=QUERY_LENGTH, pad_id=(pad_id := tokenizer.token_to_id("[PAD]")))
+    marks = tokenizer.get_vocab()
+    tokenizer.enable_padding(length=QUERY_LENGTH, pad_id=marks["[PAD]"])
     captions = [tokenizer.encode(CAPTION.format(word)) for word in LABELS]
     return Digits(
         hash=SHA256,
@@ -121,9 +122,9 @@ def open_digits() -> Digits:
         split=np.array([_split(image) for image in images[kept]]),
         captions=np.array([caption.ids for caption in captions], dtype=np.int64),
         words={n: word for one in captions for n, word in zip(one.ids, one.tokens, strict=True)},
-        cls_id=tokenizer.token_to_id("[CLS]"),
-        sep_id=tokenizer.token_to_id("[SEP]"),
-        pad_id=pad_id,
+        cls_id=marks["[CLS]"],
+        sep_id=marks["[SEP]"],
+        pad_id=marks["[PAD]"],
         vocab_size=tokenizer.get_vocab_size(),
     )
 
@@ -168,23 +169,21 @@ def enlarge(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]
     if factor == 1:
         return scaled
     # A pixel is an area, not a point, and beyond the edge the edge goes on: as image libraries do.
-    enlarged: npt.NDArray[np.float32] = zoom(
-        scaled, (1, factor, factor), order=1, mode="nearest", grid_mode=True
-    )
-    return enlarged
+    enlarged = zoom(scaled, (1, factor, factor), order=1, mode="nearest", grid_mode=True)
+    return np.asarray(enlarged, dtype=np.float32)
 
 
 def _side(length: int) -> int:
     """Pixels of a side, of a window of side * side."""
     least, most = LENGTHS
-    sides = [_SIDE * 2**n for n in range(int(math.log2(most // least)) // 2 + 1)]
-    valid = {side * side: side for side in sides}
+    side = math.isqrt(length)
+    valid = [least << 2 * n for n in range(32) if least << 2 * n <= most]
     if length not in valid:
         raise LengthError(
             f"task 'digits': an image of {length} pixels is no square of 8, 16, 32 or 64; "
             f"its lengths are {', '.join(map(str, valid))}, its longest is {most}."
         )
-    return valid[length]
+    return side
 
 
 def _images() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -32,12 +32,6 @@ def printed(name, data, length=64, row=0, width=WIDTH):
     )
 
 
-def blocks(lines, first):
-    """Lines that belong to the columns, without the names on their left."""
-    start = len(first) + 3
-    return [line[start:] for line in lines]
-
-
 def test_every_task_fits_the_width_and_shows_all_of_its_input(name, corpus):
     data = opened(name, corpus)
     task, row, lines = printed(name, data)
@@ -59,14 +53,24 @@ def test_every_task_fits_the_width_and_shows_all_of_its_input(name, corpus):
 class TestColumns:
     def test_labels_stand_under_their_tokens(self):
         """At every position of a block, the label begins where its token begins."""
-        task, row, lines = printed("mqar", None)
-        seen = []
-        pairs = [line for line in lines[:-1] if line]
-        for tokens, labels in zip(pairs[::2], pairs[1::2], strict=True):
-            seen += [tokens[m.start() :].split()[0] for m in re.finditer(r"\S+", labels)
-                     if m.start() > 10]  # fmt: skip
+        task, row, lines = printed("mqar", None, width=40)
+        seen, tokens = [], ""
+        for line in lines[:-1]:
+            if re.match(r"  (input_ids|\+\d+) ", line):
+                tokens = line
+            else:
+                places = (found.start() for found in re.finditer(r"\S+", line))
+                seen += [tokens[place:].split()[0] for place in places if place > 10]
         asked = np.flatnonzero(row["labels"] != -100)
         assert seen == [task.SYMBOLS[row["input_ids"][place]] for place in asked]
+
+    def test_blocks_where_nothing_is_asked_have_no_line_for_it(self):
+        _, row, lines = printed("mqar", None, width=40)
+        asked = row["labels"] != -100
+        assert not asked[:8].any()
+        assert lines[0].startswith("  input_ids")
+        assert lines[1] == ""
+        assert "" not in [line.strip() for line in lines if line]
 
     def test_every_block_tells_where_it_begins(self):
         _, row, lines = printed("parity", None)
