@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import random
 import signal
 import socket
 import statistics
@@ -341,15 +342,14 @@ devices.synchronize = synchronize
 """
 
 
-@pytest.mark.parametrize(("which", "probe"), [(0, "speed"), (1, "speed"), (0, "decode")])
 def test_a_device_that_vanishes_fails_its_cell_and_the_group_goes_on(
-    tmp_path, monkeypatch, decided, fingerprint, which, probe
+    tmp_path, monkeypatch, decided, fingerprint
 ):
     """In one worker waiting for the device fails from its second round on, as CUDA's does."""
     (tmp_path / "sitecustomize.py").write_text(VANISHES)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
-    group = cells_of(probe)[0]
+    group = cells_of("speed")[0]
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     with local.Server(tmp_path / "log") as server:
         known = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -357,15 +357,13 @@ def test_a_device_that_vanishes_fails_its_cell_and_the_group_goes_on(
         def vanish(cell):
             if not list(tmp_path.glob("[0-9]*")):
                 now = {child.pid for child in psutil.Process().children(recursive=True)}
-                (tmp_path / str(sorted(now - known)[which])).touch()
+                (tmp_path / str(min(now - known))).touch()
 
         heard = run(server, decided, fingerprint, group, Heard(vanish))
         assert {c.pid for c in psutil.Process().children(recursive=True)} == known
     ended = [heard.outcomes[cell.key] for cell in group]
-    expected = [outcome.DONE] * len(group)
-    expected[which] = outcome.FAILED
-    assert [one["status"] for one in ended] == expected
-    assert ended[which]["reason"] == "RuntimeError: CUDA error: unspecified launch failure"
+    assert [one["status"] for one in ended] == [outcome.FAILED, outcome.DONE]
+    assert ended[0]["reason"] == "RuntimeError: CUDA error: unspecified launch failure"
     assert {c.pid for c in psutil.Process().children(recursive=True)} == before
 
 
@@ -380,6 +378,9 @@ def test_a_device_that_has_gone_is_a_failure_that_is_tried_again(server, decided
 
 START = {"lstm": 3.0, "transformer": 1.0}
 TURN = {"lstm": 0.2, "transformer": 0.1}
+
+
+CHANCE = random.Random(0)
 
 
 class Virtual(turns._Seat):
@@ -400,11 +401,10 @@ class Virtual(turns._Seat):
         self._turns += 1
 
     def finish(self):
-        """Times that differ, so that no ratio is ever precise."""
+        """Times by chance, so that no ratio is ever exact."""
         self.metrics = {"tokens_per_step": 1}
-        self.samples.setdefault("seconds", []).extend(
-            TURN[self.cell.arm] * (1 + (7 * n) % 5 / 50) for n in range(self._turns)
-        )
+        taken = [CHANCE.uniform(0.9, 1.1) for _ in range(self._turns)]
+        self.samples.setdefault("seconds", []).extend(taken)
 
 
 @pytest.mark.parametrize(("rounds", "budget_s"), [(20, 1e9), (6, 1e9), (20, 15.0), (20, 0.1)])
