@@ -241,8 +241,10 @@ def _bytes_read(metrics: dict[str, Any], cost: dict[str, Any], rows: int) -> flo
     What is kept grows from the first step to the last, evenly.
     """
     weights = cost.get("step_weight_bytes")
-    kept = [metrics.get("state_bytes"), metrics.get("state_end_bytes")]
-    return None if weights is None or None in kept else weights + rows * sum(kept) / 2
+    first, last = metrics.get("state_bytes"), metrics.get("state_end_bytes")
+    if weights is None or first is None or last is None:
+        return None
+    return float(weights + rows * (first + last) / 2)
 
 
 def decode_positions(records: list[Record]) -> pd.DataFrame:

@@ -482,7 +482,9 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
     }  # fmt: skip
     assert "Who learned" in text
     assert "task package on sst2" in text
-    assert text.count("Expected of language") == 1
+    for expected in ("Expected of language: ", "Expected of package: ", "package on sst2: "):
+        assert text.count(expected) == 1
+    assert "Task language, by bits per byte: lower is better" in text
 
 
 # What a model costs: a study of its own, run once, and copies of its records at other coordinates.
