@@ -45,6 +45,13 @@ class Row:
     because: str
 
     @property
+    def best(self) -> float | None:
+        """Ours by the best seed, as published figures mostly are."""
+        if not self.ours:
+            return None
+        return (max if metrics.METRICS[self.metric].higher_is_better else min)(self.ours)
+
+    @property
     def median(self) -> float | None:
         """Ours, None where nothing was measured."""
         return statistics.median(self.ours) if self.ours else None
@@ -118,9 +125,7 @@ def _score(record: Record, span: list[int] | None) -> float | None:
 
 
 def _beyond(score: float, threshold: float | None, metric: metrics.Metric | None) -> bool:
-    if threshold is None or metric is None:
-        return False
-    return score >= threshold if metric.higher_is_better else score <= threshold
+    return threshold is not None and metric is not None and metric.reaches(score, threshold)
 
 
 def _verdict(

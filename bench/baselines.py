@@ -96,7 +96,7 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
         return Baselines(**json.loads(path.read_text(encoding="utf-8")))
     if say is not None:
         say(f"{name}: scoring its baselines, once")
-    found = score(name, tasks.open_data(name, "offline", library))
+    found = score(name, tasks.open_data(name, tasks.OFFLINE, library))
     folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".scoring-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -141,7 +141,6 @@ def listing(say: Callable[[str], None]) -> Iterator[Listed]:
     Args:
         say: told what is being scored, as that takes seconds the first time.
     """
-    from bench.tasks.digits import DigitsError
     from models.weights import CheckpointError
 
     library, unavailable = "", ""
@@ -155,7 +154,7 @@ def listing(say: Callable[[str], None]) -> Iterator[Listed]:
         if not missing:
             try:
                 found = cached(name, library, say)
-            except (corpus.CorpusError, DigitsError, CheckpointError, ImportError) as error:
+            except (corpus.CorpusError, CheckpointError, ImportError) as error:
                 missing = str(error).partition("\n")[0]
         floor = found.floor if found else literals["FLOOR"]
         least, most = literals["LENGTHS"]

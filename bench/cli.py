@@ -187,19 +187,19 @@ def show(
     Exit codes: 0 shown, 1 the data cannot be had here, 2 the request is wrong.
     """
     from bench import show as page
-    from bench.tasks import corpus, digits
+    from bench.tasks.corpus import CorpusError
     from models.weights import CheckpointError
 
-    mistake = page.mistake(task, split, length, rows, seed)
+    mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
         fail(mistake, 2)
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         for line in page.page(task, data, split, length, rows, seed, console.width):
             print(line)
-    except ValueError as error:  # the data has no such window, or there is no such data
+    except ValueError as error:  # the data has no such window
         fail(str(error), 2)
-    except (corpus.CorpusError, digits.DigitsError, CheckpointError) as error:
+    except (CorpusError, CheckpointError) as error:
         fail(str(error), 1)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.tasks import Rows, Task, corpus
+from bench.tasks import Rows, Task, corpus, hub
 
 _NOTHING = -100  # what the loss passes over
 _INK = " .:-=+*#%@"
@@ -16,7 +16,7 @@ _INDENT = "  "
 _Array = npt.NDArray[Any]
 
 
-def mistake(name: str, split: str, length: int, count: int, seed: int) -> str | None:
+def mistake(name: str, data: str, split: str, length: int, count: int, seed: int) -> str | None:
     """What is wrong with a request, None where nothing is; imports no task and opens no data."""
     entries = registry.tasks()
     if name not in entries:
@@ -24,6 +24,11 @@ def mistake(name: str, split: str, length: int, count: int, seed: int) -> str | 
     if split not in tasks.SPLITS:
         return registry.unknown("split", split, tasks.SPLITS)
     least, most = entries[name].literals["LENGTHS"]
+    if data != tasks.OFFLINE:
+        try:
+            least, most = hub.find(data, name).lengths
+        except ValueError as error:
+            return str(error)
     if not least <= length <= most:
         return f"task {name!r}: expected a length from {least} to {most} tokens. Got {length}."
     if count < 1:
@@ -43,7 +48,8 @@ def page(
         And what :func:`bench.tasks.open_data` raises.
     """
     task = tasks.load(name, data)
-    library = corpus.fingerprint() if tasks.needs(name) == "library" else ""
+    local = data == tasks.OFFLINE and tasks.needs(name) == "library"
+    library = corpus.fingerprint() if local else ""
     opened = tasks.open_data(name, data, library)
     rows = tasks.draw(task, opened, split, length, count, seed)
     yield (
@@ -94,8 +100,7 @@ def lines(task: Task, data: Any, rows: Rows, row: int, width: int) -> Iterator[s
     for note in notes:
         yield _INDENT + note
     if "pixel_values" in one:
-        for image in one["pixel_values"]:
-            yield from _picture(image, width)
+        yield from _picture(one["pixel_values"].mean(axis=0), width)
 
 
 def _inputs(task: Task, data: Any, one: Rows) -> dict[str, list[str]]:
@@ -121,7 +126,8 @@ def _symbols(task: Task, data: Any, ids: _Array) -> list[str]:
     return found
 
 
-def _label(task: Task, label: float) -> str:
+def _label(task: Task, label: Any) -> str:
+    """A class by its name; a number as it is."""
     if isinstance(label, float):
         return f"{label:.4g}"
     return task.LABELS[label] if task.LABELS else str(label)

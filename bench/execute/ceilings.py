@@ -60,7 +60,7 @@ def measure(
     size = _copy_bytes()
     # Written, so that their pages are there: one that is zero may be the same page throughout.
     source, target = (torch.ones(size, dtype=torch.uint8, device=device) for _ in range(2))
-    found = {
+    found: dict[str, Ceilings] = {
         name: {
             "gemm_flops_per_s": {},
             "gemm_size": {},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import anchors
 from bench.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
 from bench.report import scores
@@ -29,6 +30,7 @@ class Finding:
 def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """The questions that these tables say something about, see ``tables.all_of``."""
     found = [
+        Finding("Are known results reproduced?", _published(frames["published"])),
         Finding(
             "Does the gradient vanish? Its norm along the window, at initialisation",
             _gradient(frames["gradient"]),
@@ -47,6 +49,27 @@ def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
         ),
     ]
     return [finding for finding in found if finding.sentences]
+
+
+def _published(frame: pd.DataFrame) -> list[str]:
+    """How many published figures ours agree with, and every one that they do not."""
+    if frame.empty:
+        return []
+    counts = frame["verdict"].value_counts()
+    lines = [
+        f"Of {len(frame)} published figures, ours agree with {counts.get(anchors.AGREES, 0)} and "
+        f"disagree with {counts.get(anchors.DISAGREES, 0)}; of {counts.get(anchors.OPEN, 0)} it "
+        "cannot be told."
+    ]
+    for verdict in (anchors.DISAGREES, anchors.OPEN):
+        for row in frame[frame["verdict"] == verdict].to_dict("records"):
+            ours = "" if pd.isna(row["ours_median"]) else f", ours {row['ours_median']:.3g}"
+            lines.append(
+                f"{row['task']}, {label(str(row['arm']))} ({row['tested']}, {row['metric']}): "
+                f"published {row['published']:.3g}{ours}. {verdict.capitalize()}: "
+                f"{row['because']}."
+            )
+    return lines
 
 
 def _gradient(frame: pd.DataFrame) -> list[str]:

@@ -92,7 +92,7 @@ def _write(store: Store, work: Path) -> None:
     with (work / "records.jsonl").open("w", encoding="utf-8") as lines:
         for record in records:
             lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
-    frames = tables.all_of(records, store.meta("ceilings"))
+    frames = tables.all_of(records, store.meta("ceilings"), store.meta("published") or [])
     context = {
         "title": store.meta("title"),
         "source": store.meta("source"),
@@ -236,9 +236,17 @@ def _sections(
     )
     norm = Section("Global gradient norm", "The norm over all parameters, taken before clipping.")
     of_records(norm, "gradient_norm", "learning", figures.gradient_norm, _norm_limits)
-    sections = [flow, speed, decoding, memory, roofline, setting, learning, longer, norm]
+    known = Section(
+        "Beside published results",
+        "What others report of the same task, and ours. Agrees: both lie on the same side of the "
+        "task's threshold; a failure of ours counts only where the arm has learned the trained "
+        "lengths, or another arm solves the task with the same training. Published figures are "
+        "mostly the best of many runs of larger models that were trained far longer.",
+    )
+    sections = [known, flow, speed, decoding, memory, roofline, setting, learning, longer, norm]
     for section, names in (
-        (flow, ["gradient"]), (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
+        (known, ["published"]), (flow, ["gradient"]),
+        (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
         (memory, ["memory"]), (setting, ["settings"]),
         (learning, ["tasks", "learning"]), (longer, ["out_of_distribution"]),
     ):  # fmt: skip
@@ -603,6 +611,10 @@ _SHOWN = {
         "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes", "peak_allocated_bytes",
         "allocated_growth_bytes", "peak_reserved_bytes",
     ],
+    "published": [
+        "task", "arm", "tested", "metric", "published", "ours_median", "ours_best", "seeds",
+        "solved_seeds", "verdict", "because", "source",
+    ],
     "tasks": [
         "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at", "arm",
         *_WHERE[2:], "steps", "seeds", "diverged", "initial_median", "median", "least", "most",
@@ -623,7 +635,7 @@ _SHOWN = {
 def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a table that a page shows, intervals beside their values; the CSV has all."""
     columns = {}
-    everywhere = set(_WHERE) - ({"task"} if name == "tasks" else set())
+    everywhere = set(_WHERE) - ({"task"} if name in ("tasks", "published") else set())
     for column in _SHOWN[name]:
         if column not in frame.columns or frame[column].isna().all():
             continue

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from operator import truediv
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import registry, stats, verdicts
+from bench import anchors, registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 from bench.report import scores
 
@@ -26,8 +26,12 @@ Pairs = list[verdicts.Verdict]
 _ENDS = ("", "_low", "_high")
 
 
-def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str, pd.DataFrame]:
-    """Every table that is made from what was measured, by name."""
+def all_of(
+    records: list[Record],
+    ceilings: Ceilings | None = None,
+    published: Sequence[dict[str, Any]] = (),
+) -> dict[str, pd.DataFrame]:
+    """Every table that is made from what was measured, by name; some beside published figures."""
     pairs = verdicts.of([r for r in records if r["cell"]["probe"] in ("speed", "decode")])
     return {
         "gradient": gradient(records),
@@ -42,6 +46,7 @@ def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str,
         "learning": learning(records),
         "tasks": tasks(records),
         "out_of_distribution": out_of_distribution(records),
+        "published": beside_published(records, published),
         "models": models(records),
     }
 
@@ -551,6 +556,30 @@ def tasks(records: list[Record]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def beside_published(records: list[Record], published: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row for every published figure, ours beside it, and what the two say together."""
+    return pd.DataFrame(
+        [
+            {
+                "task": row.task,
+                "arm": row.arm,
+                "comparison": row.comparison,
+                "tested": row.tested,
+                "metric": row.metric,
+                "published": row.published,
+                "ours_median": row.median,
+                "ours_best": row.best,
+                "seeds": len(row.ours),
+                "solved_seeds": row.solved,
+                "verdict": row.verdict,
+                "because": row.because,
+                "source": row.source,
+            }
+            for row in anchors.compare(published, records)
+        ]
+    )
 
 
 def out_of_distribution(records: list[Record]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.tasks import LengthError, Rows
+from bench.tasks.corpus import CorpusError
 
 HEAD = "AutoProcessor"
 KIND = "real"
@@ -51,7 +52,7 @@ SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 _SIDE, _INK = 8, 16  # pixels of a side, and the largest value of one
 
 
-class DigitsError(RuntimeError):
+class DigitsError(CorpusError):
     """Images that are missing, or not the ones they should be."""
 
 

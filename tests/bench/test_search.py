@@ -10,6 +10,9 @@ import pytest
 from bench import tasks
 from bench.tasks import LengthError, search
 
+#: The corpus that the row of the docstring was taken from: CPython 3.11.7.
+WRITTEN_FOR = "8ac4e75e906cd4548124ebbc975cd3ff576ffdb290cfd4cce77c44c7d94fa0c5"
+
 
 def drawn(corpus, split="train", length=64, count=100, seed=0, first=0):
     return tasks.draw("search", corpus, split, length, count, seed, first)
@@ -98,7 +101,11 @@ def test_row_of_the_docstring_is_true(corpus):
     row = drawn(corpus, length=16, count=1)
     document = ast.get_docstring(ast.parse(Path(search.__file__).read_text()))
     shown = [line.split() for line in document.splitlines() if line.startswith("    ")]
-    assert shown == [
+    true = [
         ["query_ids", *corpus.symbols(lines(row)[0])],
         ["input_ids", *corpus.symbols(row["input_ids"][0])],
     ]
+    assert [line[0] for line in shown] == [line[0] for line in true]
+    assert len(shown[1]) == len(true[1])
+    if corpus.hash == WRITTEN_FOR:  # another Python's library has other rows
+        assert shown == true

@@ -152,6 +152,7 @@ class TestCommand:
             (["dyck2", "--length", "17"], "even window"),
             (["digits", "--length", "100"], "64, 256, 1024, 4096"),
             (["parity", "--data", "nowhere"], "nowhere"),
+            (["package", "--data", "imdb", "--length", "1000000"], "expected a length from"),
         ],
     )
     def test_wrong_requests_exit_2_and_name_the_choices(self, arguments, words):

@@ -84,11 +84,12 @@ def test_a_prefill_counts_the_logits_of_one_position(name, head, options):
 
 
 class Read(TorchDispatchMode):
-    """Remembers the matrices of a model that anything but a lookup reads."""
+    """Remembers the matrices of a model that anything but a lookup reads, of one row aside."""
 
     def __init__(self, model):
         super().__init__()
-        self._matrices = {w.data_ptr(): w.numel() for w in model.parameters() if w.dim() == 2}
+        matrices = [w for w in model.parameters() if w.dim() == 2 and len(w) > 1]
+        self._matrices = {matrix.data_ptr(): matrix.numel() for matrix in matrices}
         self.found = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):

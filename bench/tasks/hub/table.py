@@ -359,7 +359,8 @@ Columns = dict[str, list[Any]]
 def _ids(backend: Any, texts: list[str], most: int) -> list[list[int]]:
     if not texts:
         return []
-    return [one.ids[:most] for one in backend.encode_batch(texts, add_special_tokens=False)]
+    encoded = backend.encode_batch_fast(texts, add_special_tokens=False)  # without offsets
+    return [one.ids[:most] for one in encoded]
 
 
 def _texts(*names: str) -> Callable[[Any, Entry, list[Record]], Columns]:
