@@ -499,8 +499,9 @@ def _longer_limits(records: list[Record]) -> str:
     tested = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["eval_rows"]))
     return (
         f"{_task(records)}{tested} rows for each length; a thin line a seed, a thick one the "
-        "median, as far as every seed has a score. A line that ends early is of an arm that reads no longer windows, "
-        "learned positions for one. It does not say what training on longer windows would give."
+        "median, as far as every seed has a score. A line that ends early is of an arm that reads "
+        "no longer windows, as one with learned positions. It does not say what training on longer "
+        "windows would give."
     )
 
 
