@@ -634,7 +634,7 @@ def test_a_crossover_is_marked_and_said(costly):
     records = scaled(training(costly), "lstm", {16: 0.5, 32: 0.8, 48: 1.6})
     (row,) = tables.crossover(records).to_dict("records")
     assert 32 < row["at_length_low"] <= row["at_length"] <= row["at_length_high"] < 48
-    assert row["outcome"].endswith("lstm leads below")
+    assert row["outcome"].endswith("LSTM leads below")
     figure = throughput(records)
     (marked,) = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert marked.get_xdata()[0] == pytest.approx(row["at_length"])
