@@ -366,7 +366,7 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
         lines.append(f"{line}.")
         if isinstance(first["expected"], str):
-            expected[first["task"]] = first["expected"].rstrip(".")
+            expected[_task(first)] = first["expected"].rstrip(".")
     return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
 
 
@@ -379,8 +379,11 @@ def _metric(row: Row) -> Metric:
 
 
 def _where_trained(row: Row) -> str:
-    data = "" if row["data"] == scores.OFFLINE else f" on {row['data']}"
-    return f"{row['comparison']}, task {row['task']}{data}"
+    return f"{row['comparison']}, task {_task(row)}"
+
+
+def _task(row: Row) -> str:
+    return scores.named(row["task"], row["data"])
 
 
 def _scored(row: Row, metric: Metric) -> str:

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from bench import __version__, stats
 from bench.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
-from bench.report import figures, findings, style, tables
+from bench.report import figures, findings, scores, style, tables
 from bench.report import speed_figures as costs
 from bench.store import Store, StoreError
 
@@ -476,7 +476,7 @@ def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:
 
 def _learning_limits(records: list[Record]) -> str:
     trials = _distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
-    text = f"Learning rates tried for every arm: {_listed(trials)}. "
+    text = f"{_task(records)}Learning rates tried for every arm: {_listed(trials)}. "
     if len(_distinct(records, lambda r: r["cell"]["seed"])) < _EXPLORATORY:
         text += f"Fewer than {_EXPLORATORY} seeds: exploratory. "
     if any(r["cell"]["arm"] == "pretrained" for r in records):
@@ -487,12 +487,21 @@ def _learning_limits(records: list[Record]) -> str:
     return text + "It does not say which architecture learns better in the end."
 
 
+def _task(records: list[Record]) -> str:
+    """The task of a figure, and how it is scored."""
+    first = scores.Scores(records[0])
+    name = scores.named(*(tables.coordinate(first.cell, name) for name in ("task", "data")))
+    direction = "higher" if first.metric.higher_is_better else "lower"
+    return f"Task {name}, by {first.metric.name}: {direction} is better. "
+
+
 def _longer_limits(records: list[Record]) -> str:
     tested = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["eval_rows"]))
     return (
-        f"{tested} rows for each length; a thin line a seed, a thick one the median, as far as "
-        "every seed has a score. A line that ends early is of an arm that reads no longer windows, "
-        "learned positions for one. It does not say what training on longer windows would give."
+        f"{_task(records)}{tested} rows for each length; a thin line a seed, a thick one the "
+        "median, as far as every seed has a score. A line that ends early is of an arm that reads "
+        "no longer windows, as one with learned positions. It does not say what training on longer "
+        "windows would give."
     )
 
 
