@@ -164,7 +164,7 @@ def enlarge(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]
     """(count, 8, 8) pixels from 0 to 16 as (count, side, side) from -1 to 1."""
     from scipy.ndimage import zoom
 
-    scaled = (images.astype(np.float32) / _INK - MEAN) / STD
+    scaled = ((images / _INK - MEAN) / STD).astype(np.float32)
     factor = side // _SIDE
     if factor == 1:
         return scaled
