@@ -448,22 +448,25 @@ def _matched(setting: _Setting) -> _Pair:
     """Images for captions: the nearer to the mean of a caption's training images the better."""
     captions, which = np.unique(setting.train["input_ids"], axis=0, return_inverse=True)
     which = which.reshape(-1)
+    asked_for = (setting.test["input_ids"][:, None] == captions[None]).all(axis=2).argmax(axis=1)
     images, asked = (
         rows["pixel_values"].reshape(len(rows["pixel_values"]), -1)
         for rows in (setting.train, setting.test)
     )
     means = np.stack([images[which == caption].mean(axis=0) for caption in range(len(captions))])
     similarity = 2 * means @ asked.T - (means**2).sum(axis=1)[:, None]
-    right = (captions[:, None] == setting.test["input_ids"][None]).all(axis=2)
-    return _at_random(setting, right), setting.computed(right, similarity)
+    right = asked_for[:, None] == asked_for[None]
+    size: int = getattr(setting.task, "GROUP", len(right))
+    group = np.arange(len(right)) // size
+    # Others than a caption's own group are no choice: they are neither right nor likely.
+    near = group[:, None] == group[None]
+    scores = np.where(near, similarity[asked_for], -np.inf)
+    return 1 / size, setting.computed(right & near, scores)
 
 
 def _at_random(setting: _Setting, right: _Array) -> float:
     """What a random order of the candidates scores, in expectation."""
-    share = right.mean(axis=1)
-    if setting.task.METRIC == "MRR":
-        return chance(right.shape[1])
-    return float(share.mean())
+    return chance(right.shape[1]) if setting.task.METRIC == "MRR" else float(right.mean())
 
 
 _SCORERS: dict[str, Callable[[_Setting], _Pair]] = {

@@ -166,7 +166,7 @@ class Measurement:
             {
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
-                "floor": tasks.floor(task, length),
+                "floor": tasks.floor(task, length, self.protocol["eval_rows"]),
                 "solved_at": task.SOLVED,
                 "solved": None if task.SOLVED is None else metric.reaches(test.metric, task.SOLVED),
                 "initial_metric": self.initial,

@@ -13,11 +13,14 @@ A task file says literally what it is, so that it can be listed without importin
 - ``VOCABULARY`` and ``SYMBOLS``: token ids of its own and how each is printed, id 0 for padding;
   or ``FEATURES``: numbers at each position; with neither it is read through the tokenizer
 - ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
+- ``GROUP``: rows among which each is to be found, all where it is not said; ``chance(candidates)``
+  is what a random order scores
 
 and defines ``rows(data, split, length, count, generator)``.
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -42,7 +45,7 @@ OFFLINE = "offline"
 SPLITS = ("train", "validation", "test")
 
 #: Rows that one generator draws; a row is the same whatever else is drawn.
-BLOCK = 1024
+BLOCK = 1000
 
 
 class LengthError(ValueError):
@@ -149,8 +152,17 @@ def vocabulary(task: Task, data: Any) -> Vocabulary:
     return Vocabulary(data.vocab_size, data.pad_id, data.cls_id, data.sep_id)
 
 
-def floor(task: Task, length: int) -> float:
-    """What the best guess without looking scores on windows of this length."""
+def floor(task: Task, length: int, candidates: int | None = None) -> float:
+    """What the best guess without looking scores on windows of this length.
+
+    Args:
+        task: whose floor.
+        length: tokens of a window.
+        candidates: how many rows there are to choose from, where the task is to find one.
+    """
+    chance: Callable[[int], float] | None = getattr(task, "chance", None)
+    if chance is not None and candidates is not None:
+        return float(chance(candidates))
     given = task.FLOOR
     if isinstance(given, str):
         return float(cast("Any", task).floor(length))

@@ -39,6 +39,7 @@ FLOOR = 0.1
 SOLVED = 0.95
 LENGTHS = (64, 4096)
 QUERY_LENGTH = 8
+GROUP = 10
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 EXPECTED = (
     "transformer, by little: of MNIST read pixel by pixel 98.9%, the best LSTM 98.4% "
