@@ -26,7 +26,8 @@ class Row:
     Args:
         task, arm, comparison: whose.
         tested: the windows that it was tested on, in words.
-        published, source: their figure and where it stands.
+        published: their figure, None where they give none.
+        solves, source: whether it solves the task, and where that stands.
         ours: the same of every seed, the median first in what people read.
         solved: how many of ours reach the task's threshold.
         verdict, because: how the two compare, and on what evidence.
@@ -37,12 +38,20 @@ class Row:
     comparison: str
     metric: str
     tested: str
-    published: float
+    published: float | None
+    solves: bool
     source: str
     ours: tuple[float, ...]
     solved: int
     verdict: str
     because: str
+
+    @property
+    def best(self) -> float | None:
+        """Ours by the best seed, as published figures mostly are."""
+        if not self.ours:
+            return None
+        return (max if metrics.METRICS[self.metric].higher_is_better else min)(self.ours)
 
     @property
     def median(self) -> float | None:
@@ -55,7 +64,7 @@ def compare(published: Sequence[dict[str, Any]], records: Sequence[Record]) -> l
 
     Args:
         published: of a study: ``task``, ``arm``, ``length`` trained on, ``tested`` (least and
-            largest length, where these were others), ``score`` and ``source``.
+            largest length, where these were others), ``score`` or ``solves``, and ``source``.
         records: of its store.
     """
     trained = [r for r in records if r["cell"]["probe"] == "learning"]
@@ -76,11 +85,14 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
     metric = metrics.METRICS[first["metric"]] if done else None
     threshold = first.get("solved_at")
     solved = [_beyond(score, threshold, metric) for score in scores]
+    theirs = known.get("solves")
+    if theirs is None:
+        theirs = _beyond(known["score"], threshold, metric)
     verdict, because = OPEN, "nothing was measured"
     if scores:
         others = [r for r in here if r["cell"]["arm"] != known["arm"] and r["status"] == DONE]
         verdict, because = _verdict(
-            _beyond(known["score"], threshold, metric),
+            theirs,
             solved,
             [bool(r["metrics"]["solved"]) for r in done] if span else [],
             sorted({
@@ -94,7 +106,8 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
         own[0]["cell"]["comparison"] if own else known.get("comparison") or "",
         metric.name if metric else "",
         f"T={known['length']}" if span is None else f"T={span[0]} to {span[1]}",
-        known["score"],
+        known.get("score"),
+        theirs,
         known["source"],
         tuple(scores),
         sum(solved),
@@ -118,9 +131,7 @@ def _score(record: Record, span: list[int] | None) -> float | None:
 
 
 def _beyond(score: float, threshold: float | None, metric: metrics.Metric | None) -> bool:
-    if threshold is None or metric is None:
-        return False
-    return score >= threshold if metric.higher_is_better else score <= threshold
+    return threshold is not None and metric is not None and metric.reaches(score, threshold)
 
 
 def _verdict(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +44,10 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="Comma-separated devices, instead of the study's own.")
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated data sets, or hub for all, instead of the study's own."),
+    ] = None,
     output: Annotated[
         Path, typer.Option(help="Folder that gets a folder for the study.")
     ] = REPORTS,
@@ -60,7 +65,7 @@ def run(
     damaged or cannot be written, 130 interrupted.
     """
     try:
-        loaded = study.load(study_name, devices(device))
+        loaded = study.load(study_name, names(device), names(data))
     except study.StudyError as error:
         fail(str(error), 2)
     from bench import sweep
@@ -115,19 +120,7 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
             loaded = study.load(name)
             table.add_row(name, str(len(loaded.cells)), loaded.summary)
     elif kind == "tasks":
-        table = Table("task", "head", "metric", "floor", "lengths", "expected winner", "question")
-        for name, entry in registry.tasks().items():
-            say = entry.literals
-            least, most = say["LENGTHS"]
-            table.add_row(
-                name,
-                say["HEAD"],
-                say["METRIC"],
-                f"{say['FLOOR']:g}",
-                f"{least}-{most}",
-                say["EXPECTED"],
-                entry.summary,
-            )
+        table = _tasks()
     elif kind == "arms":
         table = Table("arm", "weights", "kernels", "what it is")
         for name, entry in registry.arms().items():
@@ -147,6 +140,28 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
     console.print(table)
 
 
+def _tasks() -> Table:
+    """The tasks, each with its floor and what two baselines score; what these lack, said below."""
+    from bench import baselines
+
+    table = Table(
+        *baselines.COLUMNS,
+        caption_justify="left",
+        box=box.HEAVY_HEAD if sys.stdout.isatty() else None,
+        padding=(0, 1),
+    )
+    table.columns[0].no_wrap = True
+    missing: dict[str, list[str]] = {}
+    for row in baselines.listing(lambda text: print(text, file=sys.stderr)):
+        table.add_row(*row.cells)
+        if row.missing:
+            missing.setdefault(row.missing, []).append(row.cells[0])
+    table.caption = "\n".join(
+        [baselines.CAPTION, *(f"{', '.join(names)}: {why}" for why, names in missing.items())]
+    )
+    return table
+
+
 def _heads() -> Table:
     """Head x arm: parameters, FLOPs per token, bytes of state and the match error."""
     from bench import inventory
@@ -156,6 +171,36 @@ def _heads() -> Table:
     for row in inventory.rows():
         table.add_row(*vars(row).values())
     return table
+
+
+@app.command()
+def show(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Its name; rvt ls tasks has all.")],
+    length: Annotated[int, typer.Option(help="Tokens of a window.")] = 64,
+    rows: Annotated[int, typer.Option(help="How many rows.")] = 3,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    seed: Annotated[int, typer.Option(help="Which rows.")] = 0,
+    data: Annotated[str, typer.Option(help="offline, or a data set of the hub.")] = "offline",
+) -> None:
+    """Rows of a task as a person reads them, inputs and labels aligned.
+
+    Exit codes: 0 shown, 1 the data cannot be had here, 2 the request is wrong.
+    """
+    from bench import show as page
+    from bench.tasks.corpus import CorpusError
+    from models.weights import CheckpointError
+
+    mistake = page.mistake(task, data, split, length, rows, seed)
+    if mistake is not None:
+        fail(mistake, 2)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    try:
+        for line in page.page(task, data, split, length, rows, seed, console.width):
+            print(line)
+    except ValueError as error:  # the data has no such window
+        fail(str(error), 2)
+    except (CorpusError, CheckpointError) as error:
+        fail(str(error), 1)
 
 
 @app.command()
@@ -203,7 +248,7 @@ def report(
         fail(str(error), 3 if (folder / FILE).exists() else 2)
 
 
-def devices(text: str | None) -> list[str] | None:
+def names(text: str | None) -> list[str] | None:
     """``cpu,cuda`` as a list."""
     return None if text is None else [part.strip() for part in text.split(",")]
 

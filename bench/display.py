@@ -144,8 +144,9 @@ def _headline(outcome: dict[str, Any]) -> str:
     """The numbers of a finished cell that fit on a line."""
     metrics = outcome["metrics"]
     parts = []
-    if "test_accuracy" in metrics:
-        parts.append(f"test accuracy {metrics['test_accuracy']:.3f}")
+    if (score := metrics.get("test_metric")) is not None:
+        solved = ", solved" if metrics["solved"] else ""
+        parts.append(f"test {metrics['metric']} {score:.3g}{solved}")
     if "tokens_per_s" in metrics:
         parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
     for when in ("init", "trained"):

@@ -32,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device", metavar="LIST", help="Comma-separated devices, instead of the study's own."
     )
     group.addoption(
+        "--data",
+        metavar="LIST",
+        help="Comma-separated data sets, or hub for all, instead of the study's own.",
+    )
+    group.addoption(
         "--reports",
         metavar="DIR",
         type=Path,
@@ -45,11 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--benchmark"):
         return
     from bench import study
-    from bench.cli import REPORTS, devices
+    from bench.cli import REPORTS, names
 
     name: str = config.getoption("--study")
+    devices, data = (names(config.getoption(option)) for option in ("--device", "--data"))
     try:
-        loaded = study.load(name, devices(config.getoption("--device")))
+        loaded = study.load(name, devices, data)
     except study.StudyError as error:
         pytest.exit(f"wrong study\n{error}", returncode=2)
     folder = (config.getoption("--reports") or config.invocation_params.dir / REPORTS) / loaded.name

@@ -30,8 +30,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bench import checkpoints, registry
+from bench.tasks.hub import catalogue
 
 OFFLINE = "offline"
+HUB = "hub"  # every data set that stands beside a task
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 DENORMALS = ("keep", "flush")
@@ -65,6 +67,15 @@ def _checkpoint(name: str) -> str:
     return name
 
 
+def _data(name: str) -> str:
+    if name not in (OFFLINE, HUB):
+        try:
+            catalogue.find(name)
+        except ValueError as error:
+            raise PydanticCustomError("unknown", "{hint}", {"hint": str(error)}) from None
+    return name
+
+
 def _axis(item: Any) -> Any:
     """A non-empty list of distinct items; a single one may stand by itself."""
 
@@ -85,6 +96,7 @@ def _axis(item: Any) -> Any:
 
 
 _Count = Annotated[StrictInt, Field(ge=1)]
+_DATA = Annotated[StrictStr, AfterValidator(_data)]
 _NAMED = Annotated[StrictStr, Field(min_length=1), AfterValidator(_checkpoint)]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -146,7 +158,7 @@ class Comparison(BaseModel):
 
 
 class Published(BaseModel):
-    """A figure that others have published, for the report to set ours beside.
+    """What others have published, for the report to set ours beside: a score, or who solves what.
 
     ``length`` is that of the cells that are its like, trained on; ``tested`` the least and largest
     length that it is a mean over, where it was tested on others.
@@ -159,8 +171,18 @@ class Published(BaseModel):
     length: _Count
     tested: tuple[_Count, _Count] | None = None
     comparison: StrictStr | None = None
-    score: Annotated[StrictFloat, Field(allow_inf_nan=False)]
+    score: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None
+    solves: StrictBool | None = None  # where the source gives no figure
     source: Annotated[StrictStr, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.score is None) == (self.solves is None):
+            raise ValueError(
+                f"expected a score, or solves = true or false. Got score={self.score} and "
+                f"solves={self.solves}"
+            )
+        return self
 
 
 class Cell(BaseModel):
@@ -241,12 +263,19 @@ def reference(cells: Sequence[Cell]) -> Cell:
     return next((cell for cell in cells if cell.arm == cell.model.match_to), cells[0])
 
 
-def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
+def load(
+    name_or_path: str,
+    devices: Sequence[str] | None = None,
+    data: Sequence[str] | None = None,
+) -> Study:
     """Read, validate and plan a study.
 
     Args:
         name_or_path: a study that comes with the suite, or the path of a TOML file.
         devices: run on these instead of those that the grids name.
+        data: run on these instead of those that the grids name: ``offline``, ``hub`` for every data
+            set that stands beside a task, or names of data sets. A task that none of them stands
+            beside keeps its own.
 
     Raises:
         StudyError: no such study, or mistakes in it; all of them, each with its line.
@@ -265,16 +294,44 @@ def load(name_or_path: str, devices: Sequence[str] | None = None) -> Study:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{path.name}: cannot be read as TOML: {error}") from None
     wrong = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
+    wrong += [mistake for name in data or () if (mistake := _wrong_data(name))]
     try:
-        planned = _plan(path, text, content, devices)
+        planned = _plan(path, text, content, devices, data)
     except StudyError as error:
         raise StudyError("\n".join([*wrong, str(error)])) from None
+    wrong += _idle_data(planned, data or ())
     if wrong:
         raise StudyError("\n".join(wrong))
     return planned
 
 
-def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str] | None) -> Study:
+def _wrong_data(name: str) -> str | None:
+    """What is wrong with the name of a data set, None where it is one."""
+    try:
+        _data(name)
+    except PydanticCustomError as error:
+        return error.message()
+    return None
+
+
+def _idle_data(study: Study, data: Sequence[str]) -> list[str]:
+    """Data sets that were asked for and that no task of the study can use."""
+    used = {cell.data for cell in study.cells}
+    tasks = sorted({cell.task for cell in study.cells})
+    return [
+        f"data {name!r} stands beside no task of this study, which has {', '.join(tasks)}."
+        for name in data
+        if _wrong_data(name) is None and name not in (OFFLINE, HUB) and name not in used
+    ]
+
+
+def _plan(
+    path: Path,
+    text: str,
+    content: dict[str, Any],
+    devices: Sequence[str] | None,
+    data: Sequence[str] | None,
+) -> Study:
     mistakes: list[tuple[int, str]] = []
 
     def report(error: ValidationError, prefix: tuple[str | int, ...], names: Sequence[str]) -> None:
@@ -319,7 +376,7 @@ def _plan(path: Path, text: str, content: dict[str, Any], devices: Sequence[str]
     if mistakes or head is None:
         lines = [f"{path.name}:{line}: {mistake}" for line, mistake in sorted(set(mistakes))]
         raise StudyError("\n".join(lines))
-    cells = [cell for _, grid in grids for cell in _product(grid, comparisons, devices)]
+    cells = [cell for _, grid in grids for cell in _product(grid, comparisons, devices, data)]
     unique = {cell.key: cell for cell in cells}
     groups: dict[str, list[Cell]] = {}
     for cell in unique.values():
@@ -419,7 +476,7 @@ def _grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
         "probe": (_one_of("probe", list(registry.probes())), ...),
         "comparison": (_one_of("comparison", comparisons), ...),
         "task": (_axis(_one_of("task", list(registry.tasks()))), ...),
-        "data": (_axis(_one_of("data", [OFFLINE])), [OFFLINE]),
+        "data": (_axis(_DATA), [OFFLINE]),
         "length": (_axis(_Count), ...),
         "arm": (_axis(_one_of("arm", list(registry.arms()))), ...),
         "kernel": (_axis(_one_of("kernel", ["default", *_kernels()])), ["default"]),
@@ -456,14 +513,17 @@ def _kernels() -> list[str]:
 
 
 def _product(
-    grid: Any, comparisons: dict[str, Comparison], devices: Sequence[str] | None
+    grid: Any,
+    comparisons: dict[str, Comparison],
+    devices: Sequence[str] | None,
+    data: Sequence[str] | None,
 ) -> list[Cell]:
     """The cells of one grid, arms and kernels varying fastest so that groups stand together."""
     literals = registry.probes()[grid.probe].literals
     axes = {name: getattr(grid, name) for name in literals["AXES"]}
     protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
     outer = itertools.product(
-        itertools.product(grid.task, grid.data),
+        [(task, name) for task in grid.task for name in _data_of(task, data or grid.data)],
         grid.length,
         devices or grid.device,
         grid.dtype,
@@ -473,7 +533,7 @@ def _product(
         *axes.values(),
     )
     cells = []
-    for (task, data), length, device, dtype, denormals, threads, seed, *values in outer:
+    for (task, source), length, device, dtype, denormals, threads, seed, *values in outer:
         for arm in grid.arm:
             kernels = registry.arms()[arm].literals["KERNELS"]
             wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
@@ -483,7 +543,7 @@ def _product(
                         probe=grid.probe,
                         comparison=grid.comparison,
                         task=task,
-                        data=data,
+                        data=source,
                         length=length,
                         arm=arm,
                         kernel=kernel,
@@ -498,6 +558,14 @@ def _product(
                     )
                 )
     return cells
+
+
+def _data_of(task: str, asked: Sequence[str]) -> list[str]:
+    """The data that is asked for and stands beside a task; where none does, its own."""
+    own = catalogue.names(task)
+    wanted = itertools.chain.from_iterable(own if name == HUB else [name] for name in asked)
+    found = [n for n in dict.fromkeys(wanted) if n == OFFLINE or n.partition("@")[0] in own]
+    return found or [OFFLINE]
 
 
 def _tables(value: Any) -> list[tuple[Any, Any]]:

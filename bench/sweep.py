@@ -17,8 +17,9 @@ from bench.execute import local, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
-from bench.study import Cell, Study
+from bench.study import OFFLINE, Cell, Study
 from bench.tasks import corpus
+from bench.tasks.hub import catalogue
 
 LOG = "workers.log"
 
@@ -212,6 +213,11 @@ def _tell(store: Store, study: Study) -> bool:
         "summary": study.summary,
         "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},
         "published": [known.model_dump(mode="json") for known in study.published],
+        "data": {
+            name: {"repo": entry.repo, "revision": entry.revision}
+            for name in sorted({cell.data for cell in study.cells} - {OFFLINE})
+            for entry in [catalogue.find(name)]
+        },
         "plan": [cell.key for cell in study.cells],
         "cells": {cell.key: cell.model_dump(mode="json") for cell in study.cells},
     }

@@ -1,18 +1,12 @@
-"""Checkpoints on the Hugging Face hub: one commit each, proven before use, kept for offline use.
+"""Checkpoints on the Hugging Face hub: one commit each, proven before use, kept for offline use."""
 
-What the hub lists for a commit (size and digest of every file) is kept beside the hub's own cache,
-so that what was fetched once is proven again without a network.
-"""
-
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from models import weights
 from models.hub_client import Commit, HubError, Listing
+from models.hub_files import Files, algorithm
 from models.weights import CheckpointError
 
 
@@ -51,7 +45,7 @@ class HubCheckpoint:
         Raises:
             CheckpointError: it has no commit, or has not been fetched whole.
         """
-        commit, listing = self._commit(), self._recorded()
+        commit, listing = self._commit(), self._files().recorded()
         needed = [] if listing is None else weights.select(listing, self.name)
         if listing is None or any(
             _size(commit.snapshot() / name) != listing[name]["size"] for name in needed
@@ -70,7 +64,8 @@ class HubCheckpoint:
                 hub does not give it.
         """
         folder = self._commit().snapshot()
-        listing = self._recorded() or self._list()
+        files = self._files()
+        listing = files.recorded() or self._list()
         needed = weights.select(listing, self.name)
         for name in names:
             if name not in needed:
@@ -80,7 +75,7 @@ class HubCheckpoint:
             if missing:
                 self._commit().download(name)
             if missing or not names or name in names:
-                self._prove(name, listing[name])
+                files.prove(name, listing[name])
                 weights.refuse_code(folder, self.name)  # before anything larger is fetched
         if not names:
             weights.weight_files(folder, self.name)
@@ -108,12 +103,12 @@ class HubCheckpoint:
 
     def files(self) -> dict[str, str]:
         """Digest of each of its files as the hub listed them; none before it was asked."""
-        listing = self._recorded() or {}
+        listing = self._files().recorded() or {}
         try:
             names = weights.select(listing, self.name)
         except CheckpointError:
             return {}
-        return {name: str(listing[name][_algorithm(listing[name])]) for name in names}
+        return {name: str(listing[name][algorithm(listing[name])]) for name in names}
 
     def digest(self) -> str:
         """Its commit, to which every file is held."""
@@ -127,57 +122,12 @@ class HubCheckpoint:
             )
         return Commit(self.repo, self.revision)
 
-    def _record(self) -> Path:
-        return self._commit().folder() / f"rvt-{self.revision}.json"
-
-    def _recorded(self) -> Listing | None:
-        """What the hub listed for this commit when it was asked; None where that is not known."""
-        try:
-            listing: Listing = json.loads(self._record().read_text(encoding="utf-8"))["files"]
-            whole = all(
-                isinstance(entry["size"], int) and isinstance(entry[_algorithm(entry)], str)
-                for entry in listing.values()
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None  # never written, or damaged: the hub is asked again
-        return listing if whole else None
+    def _files(self) -> Files:
+        return Files(self.name, self._commit(), self.install, self.sha256)
 
     def _list(self) -> Listing:
-        """Ask the hub for the files of the commit, and keep its answer, written whole or not."""
-        listing = self._commit().list_files()
-        weights.select(listing, self.name)
-        record, part = self._record(), self._record().with_suffix(f".{os.getpid()}.part")
-        files = {"repo": self.repo, "revision": self.revision, "files": listing}
-        try:
-            record.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(files, indent=1), encoding="utf-8")
-            part.replace(record)
-        except OSError as error:
-            raise CheckpointError(
-                f"{self.name}: the hub's cache cannot be written ({error.strerror}). Make room, or "
-                "set HF_HOME to a folder that can be written."
-            ) from None
-        return listing
-
-    def _prove(self, name: str, entry: Mapping[str, Any]) -> None:
-        """Refuse a file that is not, byte for byte, the one listed, and remove it."""
-        path = self._commit().snapshot() / name
-        proofs = {(_algorithm(entry), str(entry[_algorithm(entry)]))}
-        if name in self.sha256:
-            proofs.add(("sha256", self.sha256[name]))
-        for algorithm, expected in sorted(proofs):
-            got = weights.git_sha1(path) if algorithm == "git_sha1" else weights.sha256(path)
-            if got != expected:
-                _discard(path, self._commit().folder())
-                raise CheckpointError(
-                    f"{self.name}: {name} is not the file of commit {self.revision}. Expected "
-                    f"{'git SHA-1' if algorithm == 'git_sha1' else 'SHA-256'} {expected}, got "
-                    f"{got or 'no file'}. It was removed; fetch it again: {self.install}"
-                )
-
-
-def _algorithm(entry: Mapping[str, Any]) -> str:
-    return "sha256" if "sha256" in entry else "git_sha1"
+        """What the hub lists for the commit, asked anew."""
+        return self._files().ask(lambda listing: weights.select(listing, self.name))
 
 
 def _size(path: Path) -> int | None:
@@ -185,13 +135,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _discard(path: Path, cache: Path) -> None:
-    """Remove a cached file and the blob it points to; nothing outside the hub's cache."""
-    while path.is_symlink():
-        target = path.parent / path.readlink()
-        path.unlink()
-        path = target
-    if path.resolve().is_relative_to(cache.parent.resolve()):
-        path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from models.weights import CheckpointError
@@ -26,6 +26,11 @@ DEADLINE_SEC = 4.0
 _REQUEST_SEC = 2.0
 _PAUSES_SEC = (0.25, 0.5, 1.0)
 _AGAIN = (408, 429, 500, 502, 503, 504)
+#: Kind of repository -> what else a user may do where it cannot be had.
+_INSTEAD = {
+    "model": ("choose another checkpoint", "a checkpoint that `rvt ls checkpoints` calls present"),
+    "dataset": ("choose other data", "the offline data"),
+}
 
 
 class HubError(CheckpointError):
@@ -48,16 +53,19 @@ class Commit:
     Args:
         repo: ``owner/name``.
         revision: 40 hexadecimal digits.
+        repo_type: what kind of repository it is.
     """
 
     repo: str
     revision: str
+    repo_type: Literal["model", "dataset"] = "model"
 
     def folder(self) -> Path:
         """The repository's folder in the hub's cache, whether it exists or not."""
         from huggingface_hub import constants
 
-        return Path(constants.HF_HUB_CACHE) / f"models--{self.repo.replace('/', '--')}"
+        name = f"{self.repo_type}s--{self.repo.replace('/', '--')}"
+        return Path(constants.HF_HUB_CACHE) / name
 
     def snapshot(self) -> Path:
         """The folder in which the hub's client puts the files of this commit."""
@@ -74,14 +82,19 @@ class Commit:
         token = _token()
         info = self._ask(
             "its list of files",
-            lambda seconds: HfApi().model_info(
-                self.repo, revision=self.revision, files_metadata=True, timeout=seconds, token=token
+            lambda seconds: HfApi().repo_info(
+                self.repo,
+                revision=self.revision,
+                repo_type=self.repo_type,
+                files_metadata=True,
+                timeout=seconds,
+                token=token,
             ),
         )
         self._expect(info.sha)
         if getattr(info, "gated", None) and not token:
             raise self._gated(None)
-        return {file.rfilename: _entry(file) for file in info.siblings or ()}
+        return {file.rfilename: _entry(file) for file in getattr(info, "siblings", None) or ()}
 
     def download(self, file: str) -> None:
         """Bring one file into the hub's cache; the hub's client resumes what is cut off.
@@ -93,14 +106,17 @@ class Commit:
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
         token = _token()
-        url = hf_hub_url(self.repo, file, revision=self.revision)
+        kind, revision = self.repo_type, self.revision
+        url = hf_hub_url(self.repo, file, repo_type=kind, revision=revision)
         head = self._ask(
             file, lambda seconds: get_hf_file_metadata(url, token=token, timeout=seconds)
         )
         self._expect(head.commit_hash)
         self._ask(
             file,
-            lambda _: hf_hub_download(self.repo, file, revision=self.revision, token=token),
+            lambda _: hf_hub_download(
+                self.repo, file, repo_type=kind, revision=revision, token=token
+            ),
             bounded=False,  # a large file takes as long as it takes
         )
 
@@ -161,7 +177,7 @@ class Commit:
         return HubError(
             f"{host()} shows {self.repo} only to those who may read it{code}: it is gated or "
             "private, or does not exist. Accept its terms on its page and set HF_TOKEN in the "
-            "environment, or choose another checkpoint.",
+            f"environment, or {_INSTEAD[self.repo_type][0]}.",
             "gated",
         )
 
@@ -175,7 +191,7 @@ class Commit:
             why = "it arrives shorter than announced"
         return HubError(
             f"{self.repo} is not here (whole), and {host()} does not give {what}: {why}. Try "
-            "again later, or use a checkpoint that `rvt ls checkpoints` calls present.",
+            f"again later, or use {_INSTEAD[self.repo_type][1]}.",
             "unreachable",
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-LFS = (".safetensors", ".bin", ".h5", ".model")
+LFS = (".safetensors", ".bin", ".h5", ".model", ".parquet")
 
 
 def git_sha1(data):
@@ -64,10 +64,13 @@ class Hub:
     repos: dict = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def add(self, repo, files):
-        """Serve files (name -> bytes) as a repository's only commit, and return that commit."""
+    def add(self, repo, files, commit=None):
+        """Serve files (name -> bytes) as a repository's only commit, and return that commit.
+
+        A repository of data is called as in a file's address: ``datasets/owner/name``.
+        """
         listing = "".join(sorted(f"{name} {etag(name, data)}\n" for name, data in files.items()))
-        commit = hashlib.sha1(f"{repo}\n{listing}".encode()).hexdigest()
+        commit = commit or hashlib.sha1(f"{repo}\n{listing}".encode()).hexdigest()
         self.repos[repo] = {commit: dict(files)}
         return commit
 
@@ -131,6 +134,8 @@ def handler(hub, cdn):
                 return self.body(rest, hub.repos[name.replace("--", "/")])
             if path.startswith("api/models/"):
                 return self.info(path.removeprefix("api/models/"))
+            if path.startswith("api/datasets/"):
+                return self.info(path.removeprefix("api/"))
             return self.resolve(path)
 
         def commits(self, repo, commit):
@@ -152,7 +157,8 @@ def handler(hub, cdn):
                    if is_lfs(name) else {})
                 for name, data in files.items()
             ]  # fmt: skip
-            answer = {"id": repo, "sha": hub.lie or commit, "siblings": siblings, "private": False}
+            name = repo.removeprefix("datasets/")
+            answer = {"id": name, "sha": hub.lie or commit, "siblings": siblings, "private": False}
             return self.send(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
         def resolve(self, path):

@@ -139,6 +139,7 @@ def _describe(library: corpus.Corpus) -> dict[str, Any]:
         "files": len(library.path),
         "source_bytes": library.source_bytes,
         "tokens": len(library.tokens),
+        **library.description,
     }
 
 

@@ -166,9 +166,9 @@ class Measurement:
             {
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
-                "floor": tasks.floor(task, length),
+                "floor": tasks.floor(task, length, self.protocol["eval_rows"]),
                 "solved_at": task.SOLVED,
-                "solved": _solved(metric, test.metric, task.SOLVED),
+                "solved": None if task.SOLVED is None else metric.reaches(test.metric, task.SOLVED),
                 "initial_metric": self.initial,
                 "test_metric": test.metric,
                 "test_loss": test.loss,
@@ -254,10 +254,3 @@ class Measurement:
         self.tokens = 0  # a trial's are not the training's
         best: float = min(self.trials, key=lambda trial: trial["validation_loss"])["learning_rate"]
         return best
-
-
-def _solved(metric: metrics.Metric, score: float, threshold: float | None) -> bool | None:
-    """Whether a score reaches the task's threshold, None where it has none."""
-    if threshold is None:
-        return None
-    return score >= threshold if metric.higher_is_better else score <= threshold

@@ -137,7 +137,7 @@ def _texts(subject: Subject, model: PreTrainedModel, rows: Batch, batch_size: in
         max_new_tokens=rows["labels"].shape[1],
         eos_token_id=config.eos_token_id,
         pad_token_id=config.pad_token_id,
-        bos_token_id=config.bos_token_id,
+        bos_token_id=getattr(config, "bos_token_id", None),
         decoder_start_token_id=config.decoder_start_token_id,
     )
     losses, truth, guess = [], [], []
@@ -178,23 +178,23 @@ def _found(subject: Subject, model: PreTrainedModel, rows: Batch, batch_size: in
 
 
 def _matched(subject: Subject, model: PreTrainedModel, rows: Batch, batch_size: int) -> Score:
-    """Every image against every different caption, and every such caption against the images."""
+    """Every caption against the images of its group, and every image against all captions."""
     losses, images, texts = [], [], []
     for batch in split(rows, batch_size):
         output = model(**objective.inputs(model, batch), return_loss=True)
         losses.append((output.loss, len(output.image_embeds)))
         images.append(output.image_embeds)
         texts.append(output.text_embeds)
-    captions, first, which = np.unique(
-        rows["input_ids"].cpu().numpy(), axis=0, return_index=True, return_inverse=True
-    )
-    image, text = torch.cat(images).float(), torch.cat(texts).float()[torch.from_numpy(first)]
-    similarity = (image @ text.T).cpu().numpy()  # (images, captions)
+    image, text = torch.cat(images).float(), torch.cat(texts).float()
+    similarity = (text @ image.T).cpu().numpy()  # (captions, images)
+    captions = rows["input_ids"].cpu().numpy()
+    _, first, which = np.unique(captions, axis=0, return_index=True, return_inverse=True)
     which = which.reshape(-1)
-    relevant = which[None, :] == np.arange(len(captions))[:, None]
-    found = _computed(("recall@1",), relevant, similarity.T) | _computed(
-        ("zero-shot accuracy",), which, similarity.argmax(axis=1)
-    )
+    group = np.arange(len(which)) // (getattr(subject.task, "GROUP", None) or len(which))
+    near = group[:, None] == group[None]
+    right = (which[:, None] == which[None]) & near
+    found = _computed(("recall@1",), right, np.where(near, similarity, -np.inf))
+    found |= _computed(("zero-shot accuracy",), which, similarity[first].argmax(axis=0))
     return _score(subject, _mean(losses), found)
 
 

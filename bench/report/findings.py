@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import pandas as pd
 
-from bench import registry
+from bench import anchors
+from bench.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
+from bench.report import scores
 from bench.report.style import in_units, label, rank
 from bench.stats import Estimate
 
@@ -29,6 +30,7 @@ class Finding:
 def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """The questions that these tables say something about, see ``tables.all_of``."""
     found = [
+        Finding("Are known results reproduced?", _published(frames["published"])),
         Finding(
             "Does the gradient vanish? Its norm along the window, at initialisation",
             _gradient(frames["gradient"]),
@@ -40,9 +42,37 @@ def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
         ),
         Finding("What do a decoder's state and cache take?", _state(frames["state"])),
         Finding("How much of the speed is the setting?", _settings(frames["settings"])),
-        Finding("Who learned, in this short a training?", _learning(frames["learning"])),
+        Finding("Who learned, in this short a training?", _learning(frames["tasks"])),
+        Finding(
+            "Does it hold on windows longer than those trained on?",
+            _longer(frames["out_of_distribution"]),
+        ),
     ]
     return [finding for finding in found if finding.sentences]
+
+
+def _published(frame: pd.DataFrame) -> list[str]:
+    """How many published figures ours agree with, and every one that they do not."""
+    if frame.empty:
+        return []
+    counts = frame["verdict"].value_counts()
+    lines = [
+        f"Of {len(frame)} published figures, ours agree with {counts.get(anchors.AGREES, 0)} and "
+        f"disagree with {counts.get(anchors.DISAGREES, 0)}; of {counts.get(anchors.OPEN, 0)} it "
+        "cannot be told."
+    ]
+    for verdict in (anchors.DISAGREES, anchors.OPEN):
+        for row in frame[frame["verdict"] == verdict].to_dict("records"):
+            ours = "" if pd.isna(row["ours_median"]) else f", ours {row['ours_median']:.3g}"
+            known = f"{row['published']:.3g}"
+            if pd.isna(row["published"]):
+                known = "solves it" if row["published_solves"] else "does not solve it"
+            lines.append(
+                f"{row['task']}, {label(str(row['arm']))} ({row['tested']}, {row['metric']}): "
+                f"published {known}{ours}. {verdict.capitalize()}: "
+                f"{row['because']}."
+            )
+    return lines
 
 
 def _gradient(frame: pd.DataFrame) -> list[str]:
@@ -51,13 +81,13 @@ def _gradient(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
-    keys = ["comparison", "device", "dtype"]
-    for (comparison, device, dtype), group in start.groupby(keys, sort=False):
+    keys = ["comparison", "task", "data", "device", "dtype"]
+    for (comparison, task, _, device, dtype), group in start.groupby(keys, sort=False):
         for length in sorted(group["length"].unique(), reverse=True)[:2]:
             rows = group[group["length"] == length].to_dict("records")
             rows.sort(key=lambda row: rank(row["arm"]))
             fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
-            lines.append(f"T={length} ({comparison}, {device}, {dtype}): {fates}.")
+            lines.append(f"T={length} ({comparison}, task {task}, {device}, {dtype}): {fates}.")
     return lines
 
 
@@ -89,7 +119,9 @@ def _fate(row: dict[str, Any]) -> str:
     )
 
 
-_GROUP = ["comparison", "task", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_GROUP = [
+    "comparison", "task", "data", "device", "dtype", "denormals", "threads", "batch_size", "seed"
+]  # fmt: skip
 _PHASES = {
     "training": "Is recurrence slow? Training",
     "forward": "Is recurrence slow? Forward pass",
@@ -227,9 +259,9 @@ def _state(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    keys = ["comparison", "task", "dtype"]
+    keys = ["comparison", "task", "data", "dtype"]
     for rows in _groups(frame.dropna(subset=["measured_bytes"]), keys):
-        where = ", ".join(rows[0][name] for name in keys)
+        where = ", ".join(rows[0][name] for name in keys if rows[0][name] != scores.OFFLINE)
         parts = [
             f"after T={length} "
             + ", ".join(f"{label(row['arm'])} {_size(row['measured_bytes'])}" for row in here)
@@ -310,34 +342,115 @@ def _size(number: float | None) -> str:
 
 
 def _learning(frame: pd.DataFrame) -> list[str]:
-    """Test accuracy by arm, every seed's."""
+    """The task's metric by arm, every seed's, beside the floor; and who was expected to win.
+
+    Args:
+        frame: the table ``tasks``.
+    """
+    if frame.empty:
+        return []
+    lines: list[str] = []
+    expected: dict[str, str] = {}
+    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+        # An arm none of whose seeds ended does not know its metric.
+        first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
+        metric, seeds = _metric(first), max(row["seeds"] for row in rows)
+        direction = "" if metric.higher_is_better else ", lower is better"
+        line = (
+            f"T={first['length']} ({_where_trained(first)}), test {metric.name} after "
+            f"{first['steps']} steps of batch {first['batch_size']}, "
+            f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
+            + "; ".join(f"{_named(row, rows)} {_scored(row, metric)}" for row in rows)
+        )
+        if not math.isnan(first["floor"]):
+            line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
+        lines.append(f"{line}.")
+        if isinstance(first["expected"], str):
+            expected[_task(first)] = first["expected"].rstrip(".")
+    return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
+
+
+_TRAINING = ["comparison", "task", "data", "length", "shortest", "steps", "batch_size"]
+
+
+def _metric(row: Row) -> Metric:
+    known = METRICS.get(row["metric"])
+    return known or Metric(row["metric"], row["metric"], row["higher_is_better"], scale="linear")
+
+
+def _where_trained(row: Row) -> str:
+    return f"{row['comparison']}, task {_task(row)}"
+
+
+def _task(row: Row) -> str:
+    return scores.named(row["task"], row["data"])
+
+
+def _scored(row: Row, metric: Metric) -> str:
+    """What an arm scores: the median and the range of its seeds, and how many solved it."""
+    parts = []
+    kept = row["seeds"] - row["diverged"]
+    if kept:
+        text = metric.text(row["median"])
+        if kept > 1:
+            text += f" ({metric.text(row['least'])}–{metric.text(row['most'])})"
+        parts.append(text)
+    if row["diverged"]:
+        text = f"{row['diverged']} of {row['seeds']} seeds diverged"
+        parts.append(text + (" and are not in the median" if kept else ""))
+    if not math.isnan(row["solve_rate"]):
+        parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
+    return ", ".join(parts)
+
+
+def _noise(row: Row, metric: Metric) -> str:
+    """How far chance alone takes a guess from the floor, where every row is one answer."""
+    floor = row["floor"]
+    if metric.name != "accuracy" or row["head"] != _ONE_ANSWER or not 0 < floor < 1:
+        return ""
+    spread = 2 * math.sqrt(floor * (1 - floor) / row["eval_rows"])
+    return f"; on {row['eval_rows']} rows, guessing itself scores within ±{spread:.2f} of it"
+
+
+_ONE_ANSWER = "AutoModelForSequenceClassification"
+
+
+def _longer(frame: pd.DataFrame) -> list[str]:
+    """What is left of a score on the longest windows tested, medians over seeds.
+
+    Args:
+        frame: the table ``out_of_distribution``.
+    """
     if frame.empty:
         return []
     lines = []
-    keys = ["comparison", "task", "length", "steps", "batch_size", "eval_rows"]
-    for key, group in frame.groupby(keys, sort=False):
-        comparison, task, length, steps, batch_size, eval_rows = key
+    for key, group in frame.groupby([*_TRAINING, "device", "dtype", "metric"], sort=False):
+        row = {str(name): value for name, value in group.iloc[0].items()}
+        metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
+        length, longest = row["length"], int(group["test_length"].max())
+        if longest <= length:
+            continue
         parts = []
-        for arm, rows in group.groupby("arm", sort=False):
-            scores = rows["test_accuracy"].dropna().tolist()
-            diverged = len(rows) - len(scores)
-            text = label(str(arm))
-            if scores:
-                text += f" {median(scores):.2f}"
-            if len(scores) > 1:
-                text += f" ({min(scores):.2f}–{max(scores):.2f})"
-            if diverged:
-                text += f" {diverged} of {len(rows)} seeds diverged"
-                text += " and are not in the median" if scores else ""
-            parts.append(text)
-        seeds = group["seed"].nunique()
-        floor = registry.tasks()[str(task)].literals["FLOOR"]
-        noise = 2 * math.sqrt(floor * (1 - floor) / eval_rows)
+        for (arm, kernel), rows in group.groupby(["arm", "kernel"], sort=False):
+            middle = rows.groupby("test_length")["test_metric"].median().dropna()
+            several = group[group["arm"] == arm]["kernel"].nunique() > 1
+            text = label(str(arm)) + (f"/{kernel}" if several else "")
+            if length in middle.index:
+                text += f" {metric.text(middle[length])} →"
+            if (reach := int(middle.index.max() if len(middle) else 0)) > length:
+                text += f" {metric.text(middle[reach])}"
+                text += "" if reach == longest else f" at T={reach}, and reads none longer"
+            else:
+                text += " reads no longer windows"
+            parts.append((rank(str(arm)), text))
+        trained = f"T={length}" if row["shortest"] == length else f"T={row['shortest']}–{length}"
+        floors = group[group["test_length"] == longest]["floor"].dropna()
+        floor = f". Floor there {floors.iloc[0]:.3g}" if len(floors) else ""
         lines.append(
-            f"T={length} ({comparison}, task {task}), test accuracy after {steps} steps of batch "
-            f"{batch_size}, {seeds} seed{'s (median and range)' if seeds > 1 else ''}: "
-            + ", ".join(parts)
-            + f". Floor {floor:g}; on {eval_rows} rows, guessing itself scores within "
-            f"±{noise:.2f} of it."
+            f"Trained at {trained}, tested to T={longest} ({_where_trained(row)}, "
+            f"{metric.name}, {group['seed'].nunique()} "
+            f"seed{'s' if group['seed'].nunique() > 1 else ''}): "
+            + ", ".join(text for _, text in sorted(parts))
+            + f"{floor}."
         )
     return lines

@@ -20,9 +20,10 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from bench import __version__, registry, stats
+from bench import __version__, stats
+from bench.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
-from bench.report import figures, findings, style, tables
+from bench.report import figures, findings, scores, style, tables
 from bench.report import speed_figures as costs
 from bench.store import Store, StoreError
 
@@ -91,7 +92,7 @@ def _write(store: Store, work: Path) -> None:
     with (work / "records.jsonl").open("w", encoding="utf-8") as lines:
         for record in records:
             lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
-    frames = tables.all_of(records, store.meta("ceilings"))
+    frames = tables.all_of(records, store.meta("ceilings"), store.meta("published") or [])
     context = {
         "title": store.meta("title"),
         "source": store.meta("source"),
@@ -155,7 +156,7 @@ def _sections(
         ]
         where = pd.DataFrame(
             [
-                {name: r["cell"][name] for name in _FACET} | {"record": r["key"]}
+                tables.coordinates(r["cell"]) | {"record": r["key"]}
                 for r in tables.of(records, probe) + diverged
             ]
         )
@@ -203,7 +204,7 @@ def _sections(
     of_frame(memory, "memory", frames["memory"], costs.memory, _memory_limits)
     of_frame(
         memory, "state", frames["state"], costs.state, _state_limits,
-        ("comparison", "task", "dtype"),
+        ("comparison", "task", "data", "dtype"),
     )  # fmt: skip
     roofline = Section(
         "Share of the machine's ceilings",
@@ -219,18 +220,35 @@ def _sections(
     )
     of_frame(setting, "setting", frames["settings"], costs.setting, _setting_limits)
     learning = Section(
-        "Learning", "Accuracy and loss by step. The dashed line is the floor: what guessing scores."
+        "Learning",
+        "Every task by its own metric, and the loss, by step. The dashed line is the floor: what "
+        "the best guess without looking scores. The dash-dotted one is the threshold from which "
+        "the task counts as solved, where it has one.",
+    )
+    of_records(learning, "learning_curves", "learning", figures.learning_curves, _learning_limits)
+    longer = Section(
+        "Longer windows than those trained on",
+        "The same models, tested on windows of other lengths. The dotted line is the longest "
+        "window trained on; to the right of it is out of distribution.",
     )
     of_records(
-        learning, "learning_curves", "learning",
-        lambda rs: figures.learning_curves(rs, _floor(rs)), _learning_limits,
-    )  # fmt: skip
+        longer, "out_of_distribution", "learning", figures.out_of_distribution, _longer_limits
+    )
     norm = Section("Global gradient norm", "The norm over all parameters, taken before clipping.")
     of_records(norm, "gradient_norm", "learning", figures.gradient_norm, _norm_limits)
-    sections = [flow, speed, decoding, memory, roofline, setting, learning, norm]
+    known = Section(
+        "Beside published results",
+        "What others report of the same task, and ours. Agrees: both lie on the same side of the "
+        "task's threshold; a failure of ours counts only where the arm has learned the trained "
+        "lengths, or another arm solves the task with the same training. Published figures are "
+        "mostly the best of many runs of larger models that were trained far longer.",
+    )
+    sections = [known, flow, speed, decoding, memory, roofline, setting, learning, longer, norm]
     for section, names in (
-        (flow, ["gradient"]), (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
-        (memory, ["memory"]), (setting, ["settings"]), (learning, ["learning"]),
+        (known, ["published"]), (flow, ["gradient"]),
+        (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
+        (memory, ["memory"]), (setting, ["settings"]),
+        (learning, ["tasks", "learning"]), (longer, ["out_of_distribution"]),
     ):  # fmt: skip
         for name in names:
             if not frames[name].empty:
@@ -246,7 +264,7 @@ def _sections(
             "FLOPs are those of matrix products, 2 for a multiply-add, at the length given; state "
             "is what reading one more token needs: a recurrence's state, or keys and values."
         )
-        models = [("tables/models.csv", frames["models"])]
+        models = [("tables/models.csv", _shown("models", frames["models"]))]
         sections.append(Section("What was compared", text, tables=models))
     if not missing.empty:
         text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
@@ -259,8 +277,8 @@ def _sections(
     return sections
 
 
-_FACET = ("comparison", "task", "device", "dtype", "denormals", "threads")
-_USUAL = {"denormals": "keep", "threads": "all"}
+_FACET = ("comparison", "task", "data", "device", "dtype", "denormals", "threads")
+_USUAL = {"data": "offline", "denormals": "keep", "threads": "all"}
 
 
 def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -296,11 +314,6 @@ def _same(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     names = [*_FACET, "phase", "batch_size", "seed"]
     known = {tuple(row) for row in rows[names].itertuples(index=False)}
     return frame[[tuple(row) in known for row in frame[names].itertuples(index=False)]]
-
-
-def _floor(records: list[Record]) -> float:
-    floor: float = registry.tasks()[records[0]["cell"]["task"]].literals["FLOOR"]
-    return floor
 
 
 def _caption(title: str, comparison: str, records: list[Record]) -> str:
@@ -463,7 +476,7 @@ def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:
 
 def _learning_limits(records: list[Record]) -> str:
     trials = _distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
-    text = f"Learning rates tried for every arm: {_listed(trials)}. "
+    text = f"{_task(records)}Learning rates tried for every arm: {_listed(trials)}. "
     if len(_distinct(records, lambda r: r["cell"]["seed"])) < _EXPLORATORY:
         text += f"Fewer than {_EXPLORATORY} seeds: exploratory. "
     if any(r["cell"]["arm"] == "pretrained" for r in records):
@@ -472,6 +485,24 @@ def _learning_limits(records: list[Record]) -> str:
             "architectures. "
         )
     return text + "It does not say which architecture learns better in the end."
+
+
+def _task(records: list[Record]) -> str:
+    """The task of a figure, and how it is scored."""
+    first = scores.Scores(records[0])
+    name = scores.named(*(tables.coordinate(first.cell, name) for name in ("task", "data")))
+    direction = "higher" if first.metric.higher_is_better else "lower"
+    return f"Task {name}, by {first.metric.name}: {direction} is better. "
+
+
+def _longer_limits(records: list[Record]) -> str:
+    tested = _listed(_distinct(records, lambda r: r["cell"]["protocol"]["eval_rows"]))
+    return (
+        f"{_task(records)}{tested} rows for each length; a thin line a seed, a thick one the "
+        "median, as far as every seed has a score. A line that ends early is of an arm that reads "
+        "no longer windows, as one with learned positions. It does not say what training on longer "
+        "windows would give."
+    )
 
 
 def _norm_limits(records: list[Record]) -> str:
@@ -531,6 +562,16 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
                 f"hash {library['hash'][:16]}",
             )
         )
+        if "duplicate_tokens" in library:  # stores of before have not counted
+            facts.append(("Splits", _splits(library)))
+            facts.append(
+                (
+                    "Tokenizer",
+                    f"the bundled checkpoint's, for every arm: {library['tokens_per_byte']:.3f} "
+                    f"tokens a byte, {library['tokens_per_s']:,.0f} tokens/s when the corpus was "
+                    "built",
+                )
+            )
     made = {
         (r["provenance"]["code"][:12], r["environment"]["commit"], r["environment"]["dirty"])
         for r in records
@@ -543,9 +584,24 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
     return facts
 
 
+def _splits(library: dict[str, Any]) -> str:
+    """How the corpus is split, and what was left out of it."""
+    kept = ", ".join(f"{count:,} {name}" for name, count in library["split_tokens"].items())
+    cut = ", ".join(f"{n:,} of {name}" for name, n in library["duplicate_tokens"].items() if n)
+    return (
+        f"by file, in tokens: {kept}; left out because an earlier split has them: {cut or 'none'}; "
+        f"sources that could not be read: {len(library['skipped'])}"
+    )
+
+
 #: Coordinates that a page shows only where they differ.
-_WHERE = ["task", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_WHERE = ["task", "data", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
 _SHOWN = {
+    "models": [
+        "comparison", "task", "data", "arm", "body_parameters", "embedding_parameters",
+        "total_parameters", "matched_to", "match", "target", "match_error", "at_length",
+        "forward_flops_per_token", "training_flops_per_token", "state_bytes",
+    ],
     "gradient": [
         "comparison", "length", "arm", "when", "steps", "norm_at_loss", "norm_at_half",
         "norm_at_end", "subnormal_share", "zero_share", "zero_from_distance",
@@ -576,9 +632,23 @@ _SHOWN = {
         "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes", "peak_allocated_bytes",
         "allocated_growth_bytes", "peak_reserved_bytes",
     ],
+    "published": [
+        "task", "arm", "tested", "metric", "published", "published_solves", "ours_median",
+        "ours_best", "seeds", "solved_seeds", "verdict", "because", "source",
+    ],
+    "tasks": [
+        "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at", "arm",
+        *_WHERE[2:], "steps", "seeds", "diverged", "initial_median", "median", "least", "most",
+        "solve_rate", "expected",
+    ],
     "learning": [
-        "comparison", "length", "arm", "seed", "steps", "batch_size", "learning_rate",
-        "test_accuracy", "test_loss", "tokens_per_s", "diverged_at_step",
+        "comparison", "length", "arm", *_WHERE, "steps", "learning_rate", "metric", "test_metric",
+        "test_loss", *(f"test_{metric.slug}" for metric in METRICS.values()), "tokens_per_s",
+        "diverged_at_step",
+    ],
+    "out_of_distribution": [
+        "comparison", "length", "arm", *_WHERE, "metric", "test_length", "test_metric", "floor",
+        "solved",
     ],
 }  # fmt: skip
 
@@ -586,10 +656,11 @@ _SHOWN = {
 def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a table that a page shows, intervals beside their values; the CSV has all."""
     columns = {}
+    everywhere = set(_WHERE) - ({"task"} if name in ("tasks", "published") else set())
     for column in _SHOWN[name]:
         if column not in frame.columns or frame[column].isna().all():
             continue
-        if column in _WHERE and frame[column].nunique() == 1:
+        if column in everywhere and frame[column].nunique() == 1:
             continue  # the same everywhere: in the captions and in the CSV
         if f"{column}_low" in frame.columns:
             ends = [frame[f"{column}{end}"] for end in ("", "_low", "_high")]
@@ -598,6 +669,9 @@ def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             )
         else:
             columns[column] = frame[column]
+    if "expected" in columns:  # once for each task
+        again = frame.duplicated(["task", "data"])
+        columns["expected"] = frame["expected"].mask(again, "")
     return pd.DataFrame(columns)
 
 
@@ -628,6 +702,8 @@ def cell_text(value: Any, column: str = "") -> str:
         return f"{value:+.2%}"
     if column.endswith("_share"):
         return f"{value:.1%}"
+    if column == "solve_rate":
+        return f"{value:.0%}"
     if column.endswith("_bytes"):
         return style.in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):

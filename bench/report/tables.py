@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from operator import truediv
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import registry, stats, verdicts
+from bench import anchors, registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
+from bench.report import scores
 
 COORDINATES = [
-    "comparison", "task", "length", "arm", "kernel", "device", "dtype", "denormals", "threads"
+    "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
+    "threads",
 ]  # fmt: skip
 
 Record = dict[str, Any]
@@ -24,8 +26,12 @@ Pairs = list[verdicts.Verdict]
 _ENDS = ("", "_low", "_high")
 
 
-def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str, pd.DataFrame]:
-    """Every table that is made from what was measured, by name."""
+def all_of(
+    records: list[Record],
+    ceilings: Ceilings | None = None,
+    published: Sequence[dict[str, Any]] = (),
+) -> dict[str, pd.DataFrame]:
+    """Every table that is made from what was measured, by name; some beside published figures."""
     pairs = verdicts.of([r for r in records if r["cell"]["probe"] in ("speed", "decode")])
     return {
         "gradient": gradient(records),
@@ -38,6 +44,9 @@ def all_of(records: list[Record], ceilings: Ceilings | None = None) -> dict[str,
         "memory": memory(records),
         "state": state(records),
         "learning": learning(records),
+        "tasks": tasks(records),
+        "out_of_distribution": out_of_distribution(records),
+        "published": beside_published(records, published),
         "models": models(records),
     }
 
@@ -46,6 +55,16 @@ def of(records: list[Record], probe: str, *statuses: str) -> list[Record]:
     """The records of a probe that ended in one of these statuses, done by default."""
     wanted = statuses or (DONE,)
     return [r for r in records if r["cell"]["probe"] == probe and r["status"] in wanted]
+
+
+def coordinate(cell: dict[str, Any], name: str) -> Any:
+    """Where a cell stands; one of before there were data sets is of the offline data."""
+    return cell.get(name, scores.OFFLINE) if name == "data" else cell[name]
+
+
+def coordinates(cell: dict[str, Any]) -> dict[str, Any]:
+    """Where a cell stands, every coordinate but its seed."""
+    return {name: coordinate(cell, name) for name in COORDINATES}
 
 
 def models(records: list[Record]) -> pd.DataFrame:
@@ -58,11 +77,14 @@ def models(records: list[Record]) -> pd.DataFrame:
         quantity, cost = model["match"].get("quantity", "params"), model.get("cost") or {}
         # FLOPs and state depend on the length, and so do sizes that are matched by them.
         length = None if quantity == "params" else cell["length"]
-        key = cell["comparison"], cell["task"], cell["arm"], length
+        data = coordinate(cell, "data")
+        key = cell["comparison"], cell["task"], data, cell["arm"], length
         if key in rows and (cost.get("length") or 0) < (rows[key]["at_length"] or 0):
             continue
         rows[key] = {
             "comparison": cell["comparison"],
+            "task": cell["task"],
+            "data": data,
             "arm": cell["arm"],
             "body_parameters": model["parameters"]["body"],
             "embedding_parameters": model["parameters"]["embedding"],
@@ -148,7 +170,7 @@ _OF_DECODING = ("late_over_early", "state_bytes", "state_end_bytes", "gate_error
 def _coordinates(record: Record) -> dict[str, Any]:
     """Where a row stands, and the record that it is made from."""
     cell = record["cell"]
-    return {name: cell[name] for name in COORDINATES} | {
+    return coordinates(cell) | {
         "seed": cell["seed"],
         "phase": cell["axes"].get("phase", cell["probe"]),
         "batch_size": cell["protocol"]["batch_size"],
@@ -283,11 +305,11 @@ def state(records: list[Record]) -> pd.DataFrame:
         cell, cost = record["cell"], record["model"].get("cost") or {}
         if cost.get("state_bytes") is None:
             continue
-        names = ("comparison", "task", "dtype", "arm", "length")
-        key = tuple(cell[name] for name in names)
+        names = ("comparison", "task", "data", "dtype", "arm", "length")
+        key = tuple(coordinate(cell, name) for name in names)
         row = rows.setdefault(
             key,
-            {name: cell[name] for name in names}
+            dict(zip(names, key, strict=True))
             | {"kernel": "", "seed": 0, "record": record["key"]}
             | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
         )
@@ -474,20 +496,23 @@ def _span(lengths: Collection[int]) -> dict[str, Any]:
 def learning(records: list[Record]) -> pd.DataFrame:
     """One row for every seed; divergences stay in, with the step."""
     rows = []
-    for record in of(records, "learning") + of(records, "learning", DIVERGED):
-        cell, metrics = record["cell"], record["metrics"]
+    for trained in _trained(records):
+        metrics = trained.record["metrics"]
         rows.append(
-            {name: cell[name] for name in COORDINATES}
+            _training(trained)
             | {
-                "seed": cell["seed"],
-                "steps": cell["protocol"]["steps"],
-                "batch_size": cell["protocol"]["batch_size"],
+                "seed": trained.cell["seed"],
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
-                "eval_rows": cell["protocol"]["eval_rows"],
-                "test_accuracy": metrics.get("test_accuracy"),
+                "metric": trained.metric.name,
+                "initial_metric": trained.initial,
+                "validation_metric": trained.validation,
+                "test_metric": trained.test,
                 "test_loss": metrics.get("test_loss"),
-                "validation_accuracy": metrics.get("validation_accuracy"),
+                **trained.others,
+                "floor": trained.floor,
+                "solved_at": trained.solved_at,
+                "solved": trained.solves(trained.test),
                 "tokens": metrics.get("tokens"),
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
@@ -495,6 +520,108 @@ def learning(records: list[Record]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def tasks(records: list[Record]) -> pd.DataFrame:
+    """What each arm makes of each task: one row for all seeds of a training.
+
+    The median and the range are of the seeds that did not diverge; one that did has not solved it.
+    """
+    groups: dict[str, list[scores.Scores]] = {}
+    for trained in _trained(records):
+        alike = json.dumps([_training(trained), trained.cell["protocol"]], sort_keys=True)
+        groups.setdefault(alike, []).append(trained)
+    rows = []
+    for seeds in groups.values():
+        first = seeds[0]
+        found = [s.test for s in seeds if s.test is not None]
+        known = [s.initial for s in seeds if s.initial is not None]
+        solved = [first.solves(s.test) for s in seeds]
+        rows.append(
+            _training(first)
+            | {
+                "head": first.literals.get("HEAD"),
+                "metric": first.metric.name,
+                "higher_is_better": first.metric.higher_is_better,
+                "floor": math.nan if first.floor is None else first.floor,
+                "solved_at": first.solved_at,
+                "seeds": len(seeds),
+                "diverged": sum(s.diverged for s in seeds),
+                "initial_median": np.median(known) if known else None,
+                "median": np.median(found) if found else None,
+                "least": min(found, default=None),
+                "most": max(found, default=None),
+                "solve_rate": math.nan if None in solved else sum(map(bool, solved)) / len(solved),
+                "expected": first.literals.get("EXPECTED"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def beside_published(records: list[Record], published: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row for every published figure, ours beside it, and what the two say together."""
+    return pd.DataFrame(
+        [
+            {
+                "task": row.task,
+                "arm": row.arm,
+                "comparison": row.comparison,
+                "tested": row.tested,
+                "metric": row.metric,
+                "published": row.published,
+                "published_solves": row.solves,
+                "ours_median": row.median,
+                "ours_best": row.best,
+                "seeds": len(row.ours),
+                "solved_seeds": row.solved,
+                "verdict": row.verdict,
+                "because": row.because,
+                "source": row.source,
+            }
+            for row in anchors.compare(published, records)
+        ]
+    )
+
+
+def out_of_distribution(records: list[Record]) -> pd.DataFrame:
+    """One row for every seed and length that it was tested on, those trained on among them.
+
+    Without a score the window is longer than the arm can read.
+    """
+    rows = []
+    for trained in _trained(records):
+        for length, score, loss in trained.by_length:
+            rows.append(
+                _training(trained)
+                | {
+                    "seed": trained.cell["seed"],
+                    "metric": trained.metric.name,
+                    "test_length": length,
+                    "in_distribution": trained.shortest <= length <= trained.cell["length"],
+                    "test_metric": score,
+                    "test_loss": loss,
+                    "floor": trained.floor_at(length),
+                    "solved_at": trained.solved_at,
+                    "solved": trained.solves(score),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _trained(records: list[Record]) -> list[scores.Scores]:
+    """Trainings that ended, and those that diverged."""
+    return scores.of(of(records, "learning") + of(records, "learning", DIVERGED))
+
+
+def _training(trained: scores.Scores) -> dict[str, Any]:
+    """Where a training stands, and how long it was: all that its seeds have in common."""
+    protocol = trained.cell["protocol"]
+    return coordinates(trained.cell) | {
+        "shortest": trained.shortest,
+        "steps": protocol["steps"],
+        "batch_size": protocol["batch_size"],
+        "eval_rows": protocol["eval_rows"],
+    }
 
 
 def gradient(records: list[Record]) -> pd.DataFrame:
@@ -507,7 +634,7 @@ def gradient(records: list[Record]) -> pd.DataFrame:
                 continue
             beyond = record["samples"][f"norm_{when}"][1:]
             rows.append(
-                {name: cell[name] for name in COORDINATES}
+                coordinates(cell)
                 | {
                     "seed": cell["seed"],
                     "when": when,
@@ -541,7 +668,7 @@ def missing(cells: dict[str, Record], plan: list[str], records: list[Record]) ->
             {
                 "probe": cell["probe"],
                 "phase": cell["axes"].get("phase", ""),
-                **{name: cell[name] for name in COORDINATES},
+                **coordinates(cell),
                 "seed": cell["seed"],
                 "status": record["status"] if record else "not run",
                 "reason": record["reason"] if record else "the sweep has not come to it yet",

@@ -13,11 +13,14 @@ A task file says literally what it is, so that it can be listed without importin
 - ``VOCABULARY`` and ``SYMBOLS``: token ids of its own and how each is printed, id 0 for padding;
   or ``FEATURES``: numbers at each position; with neither it is read through the tokenizer
 - ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
+- ``GROUP``: rows among which each is to be found, all where it is not said; ``chance(candidates)``
+  is what a random order scores
 
 and defines ``rows(data, split, length, count, generator)``.
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -36,10 +39,13 @@ from bench import registry
 #: caption. ``query_ids`` and ``query_mask`` (count, query length) of what is to be found.
 Rows = dict[str, npt.NDArray[Any]]
 
+#: Data that needs no network: what a task file cuts or generates.
+OFFLINE = "offline"
+
 SPLITS = ("train", "validation", "test")
 
 #: Rows that one generator draws; a row is the same whatever else is drawn.
-BLOCK = 1024
+BLOCK = 1000
 
 
 class LengthError(ValueError):
@@ -87,10 +93,17 @@ class Vocabulary:
     own: bool = False
 
 
-def load(name: str, data: str = "offline") -> Task:
-    """The task of this name over the offline data, or over a data set of the hub."""
-    if data != "offline":
-        raise ValueError(f"unknown data {data!r}")
+def load(name: str, data: str = OFFLINE) -> Task:
+    """The task of this name over the offline data, or over a data set of the hub.
+
+    Raises:
+        ValueError: no such data set, or one of another task.
+    """
+    if data != OFFLINE:
+        from bench.tasks import hub
+
+        hub.find(data, name)
+        return cast("Task", hub.task(data))
     module: Any = import_module(f"{__name__}.{name}")
     return cast("Task", module)
 
@@ -109,11 +122,20 @@ def open_data(name: str, data: str, library: str) -> Any:
         library: what :func:`bench.tasks.corpus.fingerprint` returned.
 
     Raises:
-        CorpusError, CheckpointError: it cannot be had.
+        CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
+    if data != OFFLINE:
+        from bench.tasks import hub
+        from models.checkpoints import MINILM, TOKENIZER
+
+        return hub.task(data).open(MINILM.verify(*TOKENIZER))
     need = needs(name)
     if need is None:
         return None
+    if need == "digits":
+        from bench.tasks import digits
+
+        return digits.open_digits()
     from bench.tasks import corpus
     from models.checkpoints import MINILM
 
@@ -130,8 +152,17 @@ def vocabulary(task: Task, data: Any) -> Vocabulary:
     return Vocabulary(data.vocab_size, data.pad_id, data.cls_id, data.sep_id)
 
 
-def floor(task: Task, length: int) -> float:
-    """What the best guess without looking scores on windows of this length."""
+def floor(task: Task, length: int, candidates: int | None = None) -> float:
+    """What the best guess without looking scores on windows of this length.
+
+    Args:
+        task: whose floor.
+        length: tokens of a window.
+        candidates: how many rows there are to choose from, where the task is to find one.
+    """
+    chance: Callable[[int], float] | None = getattr(task, "chance", None)
+    if chance is not None and candidates is not None:
+        return float(chance(candidates))
     given = task.FLOOR
     if isinstance(given, str):
         return float(cast("Any", task).floor(length))

@@ -1,37 +1,39 @@
 """The offline corpus: the Python standard library that every interpreter carries.
 
 Sources are read from the running interpreter, split by file, tokenized once with the pretrained
-checkpoint's own tokenizer and cached as Arrow, the functions that say what they do beside them.
-The hash covers every path, every byte and the split; results on different hashes are never mixed.
+checkpoint's own tokenizer, labelled by Python's own parser, freed of what two splits share, and
+cached as Arrow. The manual that the library carries is split by its pages. The hash covers every
+path, every byte and the split; results on different hashes are never mixed.
 """
 
 import ast
 import hashlib
-import itertools
 import json
 import os
-import shutil
 import sys
 import sysconfig
-import tempfile
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from models.checkpoints import WheelCheckpoint  # importing it imports torch
 
 SPLITS = {"train": 0.70, "validation": 0.15, "test": 0.15}
+DESCRIPTION = "description.json"
+FUNCTIONS, QUESTIONS = "functions", "questions"
 _TESTS = frozenset({"test", "tests", "idle_test"})
-_SPECIAL = "tokenizer.json"
-_FUNCTIONS = "functions"
-_FORMAT = "2"  # raised when what is cached, or how files are split, changes
+_MANUAL = "pydoc_data/topics.py"
+_FORMAT = "3"  # raised when what is cached, or how files are split, changes
+
+_Table = TypeVar("_Table")
 
 
 class CorpusError(RuntimeError):
@@ -40,12 +42,21 @@ class CorpusError(RuntimeError):
 
 @dataclass(frozen=True)
 class Source:
-    """One file: its path inside the library, its top-level package, its split and its text."""
+    """One document: a file of the library, or a page of the manual.
+
+    Args:
+        path: inside the library; a page's is its file's, ``#`` and its name.
+        package: top-level package.
+        split: one of ``SPLITS``.
+        text: all of it.
+        prose: whether it is a page of the manual and no source.
+    """
 
     path: str
     package: str
     split: str
     text: str
+    prose: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class Functions:
         sources: token ids of every function from its ``def`` on, its own docstring taken out;
             function i is ``sources[source_offsets[i]:source_offsets[i + 1]]``.
         summaries: token ids of every docstring's first line, in the same way.
+        stop: (count,) where in the corpus's tokens goes on what follows each function.
     """
 
     file: npt.NDArray[np.int64]
@@ -64,44 +76,79 @@ class Functions:
     source_offsets: npt.NDArray[np.int64]
     summaries: npt.NDArray[np.int32]
     summary_offsets: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions about functions, each with one answer; all indices are into the corpus's tokens.
+
+    Args:
+        file: (count,) index of each one's file.
+        ids: token ids of the questions; question i is ``ids[offsets[i]:offsets[i + 1]]``.
+        define: (count,) first token of the function asked about, its ``def``.
+        start, stop: (count,) the answer is ``tokens[start:stop]``.
+        earliest, latest: (count,) a window within these two shows no other definition of the name.
+    """
+
+    file: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    define: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
+    earliest: npt.NDArray[np.int64]
+    latest: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Corpus:
     """The tokenized library.
 
+    Documents are in the order of their split, sources before the manual, then of their path, so a
+    split and a package of it are each one stretch of ``tokens``.
+
     Args:
         hash: what it was made of.
-        path, package, split: one entry a file, the files in a fixed order.
-        tokens: every file's token ids, one after the other; file i is
-            ``tokens[offsets[i]:offsets[i + 1]]``.
+        path, package, split, prose: one entry a document.
+        tokens: every document's token ids, one after the other, each ended by ``[SEP]``; document
+            i is ``tokens[offsets[i]:offsets[i + 1]]``. Where a piece that an earlier split has too
+            was cut out, there is a ``[SEP]``.
+        roles: for every token index in ``_labels.ROLES``; -100 for ``[SEP]`` and in the manual.
         cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
-        source_bytes: UTF-8 bytes of the sources.
-        functions: those of the files that are documented.
+        source_bytes: UTF-8 bytes of what the tokens stand for.
+        functions, questions: of the sources.
+        description: what was counted while it was built.
+        tokenizer: path of the tokenizer's file.
     """
 
     hash: str
     path: tuple[str, ...]
     package: tuple[str, ...]
     split: tuple[str, ...]
+    prose: tuple[bool, ...]
     tokens: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
+    roles: npt.NDArray[np.int8]
     cls_id: int
     sep_id: int
     pad_id: int
     vocab_size: int
     source_bytes: int
     functions: Functions
+    questions: Questions
+    description: dict[str, Any]
+    tokenizer: Path
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Tokens of each file."""
+        """Tokens of each document, its ``[SEP]`` included."""
         return np.diff(self.offsets)
 
-    @property
+    @cached_property
     def tokens_per_byte(self) -> float:
-        """Tokens for each byte of source, which the tokenizer drops white space of."""
-        return len(self.tokens) / self.source_bytes
+        """Tokens, separators left out, per byte of UTF-8."""
+        return float((self.tokens != self.sep_id).sum() / self.source_bytes)
 
     def files(self, split: str, package: str) -> list[int]:
         """Indices of a package's files in a split."""
@@ -111,11 +158,58 @@ class Corpus:
             if pair == (split, package)
         ]
 
+    def stretch(
+        self, split: str, *, package: str | None = None, prose: bool = True
+    ) -> tuple[int, int]:
+        """Where in ``tokens`` a split begins and ends, or a package of it, or its sources alone."""
+        kept = [
+            index
+            for index, name in enumerate(self.split)
+            if name == split
+            and package in (None, self.package[index])
+            and (prose or not self.prose[index])
+        ]
+        return (int(self.offsets[kept[0]]), int(self.offsets[kept[-1] + 1])) if kept else (0, 0)
+
+    def windows(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+        """(count, length): the tokens from each start on."""
+        view = np.lib.stride_tricks.sliding_window_view(self.tokens, length)
+        return view[starts].astype(np.int64)
+
+    def cached(self, key: tuple[object, ...], make: Callable[[], _Table]) -> _Table:
+        """What ``make`` returned the first time: a task's table for a split and a length."""
+        if key not in self._tables:
+            self._tables[key] = make()
+        return cast("_Table", self._tables[key])
+
+    @cached_property
+    def _tables(self) -> dict[tuple[object, ...], object]:
+        return {}
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, nothing added."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids; the tokenizer has dropped case and white space."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def symbols(self, ids: Sequence[int]) -> list[str]:
+        """Tokens as the tokenizer prints them."""
+        return [str(self._tokenizer.id_to_token(int(index))) for index in ids]
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        return open_tokenizer(self.tokenizer)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
 
 def fingerprint() -> str:
     """Hash of this interpreter's library and of its split; reads files, needs no torch."""
     digest = hashlib.sha256(_FORMAT.encode())
-    for source in _sources():
+    for source in read()[0]:
         digest.update(f"{source.path}\0{source.split}\0".encode())
         digest.update(hashlib.sha256(source.text.encode()).digest())
     return digest.hexdigest()
@@ -136,10 +230,22 @@ def load(identity: str, checkpoint: "WheelCheckpoint") -> Corpus:
     tokenizer = "".join(checkpoint.sha256[name] for name in TOKENIZER)
     name = f"corpus-{identity[:16]}-{hashlib.sha256(tokenizer.encode()).hexdigest()[:8]}"
     folder = _cache_root() / name
-    tokenizer_folder = checkpoint.verify(*TOKENIZER)
+    file = checkpoint.verify(*TOKENIZER) / "tokenizer.json"
     if not folder.is_dir():
-        _build(folder, tokenizer_folder)
-    return _open(folder, identity)
+        from bench.tasks import _build
+
+        _build.build(folder, file)
+    return _open(folder, identity, file)
+
+
+def open_tokenizer(file: Path) -> "Tokenizer":
+    """The tokenizer of a file, without the truncation and padding that are stored with it."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _cache_root() -> Path:
@@ -147,31 +253,57 @@ def _cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or default) / "rnn-vs-transformer"
 
 
-def _sources() -> Iterator[Source]:
-    """The library's files, tests and machine-specific files left out, in order of their path."""
+def read() -> tuple[tuple[Source, ...], tuple[str, ...]]:
+    """The library's documents, and the paths that are not UTF-8.
+
+    Tests and machine-specific files are left out. Documents are in the order of :class:`Corpus`.
+    """
     root = Path(sysconfig.get_path("stdlib"))
     texts: dict[str, dict[str, str]] = {}
-    for path in sorted(root.rglob("*.py")):
+    undecodable = []
+    for path in sorted(_files(root)):
         parts = path.relative_to(root).parts
         top = parts[0].removesuffix(".py")
-        if top not in sys.stdlib_module_names or top == "__phello__":
-            continue
-        if top.startswith("_sysconfigdata") or not _TESTS.isdisjoint(parts):
+        if not _TESTS.isdisjoint(parts):
             continue
         try:
             text = path.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError):
-            continue  # the few files in other encodings are fixtures of the decoder itself
-        texts.setdefault(top, {})["/".join(parts)] = text
+            undecodable.append("/".join(parts))
+            continue
+        texts.setdefault(top, {}).update(_documents("/".join(parts), text))
     if not texts:
         raise CorpusError(
             f"Expected Python sources in the standard library of {sys.executable}. Found none: "
             "this interpreter ships without them. Use a regular CPython 3.11 or newer."
         )
-    for package, files in sorted(texts.items()):
+    found = []
+    for package, files in texts.items():
         split = _split({path: len(text) for path, text in files.items()})
         for name, text in files.items():
-            yield Source(name, package, split[name], text)
+            found.append(Source(name, package, split[name], text, prose="#" in name))
+    order = list(SPLITS)
+    found.sort(key=lambda s: (order.index(s.split), s.prose, s.package, s.path))
+    return tuple(found), tuple(undecodable)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Python files of the library; what else is installed there is not even listed."""
+    for entry in root.iterdir():
+        top = entry.name.removesuffix(".py")
+        if top in sys.stdlib_module_names - {"__phello__"} and not top.startswith("_sysconfig"):
+            yield from [entry] if entry.is_file() else entry.rglob("*.py")
+
+
+def _documents(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """A file; or the pages of the manual, which the library stores as one dictionary."""
+    if path == _MANUAL:
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                for name, page in ast.literal_eval(node.value).items():
+                    yield f"{path}#{name}", page
+    else:
+        yield path, text
 
 
 def _split(sizes: dict[str, int]) -> dict[str, str]:
@@ -186,118 +318,49 @@ def _split(sizes: dict[str, int]) -> dict[str, str]:
     return assigned
 
 
-def documented(text: str) -> Iterator[tuple[str, str]]:
-    """Source without the docstring, and the docstring's first line, of every function with both.
-
-    Functions inside another are there twice: in its source, with their docstrings, and by
-    themselves. A text that is not Python to this interpreter has none.
-    """
-    raw = text.encode()  # the parser counts columns in bytes
-    starts = [0, *itertools.accumulate(map(len, raw.splitlines(keepends=True)))]
-    try:
-        with warnings.catch_warnings(action="ignore"):  # the library's own odd escapes
-            tree = ast.parse(raw)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or len(node.body) < 2:
-            continue
-        summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
-        if summary:
-            begin, stop = _span(node, starts)
-            first, last = _span(node.body[0], starts)
-            yield (raw[begin:first] + raw[last:stop]).decode(), summary
-
-
-def _span(node: Any, starts: list[int]) -> tuple[int, int]:
-    """First byte of a piece of syntax and the one after its last; lines begin at ``starts``."""
-    end = starts[node.end_lineno - 1] + node.end_col_offset
-    return starts[node.lineno - 1] + node.col_offset, end
-
-
-def _build(folder: Path, tokenizer_folder: Path) -> None:
-    """Tokenize every file and put the Arrow files in place in one step."""
-    from datasets import Dataset  # here, because fingerprints are taken without it
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
-    sources = list(_sources())
-
-    def encode(texts: list[str]) -> list[npt.NDArray[np.int32]]:
-        encoded = tokenizer(
-            texts,
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
-
-    dataset = Dataset.from_dict(
-        {
-            "path": [source.path for source in sources],
-            "package": [source.package for source in sources],
-            "split": [source.split for source in sources],
-            "bytes": [len(source.text.encode()) for source in sources],
-            "input_ids": encode([source.text for source in sources]),
-        }
-    )
-    found = [(n, *pair) for n, source in enumerate(sources) for pair in documented(source.text)]
-    functions = Dataset.from_dict(
-        {
-            "file": [file for file, _, _ in found],
-            "source_ids": encode([source for _, source, _ in found]),
-            "summary_ids": encode([summary for _, _, summary in found]),
-        }
-    )
-    special = {
-        "cls_id": tokenizer.cls_token_id,
-        "sep_id": tokenizer.sep_token_id,
-        "pad_id": tokenizer.pad_token_id,
-        "vocab_size": len(tokenizer),
-    }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
-    try:
-        dataset.save_to_disk(temporary / "data")
-        functions.save_to_disk(temporary / "data" / _FUNCTIONS)
-        (temporary / "data" / _SPECIAL).write_text(json.dumps(special), encoding="utf-8")
-        (temporary / "data").rename(folder)
-    except OSError:
-        if not folder.is_dir():  # unless another process was first
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _open(folder: Path, identity: str) -> Corpus:
+def _open(folder: Path, identity: str, tokenizer: Path) -> Corpus:
     from datasets import load_from_disk
 
     table = load_from_disk(str(folder)).data.table
-    found = load_from_disk(str(folder / _FUNCTIONS)).data.table
+    functions = load_from_disk(str(folder / FUNCTIONS)).data.table
+    questions = load_from_disk(str(folder / QUESTIONS)).data.table
     tokens, offsets = _flat(table, "input_ids")
-    sources, source_offsets = _flat(found, "source_ids")
-    summaries, summary_offsets = _flat(found, "summary_ids")
+    sources, source_offsets = _flat(functions, "source_ids")
+    summaries, summary_offsets = _flat(functions, "summary_ids")
+    ids, question_offsets = _flat(questions, "ids")
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     return Corpus(
         hash=identity,
         path=tuple(table.column("path").to_pylist()),
         package=tuple(table.column("package").to_pylist()),
         split=tuple(table.column("split").to_pylist()),
+        prose=tuple(table.column("prose").to_pylist()),
         tokens=tokens,
         offsets=offsets,
-        source_bytes=sum(table.column("bytes").to_pylist()),
+        roles=_flat(table, "roles")[0],
         functions=Functions(
-            file=found.column("file").to_numpy(),
+            file=functions.column("file").to_numpy(),
             sources=sources,
             source_offsets=source_offsets,
             summaries=summaries,
             summary_offsets=summary_offsets,
+            stop=functions.column("stop").to_numpy(),
         ),
-        **json.loads((folder / _SPECIAL).read_text(encoding="utf-8")),
+        questions=Questions(
+            ids=ids,
+            offsets=question_offsets,
+            **{
+                name: questions.column(name).to_numpy()
+                for name in ("file", "define", "start", "stop", "earliest", "latest")
+            },
+        ),
+        description=description["counted"],
+        tokenizer=tokenizer,
+        **description["corpus"],
     )
 
 
-def _flat(table: Any, column: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+def _flat(table: Any, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """A column of lists as all their items, and the offsets of each list."""
     lists = table.column(column).combine_chunks()
     return lists.values.to_numpy(), lists.offsets.to_numpy().astype(np.int64)

@@ -1,28 +1,33 @@
 """First line of a function's docstring, from the function's source with the docstring taken out.
 
-One row at T=16, its tokens as the tokenizer prints them; the window is the first T tokens of a
-function that has as many, from its ``def`` on:
+One row at T=18, its tokens as the tokenizer prints them:
 
-    input_ids  def _ _ in ##it _ _ ( self , stream , reader , writer ,
-    labels     creates a stream ##rea ##der ##writer instance . [SEP]
+    input_ids  def open _ new _ tab ( ur ##l ) : return open ( ur ##l , 2
+    labels     open ur ##l in a new page ( " tab " ) of the default browser . [SEP]
 
-Labels end in ``[SEP]`` where the line has room for it, and are -100 from there to 32 tokens; one
-line in a thousand is longer. The floor is what the training split's most frequent line scores on
-the test split: nothing, as hardly a line is there twice. A test counts it again.
+The window is the function from its ``def`` on, then what follows it in its file and, after a
+``[SEP]``, in the next of the split, so that the same functions are asked about at every T. Labels
+end in ``[SEP]`` where the line has room for it, and are -100 from there to 32 tokens; one line in a
+thousand is longer. The floor is what the best guess without looking scores on the test split: of
+the training split's lines the one with the highest chrF. A test counts it again and allows other
+versions of Python 10%.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from bench.tasks import LengthError, Rows
 from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForSeq2SeqLM"
-METRIC = "exact match"
-FLOOR = 0.0
-SOLVED = None
 KIND = "real"
+METRIC = "chrF"
+FLOOR = 0.186
+SOLVED = None  # a function has more than one good description
 NEEDS = "library"
-LENGTHS = (16, 512)
+LENGTHS = (16, 8192)
 LABELS = ()
 TARGET_LENGTH = 32
 EXPECTED = "transformer: a first line repeats names of the source, and attention copies them"
@@ -30,27 +35,63 @@ EXPECTED = "transformer: a first line repeats names of the source, and attention
 _NOTHING = -100  # what the loss passes over
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The functions of a split; places are token indices.
+
+    Args:
+        begin, sizes: of each function in the table of sources.
+        stop: in the library, what follows it.
+        end: of the split.
+        labels: (count, TARGET_LENGTH).
+    """
+
+    begin: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
+    end: int
+    labels: npt.NDArray[np.int64]
+
+
 def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
-    """Functions of at least ``length`` tokens, each equally likely; labels are as above.
+    """Functions with ``length`` tokens up to the split's end, each equally likely.
 
     Raises:
-        LengthError: no function of this split is that long.
+        LengthError: no function of this split has as many.
     """
-    functions = data.functions
-    here = np.asarray(data.split)[functions.file] == split
-    sizes = np.diff(functions.source_offsets)
-    kept = np.flatnonzero(here & (sizes >= length))
+    table = data.cached(("docstring", split), lambda: _table(data, split))
+    reach = table.sizes + table.end - table.stop
+    kept = data.cached(("docstring", split, length), lambda: np.flatnonzero(reach >= length))
     if not len(kept):
         raise LengthError(
-            f"task 'docstring': the {split} split has no function of {length} tokens; its longest "
-            f"is {sizes[here].max()}."
+            f"task 'docstring': the {split} split has no window of {length} tokens; its longest is "
+            f"{reach.max()}."
         )
     chosen = kept[(generator.random(count) * len(kept)).astype(np.int64)]
-    starts = functions.source_offsets[chosen]
-    input_ids = functions.sources[starts[:, None] + np.arange(length)].astype(np.int64)
-    labels = np.full((count, TARGET_LENGTH), _NOTHING, dtype=np.int64)
-    for row, function in zip(labels, chosen, strict=True):
-        line = functions.summaries[slice(*functions.summary_offsets[function : function + 2])]
-        target = [*line, data.sep_id][:TARGET_LENGTH]
-        row[: len(target)] = target
-    return {"input_ids": input_ids, "labels": labels}
+    columns = np.arange(length)
+    own = columns < table.sizes[chosen, None]
+    place = np.where(own, table.begin[chosen, None], (table.stop - table.sizes)[chosen, None])
+    place += columns
+    input_ids = np.empty((count, length), dtype=np.int64)
+    input_ids[own] = data.functions.sources[place[own]]
+    input_ids[~own] = data.tokens[place[~own]]
+    return {"input_ids": input_ids, "labels": table.labels[chosen]}
+
+
+def _table(data: Corpus, split: str) -> _Table:
+    functions = data.functions
+    here = np.flatnonzero(np.asarray(data.split)[functions.file] == split)
+    lines = functions.summary_offsets
+    columns = np.arange(TARGET_LENGTH)
+    sizes = np.diff(lines)[here, None]
+    labels = np.full((len(here), TARGET_LENGTH), _NOTHING, dtype=np.int64)
+    inside = columns < sizes
+    labels[inside] = functions.summaries[(lines[here, None] + columns)[inside]]
+    labels[columns == sizes] = data.sep_id
+    return _Table(
+        begin=functions.source_offsets[here],
+        sizes=np.diff(functions.source_offsets)[here],
+        stop=functions.stop[here],
+        end=data.stretch(split)[1],
+        labels=labels,
+    )

@@ -1,0 +1,373 @@
+"""The corpus: what is in it, what is labelled how, and that no split sees another."""
+
+import ast
+import keyword
+import pickle
+import sys
+import sysconfig
+import tokenize
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from bench.tasks import _build, _labels
+from bench.tasks import corpus as library
+from models.checkpoints import MINILM
+
+SPLITS = tuple(library.SPLITS)
+ROOT = Path(sysconfig.get_path("stdlib"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
+
+
+def document(corpus, path):
+    """Tokens and roles of a document, without the separator at its end."""
+    n = corpus.path.index(path)
+    here = slice(corpus.offsets[n], corpus.offsets[n + 1] - 1)
+    return corpus.tokens[here], corpus.roles[here]
+
+
+class TestCorpus:
+    def test_is_the_library_of_this_interpreter(self, corpus):
+        assert len(corpus.path) > 500
+        assert all((ROOT / path.partition("#")[0]).is_file() for path in corpus.path)
+        assert set(corpus.package) <= set(sys.stdlib_module_names)
+        assert not [path for path in corpus.path if path.startswith("_sysconfigdata")]
+
+    def test_holds_the_manual_in_every_split(self, corpus):
+        pages = [n for n, prose in enumerate(corpus.prose) if prose]
+        assert {corpus.package[n] for n in pages} == {"pydoc_data"}
+        assert {corpus.split[n] for n in pages} == set(SPLITS)
+        assert (document(corpus, corpus.path[pages[0]])[1] == -100).all()
+
+    def test_no_file_in_two_splits_and_shares_are_kept(self, corpus):
+        assert len(set(corpus.path)) == len(corpus.path)
+        for package in ("asyncio", "email"):
+            sizes = {s: corpus.sizes[corpus.files(s, package)].sum() for s in SPLITS}
+            share = sizes["train"] / sum(sizes.values())
+            assert share == pytest.approx(library.SPLITS["train"], abs=0.1)
+
+    def test_a_split_and_a_package_of_it_are_one_stretch(self, corpus):
+        last = 0
+        for split in SPLITS:
+            begin, end = corpus.stretch(split)
+            assert begin == last < end
+            last = end
+            inside = corpus.stretch(split, prose=False)
+            package = corpus.stretch(split, package="email")
+            assert begin == inside[0] <= package[0] < package[1] <= inside[1] < end
+            assert np.diff(package) == corpus.sizes[corpus.files(split, "email")].sum()
+        assert last == len(corpus.tokens) == corpus.offsets[-1]
+        assert (corpus.tokens[corpus.offsets[1:] - 1] == corpus.sep_id).all()
+        assert corpus.stretch("train", package="no such") == (0, 0)
+
+    def test_tokens_are_the_checkpoints_own(self, corpus, tokenizer):
+        n = corpus.files("train", "json")[0]
+        path = corpus.path[n]
+        text = (ROOT / path).read_text()
+        expected = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        tokens = document(corpus, path)[0]
+        assert tokens.tolist() == expected == corpus.encode(text)
+        assert corpus.symbols(tokens[:40]) == tokenizer.convert_ids_to_tokens(tokens[:40])
+        assert corpus.encode(corpus.decode(tokens[:40])) == tokens[:40].tolist()
+
+    def test_fingerprint_is_stable(self, corpus):
+        assert library.fingerprint() == corpus.hash
+
+    def test_is_mapped_and_carries_no_tokenizer_elsewhere(self, corpus):
+        for array in (corpus.tokens, corpus.roles):
+            assert not array.flags.owndata
+            assert not array.flags.writeable
+        corpus.encode("warm")
+        again = pickle.loads(pickle.dumps(corpus))
+        assert not [name for name in vars(again) if name.startswith("_")]
+        assert np.array_equal(again.tokens, corpus.tokens)
+
+    def test_counts_add_up(self, corpus):
+        counted = corpus.description
+        assert counted["documents"] == len(corpus.path)
+        cut = sum(counted["duplicate_tokens"].values())
+        assert counted["tokens"] == sum(counted["split_tokens"].values()) + cut
+        assert (corpus.tokens != corpus.sep_id).sum() == sum(counted["split_tokens"].values())
+        assert counted["bytes"] > corpus.source_bytes
+        assert corpus.tokens_per_byte == pytest.approx(counted["tokens_per_byte"], rel=0.02)
+        assert counted["undecodable"] + counted["unparsable"] == len(counted["skipped"])
+        assert counted["tokens_per_s"] > 0
+
+
+class TestLeakage:
+    """Against sets of slices, which share nothing with the hashes of the build."""
+
+    SIZE = _build.SHINGLE
+
+    def slices(self, corpus, split):
+        begin, end = corpus.stretch(split)
+        raw, width = corpus.tokens[begin:end].tobytes(), corpus.tokens.itemsize
+        separators = np.cumsum(np.concatenate([[0], corpus.tokens[begin:end] == corpus.sep_id]))
+        whole = np.flatnonzero(separators[self.SIZE :] == separators[: -self.SIZE])
+        return (hash(raw[n * width : (n + self.SIZE) * width]) for n in whole.tolist())
+
+    def test_no_shingle_is_in_two_splits(self, corpus):
+        validation, test = (set(self.slices(corpus, split)) for split in SPLITS[1:])
+        assert len(validation) > 100_000
+        assert len(test) > 100_000
+        assert validation.isdisjoint(test)
+        assert (validation | test).isdisjoint(self.slices(corpus, "train"))
+
+    def test_so_no_window_of_twice_its_size_is(self, corpus):
+        """As every such window holds a shingle whole."""
+        for split in SPLITS[1:]:
+            begin, end = corpus.stretch(split)
+            ends = np.flatnonzero(corpus.tokens[begin:end] == corpus.sep_id)
+            assert np.diff(ends, prepend=-1).min() > self.SIZE
+
+    def test_hardly_a_window_is_pieced_together_from_another_split(self, corpus):
+        """Near duplicates: windows of 64 made to four fifths of runs of 16 that train has too."""
+        streams = [corpus.tokens[slice(*corpus.stretch(split))] for split in ("train", "test")]
+        train, test = (_build.shingles(stream, 16) for stream in streams)
+        train.sort()
+        found = train[np.searchsorted(train, test).clip(max=len(train) - 1)] == test
+        covered = np.convolve(found, np.ones(16))[: len(streams[1])] > 0
+        share = np.convolve(covered, np.ones(64) / 64, mode="valid")
+        assert 0 < (share > 0.8).mean() < 0.03
+
+    def test_no_function_is_in_two_splits(self, corpus):
+        functions = corpus.functions
+        split = np.asarray(corpus.split)[functions.file]
+        width = functions.sources.itemsize
+        seen = set()
+        for name in SPLITS:
+            fresh = set()
+            for n in np.flatnonzero(split == name):
+                first, last = functions.source_offsets[n : n + 2]
+                raw = functions.sources[first:last].tobytes()
+                count = max(last - first - self.SIZE + 1, 1)
+                fresh |= {hash(raw[k * width : (k + self.SIZE) * width]) for k in range(count)}
+            assert len(fresh) > 10_000
+            assert seen.isdisjoint(fresh)
+            seen |= fresh
+
+
+LIBRARY = {
+    "json/__init__.py": "import os\n" * 400,
+    "json/one.py": "".join(f"def f{n}(a{n}): return a{n} + {n}\n" for n in range(100)),
+    "json/two.py": "".join(f"def g{n}(b{n}=None): return b{n}.g{n}\n" for n in range(40))
+    + "import os\n" * 30
+    + "".join(f"x{n} = {n} * 'é'\n" for n in range(20)),
+    "json/three.py": "".join(f"class C{n}: '''Say {n}.'''\n" for n in range(40))
+    + "import os\n" * 9,
+    "json/old.py": "print 2\n" * 9,
+    "json/tests/own.py": "nothing = 'of it'\n",
+    "site.py": "def main():\n    '''Start.'''\n    return 1\n",
+    "elsewhere.py": "no = 'part of the library'\n",
+}
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A library of a few files, one of which each cannot be parsed or decoded, and its corpus."""
+    root = tmp_path / "lib"
+    for path, text in LIBRARY.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    (root / "json/latin.py").write_bytes("é = 1\n".encode("latin-1") * 9)
+    monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(root))
+    file = MINILM.path() / "tokenizer.json"
+    folder = tmp_path / "cache" / "corpus"
+    _build.build(folder, file)
+    assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
+    return library._open(folder, "small", file)
+
+
+class TestSmallLibrary:
+    def test_what_does_not_parse_or_decode_is_skipped_and_counted(self, small):
+        counted = small.description
+        assert (counted["undecodable"], counted["unparsable"]) == (1, 1)
+        assert counted["skipped"] == ["json/latin.py", "json/old.py"]
+        assert set(small.path) == {
+            "json/__init__.py",
+            "json/one.py",
+            "json/two.py",
+            "json/three.py",
+            "site.py",
+        }
+
+    def test_what_two_splits_share_is_cut_from_the_later_one(self, small):
+        assert dict(zip(small.path, small.split, strict=True)) == {
+            "json/__init__.py": "train",
+            "json/one.py": "train",
+            "site.py": "train",
+            "json/two.py": "validation",
+            "json/three.py": "test",
+        }
+        tokens = document(small, "json/two.py")[0]
+        assert (tokens == small.sep_id).sum() == 1
+        assert "import" not in small.decode(tokens)
+        assert small.description["duplicate_tokens"]["validation"] == 60
+        assert "import" in small.decode(document(small, "json/three.py")[0])  # 18 tokens
+
+    def test_bytes_are_those_of_what_is_left(self, small):
+        texts = [LIBRARY[path] for path in small.path]
+        whole = sum(len(text.encode()) for text in texts)
+        assert small.source_bytes == whole - len("import os\n") * 30
+        assert small.description["bytes"] == whole
+
+    def test_no_library_is_said(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(tmp_path))
+        with pytest.raises(library.CorpusError, match="Found none"):
+            library.fingerprint()
+
+
+SNIPPET = '''\
+"""Module."""
+import os.path as p; from . import q  # c
+@p.decorated(1)
+async def one(a, *, b: int = 2.5, **kw):  # é
+    """Say "one".
+
+    At length.
+    """
+    def inner(): "Say inner."; return a.x.y(b)[0]
+    return [f"{a.b}" "z", lambda d=kw: d, \\
+        inner(a=None)]
+
+class Two(one.Three):
+    "Two" "pieces"
+    def four(self, é="é", e=(1, 2)):
+        "   Say four.   "
+        yield 1
+        return "é" + é
+def five(): """Only a docstring."""
+def six(): return print
+'''
+
+
+class TestLabels:
+    def test_roles_of_every_kind(self):
+        reading = _labels.read(SNIPPET)
+        ends = [*reading.begins[1:], len(SNIPPET)]
+        found = [
+            (SNIPPET[begin:end].strip(), _labels.ROLES[role])
+            for begin, end, role in zip(reading.begins, ends, reading.roles, strict=True)
+        ]
+        roles = {}
+        for said, role in found:
+            roles.setdefault(role, []).append(said)
+        assert roles["function"] == ["one", "inner", "four", "five", "six"]
+        assert roles["class"] == ["Two"]
+        assert roles["parameter"] == ["a", "b", "kw", "d", "self", "é", "e"]
+        assert roles["import"] == ["os", "path", "p", "q"]
+        assert roles["call"] == ["decorated", "y", "inner"]
+        assert roles["attribute"] == ["x", "Three"]
+        assert roles["comment"] == ["# c", "# é"]
+        assert roles["number"] == ["1", "2.5", "0", "1", "2", "1"]
+        assert roles["string"] == ['f"{a.b}"', '"z"', '"é"', '"é"']
+        assert [said.split()[0] for said in roles["docstring"]] == [
+            '"""Module."""',
+            '"""Say',
+            '"Say',
+            '"Two"',
+            '"pieces"',
+            '"',
+            '"""Only',
+        ]
+        assert {"None", "async", "def", "lambda", "yield"} <= set(roles["keyword"])
+        assert set(roles["name"]) == {"p", "int", "a", "b", "kw", "d", "one", "é", "print"}
+
+    def test_functions_and_their_docstrings(self):
+        functions = {f.name: f for f in _labels.read(SNIPPET).functions}
+        lines = {name: f.summary for name, f in functions.items() if f.docstring}
+        assert lines == {"one": 'Say "one".', "inner": "Say inner.", "four": "Say four."}
+        for name, function in functions.items():
+            assert SNIPPET[slice(*function.called)] == name
+            assert SNIPPET[slice(*function.span)].startswith(("def ", "async def "))
+        assert SNIPPET[slice(*functions["one"].docstring)].startswith('"""Say "one"')
+        assert SNIPPET[slice(*functions["one"].span)].endswith("inner(a=None)]")
+        assert SNIPPET[slice(*functions["four"].span)].endswith('"é" + é')
+
+    def test_questions_have_one_answer(self):
+        reading = _labels.read(SNIPPET)
+        asked = [
+            (
+                reading.functions[q.function].name,
+                q.parameter and SNIPPET[slice(*q.parameter)],
+                SNIPPET[slice(*q.answer)],
+            )
+            for q in reading.questions
+        ]
+        assert asked[1:] == [
+            ("one", "b", "2.5"),
+            ("inner", None, "a.x.y(b)[0]"),
+            ("four", "é", '"é"'),
+            ("four", "e", "(1, 2)"),
+            ("six", None, "print"),
+        ]
+        assert asked[0][:2] == ("one", None)
+        assert asked[0][2].startswith('[f"{a.b}"')
+
+    @pytest.mark.parametrize("text", ["print 2", "def f(:", "x = (", "\0"])
+    def test_what_is_not_python_says_so(self, text):
+        with pytest.raises(SyntaxError):
+            _labels.read(text)
+
+    def test_an_empty_file_has_nothing(self):
+        reading = _labels.read("")
+        assert len(reading.begins) == len(reading.roles) == len(reading.functions) == 0
+
+    def test_agree_with_the_syntax_tree_over_files_of_the_library(self):
+        """Which is walked here for what the module reads off the order of tokens."""
+        for path in ("json/encoder.py", "argparse.py", "dataclasses.py", "inspect.py"):
+            text = (ROOT / path).read_text()
+            reading = _labels.read(text)
+            counted = Counter(_labels.ROLES[role] for role in reading.roles)
+            expected = Counter()
+            todo = [ast.parse(text)]
+            while todo:
+                node = todo.pop()
+                if isinstance(node, ast.JoinedStr):
+                    continue
+                match node:
+                    case ast.FunctionDef() | ast.AsyncFunctionDef():
+                        expected["function"] += 1
+                    case ast.ClassDef():
+                        expected["class"] += 1
+                    case ast.arg():
+                        expected["parameter"] += 1
+                    case ast.Call(func=ast.Name() | ast.Attribute()) | ast.MatchClass():
+                        expected["call"] += 1  # a class in a pattern is written as a call is
+                    case ast.alias(name=name, asname=other):
+                        words = [w for w in name.split(".") if w != "*"]
+                        expected["import"] += len(words) + (other is not None)
+                    case ast.ImportFrom(module=str(module)):
+                        expected["import"] += len(module.split("."))
+                if isinstance(node, ast.Attribute):
+                    expected["attribute"] += 1
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    expected["attribute"] -= 1
+                todo += ast.iter_child_nodes(node)
+            assert {role: counted[role] for role in expected} == dict(expected), path
+
+    def test_sub_words_have_the_role_of_their_word(self, corpus, tokenizer):
+        """Word by word: a file is cut by ``tokenize`` and every word tokenized alone."""
+        n = corpus.files("train", "json")[0]
+        tokens, roles = document(corpus, corpus.path[n])
+        place, checked = 0, 0
+        with tokenize.open(ROOT / corpus.path[n]) as file:
+            for token in tokenize.generate_tokens(file.readline):
+                ids = tokenizer(token.string, add_special_tokens=False)["input_ids"]
+                here = slice(place, place + len(ids))
+                place += len(ids)
+                assert tokens[here].tolist() == ids
+                if token.type == tokenize.NAME and ids:
+                    role = _labels.ROLES[roles[here][0]]
+                    assert (role == "keyword") == keyword.iskeyword(token.string)
+                    assert len(set(roles[here].tolist())) == 1
+                    checked += 1
+        assert place == len(tokens)
+        assert checked > 300

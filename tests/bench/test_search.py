@@ -1,0 +1,111 @@
+"""Retrieval: which functions are searched, and that every query has one right answer."""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import tasks
+from bench.tasks import LengthError, search
+
+#: The corpus that the row of the docstring was taken from: CPython 3.11.7.
+WRITTEN_FOR = "8ac4e75e906cd4548124ebbc975cd3ff576ffdb290cfd4cce77c44c7d94fa0c5"
+
+
+def drawn(corpus, split="train", length=64, count=100, seed=0, first=0):
+    return tasks.draw("search", corpus, split, length, count, seed, first)
+
+
+def lines(rows):
+    return [ids[mask.astype(bool)] for ids, mask in
+            zip(rows["query_ids"], rows["query_mask"], strict=True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [16, 64, 1024])
+def test_a_block_holds_every_line_and_every_window_once(length, corpus):
+    rows = drawn(corpus, length=length, count=tasks.BLOCK)
+    for name in ("query_ids", "input_ids"):
+        assert len(np.unique(rows[name], axis=0)) == tasks.BLOCK
+
+
+def test_windows_and_queries_are_framed_and_padded(corpus):
+    rows = drawn(corpus)
+    assert rows["input_ids"].shape == (100, 64)
+    assert rows["query_ids"].shape == rows["query_mask"].shape == (100, search.QUERY_LENGTH)
+    assert all(array.dtype == np.int64 for array in rows.values())
+    assert corpus.pad_id not in rows["input_ids"]
+    for row in (*rows["input_ids"], *lines(rows)):
+        assert (row[0], row[-1]) == (corpus.cls_id, corpus.sep_id)
+        assert corpus.pad_id not in row
+    rest = rows["query_ids"][rows["query_mask"] == 0]
+    assert set(rest.tolist()) == {corpus.pad_id}
+
+
+@pytest.mark.parametrize("length", [16, 256])
+def test_a_query_is_the_line_of_the_function_that_its_window_begins_with(length, corpus):
+    functions, rows = corpus.functions, drawn(corpus, "validation", length)
+    here = np.asarray(corpus.split)[functions.file] == "validation"
+    known = {}
+    for n in np.flatnonzero(here):
+        line = functions.summaries[slice(*functions.summary_offsets[n : n + 2])]
+        source = functions.sources[slice(*functions.source_offsets[n : n + 2])]
+        known.setdefault(line[: search.QUERY_LENGTH - 2].tobytes(), []).append((n, source))
+    shorter = 0
+    for query, window in zip(lines(rows), rows["input_ids"], strict=True):
+        window = window[1:-1].astype(np.int32)
+        matches = []
+        for n, source in known[query[1:-1].astype(np.int32).tobytes()]:
+            own = source[: len(window)]
+            rest = corpus.tokens[functions.stop[n] :][: len(window) - len(own)]
+            matches.append(np.array_equal(window, np.concatenate([own, rest])))
+            shorter += len(rest) > 0
+        assert any(matches)
+    assert shorter > 0 or length == 16
+
+
+def test_rows_do_not_depend_on_what_is_drawn_beside_them(corpus):
+    many = drawn(corpus, count=50)
+    for count, first in ((1, 0), (9, 0), (20, 30)):
+        some = drawn(corpus, count=count, first=first)
+        for name in many:
+            assert np.array_equal(some[name], many[name][first : first + count])
+    assert not np.array_equal(drawn(corpus, seed=1, count=50)["input_ids"], many["input_ids"])
+
+
+def test_more_rows_than_functions_are_refused_with_their_number(corpus):
+    with pytest.raises(LengthError, match=r"the test split has (\d+) functions") as caught:
+        drawn(corpus, "test", count=tasks.BLOCK)
+    number = int(re.search(r"has (\d+) functions", str(caught.value))[1])
+    assert tasks.size(drawn(corpus, "test", count=number)) == number
+    with pytest.raises(LengthError):
+        drawn(corpus, "test", count=number + 1)
+
+
+def test_a_window_longer_than_the_split_is_refused(corpus):
+    for split in tasks.SPLITS:
+        assert tasks.size(drawn(corpus, split, search.LENGTHS[1], 8)) == 8
+    with pytest.raises(LengthError, match="its longest is"):
+        drawn(corpus, "test", 10_000_000, 1)
+
+
+def test_floor_is_a_random_order_of_a_thousand():
+    assert search.chance(1000) == pytest.approx(search.FLOOR, abs=5e-5)
+    generator = np.random.default_rng(0)
+    ranks = generator.integers(1, 1001, 200_000)
+    assert (1 / ranks).mean() == pytest.approx(search.chance(1000), rel=0.05)
+
+
+def test_row_of_the_docstring_is_true(corpus):
+    row = drawn(corpus, length=16, count=1)
+    document = ast.get_docstring(ast.parse(Path(search.__file__).read_text()))
+    shown = [line.split() for line in document.splitlines() if line.startswith("    ")]
+    true = [
+        ["query_ids", *corpus.symbols(lines(row)[0])],
+        ["input_ids", *corpus.symbols(row["input_ids"][0])],
+    ]
+    assert [line[0] for line in shown] == [line[0] for line in true]
+    assert len(shown[1]) == len(true[1])
+    if corpus.hash == WRITTEN_FOR:  # another Python's library has other rows
+        assert shown == true
