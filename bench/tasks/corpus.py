@@ -316,7 +316,7 @@ def _documents(path: str, text: str) -> Iterator[tuple[str, str]]:
 def _split(packages: dict[str, dict[str, int]]) -> dict[str, str]:
     """The split of every file, given the sizes of each package's files.
 
-    Every package is shared out by itself, so that each split has of it. One of fewer files than
+    Every package is shared out by itself, as far as its files allow. One of fewer files than
     there are splits cannot be, and most modules are a file of their own: those are shared out
     together, last, so that they even out what the others left uneven.
     """
@@ -336,11 +336,16 @@ def _split(packages: dict[str, dict[str, int]]) -> dict[str, str]:
 
 
 def _shared_out(sizes: dict[str, int], lacking: dict[str, float]) -> dict[str, str]:
-    """Assign whole files to splits, the largest first, each to the split that lacks most."""
+    """Assign whole files to splits, the largest first, each to the split that lacks most.
+
+    A file that no split has room for goes to train, so that it is not all that another has.
+    """
     left = dict(lacking)
     assigned = {}
     for path in sorted(sizes, key=lambda path: (-sizes[path], path)):
         name = max(left, key=left.__getitem__)
+        if left[name] < sizes[path]:
+            name = "train"
         assigned[path] = name
         left[name] -= sizes[path]
     return assigned
