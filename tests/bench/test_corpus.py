@@ -53,6 +53,12 @@ class TestCorpus:
             share = sizes["train"] / sum(sizes.values())
             assert share == pytest.approx(library.SPLITS["train"], abs=0.1)
 
+    def test_shares_are_kept_over_all(self):
+        sources = library.read()[0]
+        sizes = {s: sum(len(one.text) for one in sources if one.split == s) for s in SPLITS}
+        for split, share in library.SPLITS.items():
+            assert sizes[split] / sum(sizes.values()) == pytest.approx(share, abs=0.002)
+
     def test_a_split_and_a_package_of_it_are_one_stretch(self, corpus):
         last = 0
         for split in SPLITS:
