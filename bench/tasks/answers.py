@@ -17,7 +17,7 @@ what stands beside it in the library, other functions with answers to the same k
 name that is defined again so near that its place would be half given away is not asked about.
 
 The floor is what the best answer without looking scores: the same span in every row, the best of
-the training split on the test split, measured at T=64 to 256; at longer windows that is 2 to 9 over
+the training split on the test split, measured at T=64 to 256; at longer windows that is 4 to 9 over
 T. A test measures it again and allows other versions of Python 20%.
 """
 

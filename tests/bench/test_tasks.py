@@ -391,12 +391,13 @@ class TestDocstring:
 
     @pytest.mark.parametrize("length", [64, 512])
     def test_the_answer_is_not_in_the_question(self, length, corpus):
+        """But where what follows is documented in the same words."""
         rows = tasks.draw("docstring", corpus, "test", length, 1000, seed=0)
         found = 0
         for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
             line = labels[labels >= 0][:-1]
             found += len(line) > 4 and line.tobytes() in ids.tobytes()
-        assert found < 0.03 * len(rows["labels"])
+        assert found < 0.06 * len(rows["labels"])
 
     def test_floor_is_what_the_best_line_of_training_scores(self, corpus):
         """The best by chrF among those there more than twice, on validation; then on test."""
