@@ -3,12 +3,12 @@
 One row at T=64, its tokens as the tokenizer prints them; start and end are the positions of the
 answer's first and last token:
 
-    input_ids        [CLS] what does distributions return ? [SEP] ) def distributions ( * * kw ##ar
-    input_ids        ##gs ) : " " " get all ` ` distribution ` ` instances in the current
-    input_ids        environment . : return : an it ##era ##ble of ` ` distribution ` ` instances .
-    input_ids        " " " return distribution . discover ( * * kw ##ar ##gs ) [SEP]
-    start_positions  53
-    end_positions    62
+    input_ids        [CLS] what is the default of _ one _ shot in it ##ere ##nco ##de ? [SEP]
+    input_ids        ##ins ##tance ( chunks , ( list , tu ##ple ) ) : chunks = list ( chunks )
+    input_ids        return ' ' . join ( chunks ) def it ##ere ##nco ##de ( self , o , _ one _
+    input_ids        shot = false ) : " [SEP]
+    start_positions  59
+    end_positions    59
 
 A row is ``[CLS] question [SEP] window [SEP]``, T tokens without padding. The window holds one
 definition of the function asked about, at a random place, with all of its answer: the expression of
@@ -17,7 +17,7 @@ what stands beside it in the library, other functions with answers to the same k
 name that is defined again so near that its place would be half given away is not asked about.
 
 The floor is what the best answer without looking scores: the same span in every row, the best of
-the training split on the test split, measured at T=64 to 256; at longer windows that is 2 to 9 over
+the training split on the test split, measured at T=64 to 256; at longer windows that is 4 to 9 over
 T. A test measures it again and allows other versions of Python 20%.
 """
 
@@ -64,7 +64,7 @@ class _Table:
 
 
 def floor(length: int) -> float:
-    """What the best fixed span scores: 10.5 to 11.3 over T as measured up to T=256, less beyond."""
+    """What the best fixed span scores: 10.1 to 10.8 over T as measured up to T=256, less beyond."""
     return 11 / length
 
 

@@ -2,14 +2,14 @@
 
 One row at T=18, its tokens as the tokenizer prints them:
 
-    input_ids  def open _ new _ tab ( ur ##l ) : return open ( ur ##l , 2
-    labels     open ur ##l in a new page ( " tab " ) of the default browser . [SEP]
+    input_ids  def get ( self , key , default = none ) : return self . at ##tri ##b
+    labels     get element attribute . [SEP]
 
 The window is the function from its ``def`` on, then what follows it in its file and, after a
 ``[SEP]``, in the next of the split, so that the same functions are asked about at every T. Labels
-end in ``[SEP]`` where the line has room for it, and are -100 from there to 32 tokens; one line in a
-thousand is longer. The floor is what the best guess without looking scores on the test split: of
-the training split's lines the one with the highest chrF. A test counts it again and allows other
+end in ``[SEP]`` where the line has room for it, and are -100 from there to 32 tokens; one line in
+two thousand is longer. The floor is what the best guess without looking scores on the test split:
+of the training split's lines the one with the highest chrF. A test counts it again and allows other
 versions of Python 10%.
 """
 

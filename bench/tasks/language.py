@@ -3,7 +3,7 @@
 One row at T=16, its tokens as the tokenizer prints them; the labels are the same tokens, which
 Hugging Face shifts by one inside:
 
-    input_ids  self . _ w , ' del ##ete ' , ' all ' ) def del
+    input_ids  self . _ undo ##go ##to ( data ) eli ##f action in [ " wr
 
 Windows are cut from all documents of a split, one after the other with ``[SEP]`` between: the
 sources, then the pages of ``pydoc_data.topics``, one token in thirty.
@@ -23,7 +23,7 @@ from bench.tasks.corpus import Corpus
 HEAD = "AutoModelForCausalLM"
 KIND = "real"
 METRIC = "bits per byte"
-FLOOR = 2.40
+FLOOR = 2.39
 SOLVED = None  # text has no right answer to reach
 NEEDS = "library"
 LENGTHS = (16, 8192)

@@ -2,7 +2,7 @@
 
 One row at T=16, its tokens as the tokenizer prints them:
 
-    input_ids  [CLS] missing method name raise value ##er ##ror ( " no such test method in [SEP]
+    input_ids  [CLS] : " " " return a context manager that will return the enclosed block [SEP]
     labels     unittest
 
 Windows are cut from all files of a package in a split, one after the other with ``[SEP]`` between;

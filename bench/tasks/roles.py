@@ -2,17 +2,16 @@
 
 One row at T=21, its tokens as the tokenizer prints them; ``-`` is what the loss passes over:
 
-    input_ids  [CLS] :        raise   n    ##nt ##pre ##ply ##er ##ror (        res  ##p
-    labels     -     operator keyword call call call  call  call call  operator name name
-    input_ids  )        if      is   ##ins ##tance (        f    ,        [SEP]
-    labels     operator keyword call call  call    operator name operator -
+    input_ids  [CLS] ##m    '      ,        '      .      av     ##i    '      :        '
+    labels     -     string string operator string string string string string operator string
+    input_ids  video  /      x      -      ms     ##vid  ##eo   '      ,        [SEP]
+    labels     string string string string string string string string operator -
 
 A sub-word token has the role of the Python token that it is part of, by ``tokenize`` and ``ast``.
 Names differ by what stands around them, which is near; a string or a docstring by what opened it,
 which may be far up or before the window. Windows are cut from all sources of a split, one after the
-other with ``[SEP]`` between. The floor is what the most frequent role of the training split, said
-of every token, scores on the test split; a test measures it again and allows other versions of
-Python 10%.
+other with ``[SEP]`` between. The floor is the most that one role, said of every token, scores on
+the test split; a test measures it again and allows other versions of Python 10%.
 """
 
 import numpy as np
@@ -23,7 +22,7 @@ from bench.tasks.corpus import Corpus
 HEAD = "AutoModelForTokenClassification"
 KIND = "real"
 METRIC = "macro-F1"
-FLOOR = 0.0247
+FLOOR = 0.0254
 SOLVED = 0.9  # ours
 NEEDS = "library"
 LENGTHS = (16, 8192)

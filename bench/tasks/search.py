@@ -4,8 +4,8 @@ A query is the first line of a docstring; what is searched are functions with th
 out, T tokens each from their ``def`` on, and where one is shorter, what follows it in its file. One
 row at T=16, its tokens as the tokenizer prints them; the query is padded to 32:
 
-    query_ids  [CLS] return the relative path to another path identified by the passed [SEP]
-    input_ids  [CLS] def relative _ to ( self , * other ) : # for the [SEP]
+    query_ids  [CLS] return the text . [SEP]
+    input_ids  [CLS] def get ( self ) : return self . t ##k . call ( [SEP]
 
 Among the rows of one block every line and every window are there once, so that each query has one
 right answer. The floor is the mean reciprocal rank of a random order of 1,000, H(1000) / 1000; for

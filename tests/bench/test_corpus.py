@@ -53,6 +53,12 @@ class TestCorpus:
             share = sizes["train"] / sum(sizes.values())
             assert share == pytest.approx(library.SPLITS["train"], abs=0.1)
 
+    def test_shares_are_kept_over_all(self):
+        sources = library.read()[0]
+        sizes = {s: sum(len(one.text) for one in sources if one.split == s) for s in SPLITS}
+        for split, share in library.SPLITS.items():
+            assert sizes[split] / sum(sizes.values()) == pytest.approx(share, abs=0.002)
+
     def test_a_split_and_a_package_of_it_are_one_stretch(self, corpus):
         last = 0
         for split in SPLITS:
@@ -164,7 +170,8 @@ LIBRARY = {
     + "import os\n" * 9,
     "json/old.py": "print 2\n" * 9,
     "json/tests/own.py": "nothing = 'of it'\n",
-    "site.py": "def main():\n    '''Start.'''\n    return 1\n",
+    "site.py": "def main():\n    '''Start.'''\n    return 1\n"
+    + "".join(f"y{n} = {n}\n" for n in range(20)),
     "elsewhere.py": "no = 'part of the library'\n",
 }
 
@@ -185,6 +192,43 @@ def small(tmp_path, monkeypatch):
     return library._open(folder, "small", file)
 
 
+class TestSplit:
+    SHARES = tuple(library.SPLITS.values())
+
+    def shares(self, packages):
+        split = library._split(packages)
+        sizes = {path: size for files in packages.values() for path, size in files.items()}
+        assert split.keys() == sizes.keys()
+        total = sum(sizes.values())
+        return [sum(n for p, n in sizes.items() if split[p] == s) / total for s in SPLITS]
+
+    def test_modules_of_one_file_are_shared_out_together(self):
+        modules = {f"m{n}": {f"m{n}.py": 90 + n} for n in range(100)}
+        assert self.shares(modules) == pytest.approx(self.SHARES, abs=0.01)
+
+    def test_they_even_out_what_packages_left(self):
+        package = {"p": {"p/all.py": 1000, "p/a.py": 2, "p/b.py": 1}}
+        modules = {f"m{n}": {f"m{n}.py": 30} for n in range(200)}
+        assert self.shares(package | modules) == pytest.approx(self.SHARES, abs=0.01)
+
+    def test_a_package_of_enough_files_is_shared_out_by_itself(self):
+        package = {f"p/{n}.py": 10 for n in range(100)}
+        split = library._split({"p": package, "m": {"m.py": 100_000}})
+        counts = Counter(split[path] for path in package)
+        assert [counts[s] / 100 for s in SPLITS] == pytest.approx(self.SHARES, abs=0.02)
+
+    def test_a_file_that_no_split_has_room_for_is_trained_on(self):
+        """Largest first to who lacks most would make ``b`` all that validation has."""
+        sizes = {"p/a.py": 50, "p/b.py": 25} | {f"p/{n}.py": 1 for n in range(25)}
+        split = library._split({"p": sizes})
+        assert split["p/a.py"] == split["p/b.py"] == "train"
+        assert min(Counter(split.values()).values()) > 1
+
+    def test_order_of_the_files_does_not_matter(self):
+        sizes = {f"p/{n}.py": n % 7 for n in range(50)}
+        assert library._split({"p": sizes}) == library._split({"p": dict(sorted(sizes.items()))})
+
+
 class TestSmallLibrary:
     def test_what_does_not_parse_or_decode_is_skipped_and_counted(self, small):
         counted = small.description
@@ -202,9 +246,9 @@ class TestSmallLibrary:
         assert dict(zip(small.path, small.split, strict=True)) == {
             "json/__init__.py": "train",
             "json/one.py": "train",
-            "site.py": "train",
             "json/two.py": "validation",
             "json/three.py": "test",
+            "site.py": "test",
         }
         tokens = document(small, "json/two.py")[0]
         assert (tokens == small.sep_id).sum() == 1
