@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import metrics
-from bench.outcome import DONE
+from bench import metrics, registry
+from bench.outcome import DIVERGED, DONE
 
 Record = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Row:
         tested: the windows that it was tested on, in words.
         published: their figure, None where they give none.
         solves, source: whether it solves the task, and where that stands.
-        ours: the same of every seed, the median first in what people read.
+        ours: the same of every seed that did not diverge, and how many did.
         solved: how many of ours reach the task's threshold.
         verdict, because: how the two compare, and on what evidence.
     """
@@ -42,6 +42,7 @@ class Row:
     solves: bool
     source: str
     ours: tuple[float, ...]
+    diverged: int
     solved: int
     verdict: str
     because: str
@@ -79,17 +80,17 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
     ]  # fmt: skip
     own = [r for r in here if r["cell"]["arm"] == known["arm"]]
     done = [r for r in own if r["status"] == DONE]
+    diverged = sum(r["status"] == DIVERGED for r in own)
     span = known.get("tested")
     scores = [score for r in done if (score := _score(r, span)) is not None]
-    first = done[0]["metrics"] if done else {}
-    metric = metrics.METRICS[first["metric"]] if done else None
-    threshold = first.get("solved_at")
-    solved = [_beyond(score, threshold, metric) for score in scores]
+    literals = registry.tasks()[known["task"]].literals
+    metric, threshold = metrics.METRICS[literals["METRIC"]], literals["SOLVED"]
+    solved = [_beyond(score, threshold, metric) for score in scores] + [False] * diverged
     theirs = known.get("solves")
     if theirs is None:
         theirs = _beyond(known["score"], threshold, metric)
     verdict, because = OPEN, "nothing was measured"
-    if scores:
+    if solved:
         others = [r for r in here if r["cell"]["arm"] != known["arm"] and r["status"] == DONE]
         verdict, because = _verdict(
             theirs,
@@ -100,16 +101,18 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
                 if (score := _score(r, span)) is not None and _beyond(score, threshold, metric)
             }),
         )  # fmt: skip
+        because += f"; {diverged} diverged" if diverged else ""
     return Row(
         known["task"],
         known["arm"],
         own[0]["cell"]["comparison"] if own else known.get("comparison") or "",
-        metric.name if metric else "",
+        metric.name,
         f"T={known['length']}" if span is None else f"T={span[0]} to {span[1]}",
         known.get("score"),
         theirs,
         known["source"],
         tuple(scores),
+        diverged,
         sum(solved),
         verdict,
         because,
@@ -130,8 +133,8 @@ def _score(record: Record, span: list[int] | None) -> float | None:
     return statistics.fmean(found) if found else None
 
 
-def _beyond(score: float, threshold: float | None, metric: metrics.Metric | None) -> bool:
-    return threshold is not None and metric is not None and metric.reaches(score, threshold)
+def _beyond(score: float, threshold: float | None, metric: metrics.Metric) -> bool:
+    return threshold is not None and metric.reaches(score, threshold)
 
 
 def _verdict(

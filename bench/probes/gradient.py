@@ -69,6 +69,11 @@ class Measurement:
         protocol = subject.cell.protocol
         self.position = self._loss_position()
         self.rows = subject.rows("validation", protocol["batch_size"], seed=0)
+        if "attention_mask" in self.rows and not bool(self.rows["attention_mask"].all()):
+            raise Unsupported(
+                "a gradient's distance is measured on rows without padding, which ends where it "
+                f"ends for each row; {subject.cell.task} pads"
+            )
         self.batches = subject.batches(protocol["steps"], protocol["batch_size"])
         self.model = subject.build()
         self.metrics: dict[str, Any] = {}

@@ -251,6 +251,7 @@ class Measurement:
                 self.trials.append({"learning_rate": rate, "validation_loss": float("inf")})
                 continue
             loss = self._evaluate(trainer.model, self.validation).loss
+            loss = loss if math.isfinite(loss) else math.inf  # the last step may have been too far
             self.trials.append({"learning_rate": rate, "validation_loss": loss})
         self.tokens = 0  # a trial's are not the training's
         best: float = min(self.trials, key=lambda trial: trial["validation_loss"])["learning_rate"]

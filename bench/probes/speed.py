@@ -185,10 +185,16 @@ def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
     sequence-to-sequence model encodes, and decodes the token that starts the target.
     """
     if head == "AutoModelForCausalLM":
-        return lambda batch: model(input_ids=batch["input_ids"], use_cache=True, logits_to_keep=1)
+        return lambda batch: model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch.get("attention_mask"),
+            use_cache=True,
+            logits_to_keep=1,
+        )
     start = model.config.decoder_start_token_id
     return lambda batch: model(
         input_ids=batch["input_ids"],
+        attention_mask=batch.get("attention_mask"),
         decoder_input_ids=torch.full_like(batch["input_ids"][:, :1], start),
         use_cache=True,
     )

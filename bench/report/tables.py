@@ -572,7 +572,7 @@ def beside_published(records: list[Record], published: Sequence[dict[str, Any]])
                 "published_solves": row.solves,
                 "ours_median": row.median,
                 "ours_best": row.best,
-                "seeds": len(row.ours),
+                "seeds": len(row.ours) + row.diverged,
                 "solved_seeds": row.solved,
                 "verdict": row.verdict,
                 "because": row.because,

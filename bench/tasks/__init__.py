@@ -160,9 +160,10 @@ def floor(task: Task, length: int, candidates: int | None = None) -> float:
         length: tokens of a window.
         candidates: how many rows there are to choose from, where the task is to find one.
     """
-    chance: Callable[[int], float] | None = getattr(task, "chance", None)
-    if chance is not None and candidates is not None:
-        return float(chance(candidates))
+    chance: Callable[[int], float | None] = getattr(task, "chance", lambda candidates: None)
+    found = None if candidates is None else chance(candidates)
+    if found is not None:
+        return found
     given = task.FLOOR
     if isinstance(given, str):
         return float(cast("Any", task).floor(length))

@@ -72,9 +72,18 @@ class TestVerdict:
         lost = record("lstm", trained=1.0, beyond=1.0, status="failed")
         row = verdict(published(1.0), lost)
         assert (row.verdict, row.ours, row.median) == (anchors.OPEN, (), None)
+        assert (row.solves, row.metric) == (True, "accuracy")  # theirs is known all the same
+
+    def test_a_divergence_is_a_seed_that_does_not_solve_it(self):
+        lost = record("lstm", trained=0.0, status="diverged", seed=1)
+        row = verdict(published(1.0), record("lstm", trained=1.0, beyond=0.5), lost)
+        assert (row.verdict, row.solved, row.diverged) == (anchors.DISAGREES, 0, 1)
+        assert "0 of 2 seeds" in row.because
+        assert "1 diverged" in row.because
 
     @pytest.mark.parametrize(("ours", "said"), [(0.002, "agrees"), (0.16, "cannot tell")])
     def test_where_less_is_better(self, ours, said):
         mine = record("gru", trained=ours, threshold=0.01, metric="mean squared error")
-        row = verdict(published(5.3e-5, "gru", tested=None), mine)
+        mine["cell"]["task"] = "adding"
+        row = verdict(published(5.3e-5, "gru", tested=None) | {"task": "adding"}, mine)
         assert (row.verdict, row.tested) == (said, "T=40")

@@ -70,6 +70,14 @@ class HubTask:
 
         return rows(self.entry, data, split, length, count, generator)
 
+    def chance(self, candidates: int) -> float | None:
+        """What a random order of so many scores; None where nothing is to be found."""
+        if self.HEAD == _AUTO_MODEL:
+            return float(np.mean(1 / np.arange(1, candidates + 1)))
+        if self.HEAD == _IMAGES:
+            return 1 / (len(self.LABELS) or candidates)
+        return None
+
     def floor(self, length: int) -> float:
         """What the best guess without looking scores on windows of this length.
 
