@@ -15,8 +15,8 @@ def record(arm, speed, seed, *, status="done", **coordinates):
     """An arm that takes 10 ms / speed a step, give or take half a per cent."""
     noise = np.random.default_rng(seed).normal(0, 0.005, 2 * ROUNDS)
     cell = {
-        "arm": arm, "kernel": "fused", "task": "package", "length": 512, "device": "cpu", "dtype": "float32",
-        "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
+        "arm": arm, "kernel": "fused", "task": "package", "length": 512, "device": "cpu",
+        "dtype": "float32", "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
         "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
