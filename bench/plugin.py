@@ -157,6 +157,8 @@ class Door:
                 )
                 with Store(self.folder) as store:
                     self.outcomes = {record["key"]: record for record in store.records()}
+            except sweep.ChangedError as error:
+                pytest.exit(str(error), returncode=2)
             except StoreError as error:
                 pytest.exit(str(error), returncode=3)
             except (ServerError, CorpusError) as error:
@@ -216,7 +218,7 @@ def extra_info(record: dict[str, Any], verdict: "Verdict | None") -> dict[str, A
             **_estimate("aa", verdict.canary),
         }
     cell, model = record["cell"], record["model"]
-    names = ("probe", "comparison", "task", "length", "arm", "kernel", "device", "dtype",
+    names = ("probe", "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype",
              "denormals", "threads", "seed")  # fmt: skip
     scalars = {
         name: value

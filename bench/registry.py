@@ -61,6 +61,11 @@ def label(arm: str) -> str:
     return arm if entry is None else str(entry.literals.get("LABEL", arm))
 
 
+def named(task: str, data: str) -> str:
+    """A task, with its data where that is not the offline one."""
+    return task if data == "offline" else f"{task} on {data}"
+
+
 def tasks() -> dict[str, Entry]:
     """Tasks, by name: ``HEAD``, ``METRIC``, ``FLOOR``, ``LENGTHS``, ``LABELS``, ``EXPECTED``."""
     return _entries("bench.tasks", "HEAD")

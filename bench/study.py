@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -240,7 +240,8 @@ class Cell(BaseModel):
 class Study:
     """A validated study and its plan, cells of a group standing together.
 
-    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's.
+    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's; and
+    ``options`` after that, where the grids' own devices or data were not taken.
     """
 
     name: str
@@ -251,6 +252,7 @@ class Study:
     comparisons: dict[str, Comparison]
     cells: tuple[Cell, ...]
     published: tuple[Published, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def groups(self) -> list[list[Cell]]:
@@ -302,7 +304,9 @@ def load(
     wrong += _idle_data(planned, data or ())
     if wrong:
         raise StudyError("\n".join(wrong))
-    return planned
+    given = (("--device", devices), ("--data", data))
+    options = [part for name, values in given if values for part in (name, ",".join(values))]
+    return replace(planned, options=tuple(options))
 
 
 def _wrong_data(name: str) -> str | None:

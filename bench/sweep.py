@@ -209,6 +209,7 @@ def _tell(store: Store, study: Study) -> bool:
     told = {
         "study": study.name,
         "source": study.source,
+        "options": list(study.options),
         "title": study.title,
         "summary": study.summary,
         "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},

@@ -68,7 +68,8 @@ class Verdict:
         if self.difference == "slower":
             ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
         number = f"{ratio.value:.2f}× {ratio.interval()}"
-        where = f"at T={cell['length']} on {cell['device']}"
+        task = registry.named(cell["task"], cell.get("data", "offline"))
+        where = f"at T={cell['length']} on {cell['device']}, task {task}"
         where += "".join(f", {text}" for text in _unusual(cell))
         noise = "no A/A" if self.canary is None else f"A/A {_span(self.canary)}"
         if self.difference is not None:

@@ -4,12 +4,13 @@ Checkpoints are verified, the corpus tokenized, models matched, cells that canno
 one step of every model timed so that the plan can say how long it will take.
 """
 
+import contextlib
 import functools
 import json
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -223,7 +224,7 @@ def _match(cell: Cell, data: Any) -> dict[str, Any]:
         if cell.model.checkpoint is not None:
             _refuse_tokenizer(cell.model.checkpoint)
         quantity = cast("Any", cell.model.match)
-        sized = match(arm, shape, reference, quantity, cell.length)
+        sized = match(arm, shape, reference, quantity, _read(task, cell))
     except ValueError as error:  # no such size, head or combination of options
         return {"failed": INVALID, "reason": f"{cell.arm} cannot be matched: {error}"}
     except CheckpointError as error:
@@ -240,21 +241,47 @@ def _match(cell: Cell, data: Any) -> dict[str, Any]:
             "got": sized.got,
             "error": sized.error,
         },
-        "cost": {
-            "length": cell.length,
-            "forward_flops": sized.cost.forward_flops(cell.length, target_length),
-            "training_flops": sized.cost.training_flops(cell.length, target_length),
-            "forward_flops_per_token": sized.cost.forward_flops_per_token(
-                cell.length, target_length
-            ),
-            "training_flops_per_token": sized.cost.training_flops_per_token(
-                cell.length, target_length
-            ),
-            "state_bytes": sized.cost.state_bytes(
-                cell.length, target_length, itemsize=DTYPES[cell.dtype].itemsize
-            ),
-            **(_generation(sized.cost, cell) if task.HEAD in decode.HEADS else {}),
-        },
+        "cost": _cost(sized.cost, cell, task),
+    }
+
+
+def _read(task: tasks.Task, cell: Cell) -> int:
+    """Tokens of the text that a row feeds a model: a caption's, where the window is an image.
+
+    The image is in the model's own size, and its cost counts it apart.
+    """
+    return _query(task) if _sees(task) else cell.length
+
+
+def _query(task: tasks.Task) -> int:
+    """Tokens of a row's query or caption, 0 where it has none."""
+    return getattr(task, "QUERY_LENGTH", None) or 0
+
+
+def _cost(cost: Cost, cell: Cell, task: tasks.Task) -> dict[str, Any]:
+    """What a row of the task costs; a model that finds reads the row's query as well."""
+    target: int | None = getattr(task, "TARGET_LENGTH", None)
+    at, query = _read(task, cell), _query(task)
+    forward, training = cost.forward_flops(at, target), cost.training_flops(at, target)
+    if query and not _sees(task):
+        forward += cost.forward_flops(query)
+        training += cost.training_flops(query)
+    if query:  # shared among what throughput counts: the window's tokens or pixels alone
+        shares = forward / cell.length, training / cell.length
+    else:
+        shares = (
+            cost.forward_flops_per_token(at, target),
+            cost.training_flops_per_token(at, target),
+        )
+    itemsize = DTYPES[cell.dtype].itemsize
+    return {
+        "length": cell.length,
+        "forward_flops": forward,
+        "training_flops": training,
+        "forward_flops_per_token": shares[0],
+        "training_flops_per_token": shares[1],
+        "state_bytes": cost.state_bytes(at, target, itemsize=itemsize),
+        **(_generation(cost, cell) if task.HEAD in decode.HEADS else {}),
     }
 
 
@@ -289,7 +316,8 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
 
     Raises:
         Unsupported: the device is absent, the arm has no such kernel, the window is longer than
-            the model's positions or than the corpus holds.
+            the model's positions or than the corpus holds, or the protocol asks for windows that
+            the task has not.
     """
     devices.check(cell.device)
     task = tasks.load(cell.task, cell.data)
@@ -315,9 +343,23 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
     refuse = getattr(probes.load(cell.probe), "refuse", None)
     if refuse is not None:
         refuse(cell, head, limit)
+    shortest, others = cell.protocol.get("shortest", 0), cell.protocol.get("test_lengths", [])
+    if _sees(task) and {shortest or cell.length, *others} != {cell.length}:
+        raise Unsupported(
+            f"{head} reads images of one size, the cell's T={cell.length}. Leave shortest and "
+            "test_lengths out."
+        )
+    if shortest > cell.length:
+        raise Unsupported(
+            f"expected shortest to be at most the cell's length, {cell.length}. Got {shortest}: "
+            "it is the least window to train on."
+        )
+    windows = [(split, cell.length) for split in tasks.SPLITS]
+    windows += [("train", shortest)] if shortest else []
+    windows += [("test", length) for length in others]
     try:
-        for split in tasks.SPLITS:
-            tasks.draw(task, data, split, cell.length, 1, seed=0)
+        for split, length in windows:
+            tasks.draw(task, data, split, length, 1, seed=0)
     except tasks.LengthError as error:
         raise Unsupported(str(error)) from None
 
@@ -329,14 +371,16 @@ def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: 
     for key, cell in cells.items():
         if "failed" not in decided[key]:
             name = _text(decided[key]["config"])
+            setting = (cell.device, cell.dtype, cell.denormals, str(cell.threads))
             alike.setdefault(
-                (cell.arm, cell.task, cell.data, cell.kernel, cell.device, cell.dtype, name), []
+                (cell.arm, cell.task, cell.data, cell.kernel, *setting, name), []
             ).append(key)
     for keys in alike.values():
         try:
-            pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], data(cells[keys[0]]))
-            for key in sorted(keys, key=lambda key: -_repeats(cells[key])):
-                spent[key] = _spent(cells[key], pace)
+            with _set(cells[keys[0]]):
+                pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], data(cells[keys[0]]))
+                for key in sorted(keys, key=lambda key: -_repeats(cells[key])):
+                    spent[key] = _spent(cells[key], pace)
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
@@ -347,6 +391,20 @@ def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: 
                 decided[key].setdefault("estimate_s", _FIXED_S)
     for key, seconds in _shares(cells, spent).items():
         decided[key]["estimate_s"] = seconds
+
+
+@contextlib.contextmanager
+def _set(cell: Cell) -> Iterator[None]:
+    """A cell's threads and subnormal floats as its worker will have them; then as they were."""
+    threads = torch.get_num_threads()
+    if cell.threads != "all":
+        torch.set_num_threads(cell.threads)
+    torch.set_flush_denormal(cell.denormals == "flush")  # its worker says if it cannot
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)
 
 
 def _repeats(cell: Cell) -> float:

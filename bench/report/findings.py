@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench import anchors
+from bench import anchors, registry
 from bench.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
-from bench.report import scores
 from bench.report.style import in_units, label, rank
 from bench.stats import Estimate
 
@@ -82,12 +81,13 @@ def _gradient(frame: pd.DataFrame) -> list[str]:
     lines = []
     start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
     keys = ["comparison", "task", "data", "device", "dtype"]
-    for (comparison, task, _, device, dtype), group in start.groupby(keys, sort=False):
+    for (comparison, task, data, device, dtype), group in start.groupby(keys, sort=False):
         for length in sorted(group["length"].unique(), reverse=True)[:2]:
             rows = group[group["length"] == length].to_dict("records")
             rows.sort(key=lambda row: rank(row["arm"]))
             fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
-            lines.append(f"T={length} ({comparison}, task {task}, {device}, {dtype}): {fates}.")
+            where = f"{comparison}, task {registry.named(task, data)}, {device}, {dtype}"
+            lines.append(f"T={length} ({where}): {fates}.")
     return lines
 
 
@@ -261,7 +261,7 @@ def _state(frame: pd.DataFrame) -> list[str]:
     lines = []
     keys = ["comparison", "task", "data", "dtype"]
     for rows in _groups(frame.dropna(subset=["measured_bytes"]), keys):
-        where = ", ".join(rows[0][name] for name in keys if rows[0][name] != scores.OFFLINE)
+        where = f"{_of_task(rows[0])}, {rows[0]['dtype']}"
         parts = [
             f"after T={length} "
             + ", ".join(f"{label(row['arm'])} {_size(row['measured_bytes'])}" for row in here)
@@ -284,7 +284,7 @@ def _settings(frame: pd.DataFrame) -> list[str]:
                 text = f"{_named(row, rows)} {ratio.value:.2f}× {ratio.interval()}"
                 parts.append(text + (" (unstable)" if row["status"] == UNSTABLE else ""))
             lines.append(
-                f"T={length}, {_phase(first)} ({first['comparison']}, {first['device']}, batch "
+                f"T={length}, {_phase(first)} ({_of_task(first)}, {first['device']}, batch "
                 f"{first['batch_size']}), {change}: {', '.join(parts)} as fast."
             )
     return lines
@@ -328,7 +328,7 @@ def _phase(row: Row) -> str:
 
 def _where(row: Row) -> str:
     """A group in words, what is not the default included."""
-    parts = [row["comparison"], row["device"], row["dtype"], f"batch {row['batch_size']}"]
+    parts = [_of_task(row), row["device"], row["dtype"], f"batch {row['batch_size']}"]
     if row["denormals"] != "keep":
         parts.append("subnormals flushed")
     if row["threads"] != "all":
@@ -357,7 +357,7 @@ def _learning(frame: pd.DataFrame) -> list[str]:
         metric, seeds = _metric(first), max(row["seeds"] for row in rows)
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (
-            f"T={first['length']} ({_where_trained(first)}), test {metric.name} after "
+            f"T={first['length']} ({_of_task(first)}), test {metric.name} after "
             f"{first['steps']} steps of batch {first['batch_size']}, "
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{_named(row, rows)} {_scored(row, metric)}" for row in rows)
@@ -378,12 +378,13 @@ def _metric(row: Row) -> Metric:
     return known or Metric(row["metric"], row["metric"], row["higher_is_better"], scale="linear")
 
 
-def _where_trained(row: Row) -> str:
+def _of_task(row: Row) -> str:
+    """The comparison, and what task over what data."""
     return f"{row['comparison']}, task {_task(row)}"
 
 
 def _task(row: Row) -> str:
-    return scores.named(row["task"], row["data"])
+    return registry.named(row["task"], row["data"])
 
 
 def _scored(row: Row, metric: Metric) -> str:
@@ -447,7 +448,7 @@ def _longer(frame: pd.DataFrame) -> list[str]:
         floors = group[group["test_length"] == longest]["floor"].dropna()
         floor = f". Floor there {floors.iloc[0]:.3g}" if len(floors) else ""
         lines.append(
-            f"Trained at {trained}, tested to T={longest} ({_where_trained(row)}, "
+            f"Trained at {trained}, tested to T={longest} ({_of_task(row)}, "
             f"{metric.name}, {group['seed'].nunique()} "
             f"seed{'s' if group['seed'].nunique() > 1 else ''}): "
             + ", ".join(text for _, text in sorted(parts))

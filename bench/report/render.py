@@ -20,7 +20,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from bench import __version__, stats
+from bench import __version__, registry, stats
 from bench.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
 from bench.report import figures, findings, scores, style, tables
@@ -96,6 +96,7 @@ def _write(store: Store, work: Path) -> None:
     context = {
         "title": store.meta("title"),
         "source": store.meta("source"),
+        "options": "".join(f" {part}" for part in store.meta("options") or ()),
         "summary": store.meta("summary"),
         "version": __version__,
         "findings": findings.all_of(frames),
@@ -268,7 +269,10 @@ def _sections(
         sections.append(Section("What was compared", text, tables=models))
     if not missing.empty:
         text = f"{len(missing)} of {len(plan)} planned cells have no result. None is left out:"
-        columns = ["probe", "phase", "comparison", "length", "arm", "seed", "status", "reason"]
+        columns = [
+            "probe", "phase", "comparison", "task", "data", "length", "arm", "seed", "status",
+            "reason",
+        ]  # fmt: skip
         sections.append(
             Section(
                 "Cells without a result", text, tables=[("tables/missing.csv", missing[columns])]
@@ -490,7 +494,7 @@ def _learning_limits(records: list[Record]) -> str:
 def _task(records: list[Record]) -> str:
     """The task of a figure, and how it is scored."""
     first = scores.Scores(records[0])
-    name = scores.named(*(tables.coordinate(first.cell, name) for name in ("task", "data")))
+    name = registry.named(*(tables.coordinate(first.cell, name) for name in ("task", "data")))
     direction = "higher" if first.metric.higher_is_better else "lower"
     return f"Task {name}, by {first.metric.name}: {direction} is better. "
 
@@ -572,6 +576,9 @@ def _facts(store: Store, records: list[Record], planned: int) -> list[tuple[str,
                     "built",
                 )
             )
+    if data := store.meta("data"):
+        named = [f"{name}: {made['repo']}@{made['revision']}" for name, made in data.items()]
+        facts.append(("Data", "; ".join(named)))
     made = {
         (r["provenance"]["code"][:12], r["environment"]["commit"], r["environment"]["dirty"])
         for r in records

@@ -20,11 +20,6 @@ OFFLINE = "offline"
 Record = dict[str, Any]
 
 
-def named(task: str, data: str) -> str:
-    """A task, with its data where that is not the offline one."""
-    return task if data == OFFLINE else f"{task} on {data}"
-
-
 class Scores:
     """What the record of one training says of how well it went."""
 

@@ -1,6 +1,7 @@
 """The pytest door, opened as a user opens it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.plugin import Replay
+from bench.store import Store
 
 from ..conftest import TINY
 
@@ -50,7 +52,7 @@ def test_an_entry_for_each_timed_cell(session):
     assert len(entries) == len(timed) > 0
     for entry in entries:
         info = entry["extra_info"]
-        assert {"arm", "length", "device", "parameters", "tokens_per_s"} <= set(info)
+        assert {"arm", "data", "length", "device", "parameters", "tokens_per_s"} <= set(info)
         name = entry["param"].replace("-", " ")
         (record,) = [r for n, r in timed.items() if n.replace("-", " ") == name]
         assert entry["stats"]["data"] == pytest.approx(record["samples"]["seconds"])
@@ -82,6 +84,18 @@ def test_measuring_again_is_measuring(session):
     anew = {key for key in before if after[key]["ended"] != before[key]["ended"]}
     assert {before[key]["cell"]["probe"] for key in anew} == {"gradient"}
     assert len(after) == len(before)
+
+
+def test_a_part_of_what_other_code_measured_exits_2(session, tmp_path):
+    folder, _ = session
+    copy = shutil.copytree(folder / "reports", tmp_path / "reports")
+    with Store(copy / "local/tiny", write=True) as store:
+        store.set_meta(provenance=store.meta("provenance") | {"code": "something else"})
+    done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), "-k", "gradient")
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert "were made with other code (something el" in said
+    assert "INTERNALERROR" not in said
 
 
 def test_saved_runs_are_compared(session):

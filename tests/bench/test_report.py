@@ -78,7 +78,9 @@ def test_captions_say_machine_versions_seeds_and_limits(tiny):
 def test_cells_without_a_result_are_listed_with_their_reason(tiny):
     rows = read_csv(tiny.folder / "tables/missing.csv")
     assert [row["status"] for row in rows] == ["unsupported"] * 2
-    assert "beyond the 32 positions" in (tiny.folder / "README.md").read_text()
+    text = (tiny.folder / "README.md").read_text()
+    assert "beyond the 32 positions" in text
+    assert "| comparison | task | data | length | arm | seed | status | reason |" in text
 
 
 def test_same_records_same_bytes(folder):
@@ -464,6 +466,7 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
             store.put(moved)
             cells[moved["key"]] = moved["cell"]
         store.set_meta(cells=cells, plan=list(dict.fromkeys([*plan, *cells])))
+        store.set_meta(options=["--data", "sst2"], data={"sst2": {"repo": "a/b", "revision": "c"}})
         text = render.write(store, folder).read_text()
     names = {path.stem for path in (folder / "figures").glob("*.png")}
     for name in (
@@ -482,6 +485,8 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
     }  # fmt: skip
     assert "Who learned" in text
     assert "task package on sst2" in text
+    assert "rvt run tiny.toml --data sst2 --fresh" in text
+    assert "**Data:** sst2: a/b@c" in text
     for expected in ("Expected of language: ", "Expected of package: ", "package on sst2: "):
         assert text.count(expected) == 1
     assert "Task language, by bits per byte: lower is better" in text

@@ -124,6 +124,12 @@ def test_quick_keeps_its_promise():
     assert any(c.arm == "pretrained" and c.length == 256 for c in cells if c.probe == "gradient")
 
 
+def test_overrides_are_kept_as_they_are_given():
+    assert study.load("quick").options == ()
+    given = study.load("quick", ["cuda", "cpu"], ["hub"]).options
+    assert given == ("--device", "cuda,cpu", "--data", "hub")
+
+
 def test_devices_replace_those_of_the_study():
     planned = study.load(str(TINY), ["cpu", "cuda"])
     assert {cell.device for cell in planned.cells} == {"cpu", "cuda"}

@@ -15,8 +15,8 @@ def record(arm, speed, seed, *, status="done", **coordinates):
     """An arm that takes 10 ms / speed a step, give or take half a per cent."""
     noise = np.random.default_rng(seed).normal(0, 0.005, 2 * ROUNDS)
     cell = {
-        "arm": arm, "kernel": "fused", "length": 512, "device": "cpu", "dtype": "float32",
-        "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
+        "arm": arm, "kernel": "fused", "task": "package", "length": 512, "device": "cpu",
+        "dtype": "float32", "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
         "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
@@ -49,11 +49,16 @@ def test_what_lies_beyond_noise_is_a_difference(base, speed, said):
 def test_sentences(base):
     (faster,) = verdicts.of([base, record("lstm", 1.71, seed=3, threads=1)])
     assert faster.sentence.startswith("LSTM trains 1.71× [1.7")
-    assert "faster than transformer at T=512 on cpu, 1 thread; A/A 1.00–1.0" in faster.sentence
+    assert (
+        "faster than transformer at T=512 on cpu, task package, 1 thread; A/A 1.00–1.0"
+        in faster.sentence
+    )
     (slower,) = verdicts.of([base, record("lstm", 0.5, seed=3, dtype="bfloat16")])
     assert slower.sentence.startswith("LSTM trains 2.00× [")
     assert "] slower than transformer at T=512" in slower.sentence
-    assert "on cpu, bfloat16; A/A" in slower.sentence
+    assert "on cpu, task package, bfloat16; A/A" in slower.sentence
+    (other,) = verdicts.of([base, record("lstm", 0.5, seed=3, data="sst2")])
+    assert "on cpu, task package on sst2; A/A" in other.sentence
     (same,) = verdicts.of([base, record("lstm", 1.0, seed=3)])
     assert ": no difference beyond noise; A/A" in same.sentence
 
