@@ -318,6 +318,7 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
         Unsupported: the device is absent, the arm has no such kernel, the window is longer than
             the model's positions or than the corpus holds, or the protocol asks for windows that
             the task has not.
+        Unavailable: what the rows are cut from is not what it should be.
     """
     devices.check(cell.device)
     task = tasks.load(cell.task, cell.data)
@@ -362,6 +363,8 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
             tasks.draw(task, data, split, length, 1, seed=0)
     except tasks.LengthError as error:
         raise Unsupported(str(error)) from None
+    except corpus.CorpusError as error:  # images are decoded when they are first drawn
+        raise Unavailable(str(error)) from None
 
 
 def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: _Data) -> None:

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -15,15 +16,18 @@ import huggingface_hub
 import numpy as np
 import pyarrow.parquet
 import pytest
+import torch
 from huggingface_hub import constants
 
-from bench import tasks
+from bench import outcome, study, tasks
+from bench.execute import prepare
 from bench.tasks import LengthError
 from bench.tasks import hub as data_hub
 from bench.tasks.hub import CATALOGUE, DataUnavailable, HubTask, catalogue, find
 from models import hub_client
 from models.checkpoints import MINILM
 
+from ..conftest import TINY
 from ..hub import Hub
 from . import hub_sets
 from .hub_sets import SETS, parquet
@@ -706,6 +710,41 @@ class TestFaults:
         table = task.open(MINILM.path())
         with pytest.raises(DataUnavailable, match="expected an image file in column image"):
             tasks.draw(task, table, "test", 256, 1, 0)
+
+    def test_a_broken_image_costs_its_own_cells_alone(self, hub):
+        """They are decoded at the first draw: what else is planned goes on."""
+        files = SETS["flickr8k"]()
+        features = {"image": hub_sets.Image()} | {f"caption_{n}": hub_sets.TEXT for n in range(5)}
+        columns = {"image": [{"bytes": b"no image", "path": None}]}
+        columns |= {f"caption_{n}": ["a"] for n in range(5)}
+        files["data/test-00000-of-00001-42a2661d12c73e48.parquet"] = parquet(features, columns)
+        first = next(c for c in study.load(str(TINY)).cells if c.arm == "transformer")
+        healthy = first.model_copy(update={"task": "parity"})
+        broken = healthy.model_copy(
+            update={"task": "digits", "data": serve(hub, "flickr8k", files), "length": 256}
+        )
+        job = {
+            "cells": [{"key": c.key, "cell": c.model_dump(mode="json")} for c in (broken, healthy)],
+            "corpus": "",
+            "threads": torch.get_num_threads(),
+        }
+        decided = prepare.run(job)["cells"]
+        assert decided[broken.key]["failed"] == outcome.UNAVAILABLE
+        assert "expected an image file in column image" in decided[broken.key]["reason"]
+        assert decided[healthy.key]["estimate_s"] > 0
+
+    def test_a_disk_without_room_for_pixels(self, hub):
+        task = HubTask(find(serve(hub, "flickr8k")))
+        table = task.open(MINILM.path())
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # two squares take 6,144
+        try:
+            with pytest.raises(DataUnavailable, match="cannot be written .File too large"):
+                tasks.draw(task, table, "test", 32 * 32, 1, 0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert not list(table.folder.glob("*.part"))
+        tasks.draw(task, table, "test", 32 * 32, 1, 0)
 
     def test_a_cache_that_cannot_be_written(self, hub, monkeypatch, tmp_path):
         (tmp_path / "file").touch()

@@ -18,6 +18,14 @@ class DataUnavailable(CorpusError):
     """A data set of the hub that is missing, gated, or not what it should be."""
 
 
+def unwritable(name: str, error: OSError) -> DataUnavailable:
+    """What to raise where the cache of a data set of this name cannot be written."""
+    return DataUnavailable(
+        f"data {name!r}: the cache of what is made of it cannot be written ({error.strerror}). "
+        "Make room, or set XDG_CACHE_HOME to a folder that can be written."
+    )
+
+
 def parquet(entry: Entry) -> dict[str, list[Path]]:
     """The files of every split that the data set has, fetched where they are missing, and proven.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.tasks import LengthError
-from bench.tasks.hub.fetch import DataUnavailable
+from bench.tasks.hub.fetch import DataUnavailable, unwritable
 
 SIDES = (16, 32, 64, 128, 224)
 MEAN = STD = 0.5  # of pixels from 0 to 1, as a processor's image_mean and image_std
@@ -49,21 +49,30 @@ def squares(name: str, path: Path, column: Any, size: int) -> npt.NDArray[np.uin
         size: pixels of a side.
 
     Raises:
-        DataUnavailable: a file of an image is none.
+        DataUnavailable: a file of an image is none, or there is no room for the squares.
     """
     if not path.is_file():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        shape = (len(column), size, size, 3)
-        made = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         try:
-            for row, image in enumerate(column):
-                made[row] = _square(name, image.as_py(), size)
-            made.flush()
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+            _write(name, path, column, size)
+        except OSError as error:
+            raise unwritable(name, error) from None
     found: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return found
+
+
+def _write(name: str, path: Path, column: Any, size: int) -> None:
+    """Squares one after the other: a full disk is an error here, through a memory map a crash."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    shape = (len(column), size, size, 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    try:
+        with part.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for image in column:
+                file.write(_square(name, image.as_py(), size).tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _square(name: str, image: bytes, size: int) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from bench.tasks import SPLITS, corpus
 from bench.tasks.hub import fetch, read
 from bench.tasks.hub.catalogue import Entry
-from bench.tasks.hub.fetch import DataUnavailable
+from bench.tasks.hub.fetch import DataUnavailable, unwritable
 from bench.tasks.hub.read import Record
 
 _FORMAT = "1"  # raised when what is cached, or how splits are cut, changes
@@ -220,7 +220,7 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     except OSError as error:
-        raise _unwritable(entry, error) from None
+        raise unwritable(entry.name, error) from None
     try:
         writer = _Writer(entry, temporary, backend)
         writer.write(paths)
@@ -247,16 +247,9 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
         temporary.rename(folder)
     except OSError as error:
         if not folder.is_dir():  # unless another process was first
-            raise _unwritable(entry, error) from None
+            raise unwritable(entry.name, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _unwritable(entry: Entry, error: OSError) -> DataUnavailable:
-    return DataUnavailable(
-        f"data {entry.name!r}: the cache of tokenized data cannot be written ({error.strerror}). "
-        "Make room, or set XDG_CACHE_HOME to a folder that can be written."
-    )
 
 
 class _Writer:
