@@ -30,6 +30,7 @@ from bench.tasks.corpus import (
     FUNCTIONS,
     QUESTIONS,
     SPLITS,
+    CorpusError,
     Source,
     open_tokenizer,
     read,
@@ -140,10 +141,15 @@ def cut(ids: _Ids, split: npt.NDArray[np.int8], gone: npt.NDArray[np.bool_], sep
 
 
 def build(folder: Path, tokenizer_file: Path) -> None:
-    """Build the corpus and put its files in place in one step."""
-    sources, undecodable = read()
+    """Build the corpus and put its files in place in one step.
+
+    Raises:
+        CorpusError: there is no library, or the cache cannot be written.
+    """
+    sources, undecodable, unread = read()
     tokenizer = open_tokenizer(tokenizer_file)
     documents, unparsable, seconds = _documents(tokenizer, sources)
+    unparsable = [*unread, *unparsable]
     ids = tokenizer.get_vocab()
     special = {name: ids[f"[{name.upper()}]"] for name in ("cls", "sep", "pad")}
     stream = _Stream(documents, special["sep"])
@@ -407,19 +413,29 @@ def _encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[_Ids]:
 
 
 def _put(folder: Path, tables: dict[str, Any], description: dict[str, Any]) -> None:
-    """Write everything beside its place, and move it there."""
+    """Write everything beside its place, and move it there.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
     from datasets import Dataset  # here, because fingerprints are taken without it
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    temporary = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
         for name, table in tables.items():
             Dataset.from_dict(table).save_to_disk(temporary / "data" / name)
         text = json.dumps(description, indent=1)
         (temporary / "data" / DESCRIPTION).write_text(text, encoding="utf-8")
         (temporary / "data").rename(folder)
-    except OSError:
+    except OSError as error:
         if not folder.is_dir():  # unless another process was first
-            raise
+            raise CorpusError(
+                f"the cache {folder.name} cannot be written "
+                f"({error.strerror or type(error).__name__}). Make room, or set "
+                "XDG_CACHE_HOME to a folder that can be written."
+            ) from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -225,6 +225,7 @@ def load(identity: str, checkpoint: "WheelCheckpoint") -> Corpus:
 
     Raises:
         CheckpointError: the tokenizer is missing or is not what it should be.
+        CorpusError: the cache cannot be written.
     """
     from models.checkpoints import TOKENIZER
 
@@ -254,14 +255,14 @@ def _cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or default) / "rnn-vs-transformer"
 
 
-def read() -> tuple[tuple[Source, ...], tuple[str, ...]]:
-    """The library's documents, and the paths that are not UTF-8.
+def read() -> tuple[tuple[Source, ...], tuple[str, ...], tuple[str, ...]]:
+    """The library's documents, the paths that are not UTF-8, and a manual's that cannot be parsed.
 
     Tests and machine-specific files are left out. Documents are in the order of :class:`Corpus`.
     """
     root = Path(sysconfig.get_path("stdlib"))
     texts: dict[str, dict[str, str]] = {}
-    undecodable = []
+    undecodable, unparsable = [], []
     for path in sorted(_files(root)):
         parts = path.relative_to(root).parts
         top = parts[0].removesuffix(".py")
@@ -272,7 +273,12 @@ def read() -> tuple[tuple[Source, ...], tuple[str, ...]]:
         except (OSError, UnicodeDecodeError):
             undecodable.append("/".join(parts))
             continue
-        texts.setdefault(top, {}).update(_documents("/".join(parts), text))
+        try:
+            documents = dict(_documents("/".join(parts), text))
+        except (SyntaxError, ValueError):
+            unparsable.append("/".join(parts))
+            continue
+        texts.setdefault(top, {}).update(documents)
     if not texts:
         raise CorpusError(
             f"Expected Python sources in the standard library of {sys.executable}. Found none: "
@@ -291,7 +297,7 @@ def read() -> tuple[tuple[Source, ...], tuple[str, ...]]:
     ]
     order = list(SPLITS)
     found.sort(key=lambda s: (order.index(s.split), s.prose, s.package, s.path))
-    return tuple(found), tuple(undecodable)
+    return tuple(found), tuple(undecodable), tuple(unparsable)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -303,7 +309,11 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _documents(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """A file; or the pages of the manual, which the library stores as one dictionary."""
+    """A file; or the pages of the manual, which the library stores as one dictionary.
+
+    Raises:
+        SyntaxError, ValueError: the manual is no such thing.
+    """
     if path == _MANUAL:
         for node in ast.parse(text).body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):

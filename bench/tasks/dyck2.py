@@ -9,7 +9,8 @@ One row in two is valid: uniform over the balanced shapes that nest no deeper th
 64 tokens on, so that longer windows are deeper too; kinds are fair. In an invalid row two closing
 brackets of different kinds have changed places: it has the same brackets, equally deep, and neither
 counting them nor their depth gives it away; nor do neighbours, as brackets that close an empty pair
-are spared wherever others are to be had. Every row has both kinds. Windows are even.
+are spared wherever others are to be had. Every row has both kinds. Brackets come
+in pairs, so an odd window begins with a blank.
 
 Validity of Dyck-2 with bounded depth, the language of Suzgun et al. (2019), "Memory-Augmented
 Recurrent Neural Networks Can Learn Generalized Dyck Languages", and Hewitt et al. (2020), "RNNs can
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.tasks import LengthError, Rows
+from bench.tasks import Rows
 from bench.tasks._sequences import require
 
 HEAD = "AutoModelForSequenceClassification"
@@ -33,8 +34,8 @@ METRIC = "accuracy"
 FLOOR = 0.5
 SOLVED = 0.99
 LENGTHS = (4, 4096)
-VOCABULARY = 5
-SYMBOLS = ("·", "(", "[", ")", "]")
+VOCABULARY = 6
+SYMBOLS = ("·", "(", "[", ")", "]", "_")
 DEPTH = 8
 EXPECTED = (
     "recurrence at the trained depth, which it fits; it fails on deeper nesting (Suzgun et al., "
@@ -42,22 +43,19 @@ EXPECTED = (
 )
 
 _OPEN, _CLOSE = 1, 3  # each of the first kind; the second is one more
+_BLANK = 5
 
 
 def rows(data: Any, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
-    """``count`` rows of ``length`` tokens, an even number.
+    """``count`` rows of ``length`` tokens.
 
     Raises:
-        LengthError: an odd length, or one outside ``LENGTHS``.
+        LengthError: a length outside ``LENGTHS``.
     """
     require("dyck2", length, LENGTHS)
-    if length % 2:
-        raise LengthError(
-            f"task 'dyck2': expected an even window, as brackets come in pairs. Got {length}, use "
-            f"{length - 1} or {length + 1}."
-        )
+    odd = length % 2
     for_shapes, for_kinds, for_alike, for_labels, for_swaps = generator.spawn(5)
-    opens, closes = _pairs(for_shapes, length, count)
+    opens, closes = _pairs(for_shapes, length - odd, count)
     kinds = for_kinds.integers(0, 2, opens.shape)
     row = np.arange(count)
     kinds[row, for_alike.integers(0, opens.shape[1], count)] ^= np.ptp(kinds, axis=1) == 0
@@ -68,9 +66,9 @@ def rows(data: Any, split: str, length: int, count: int, generator: np.random.Ge
     scores[kinds == kinds[row, one][:, None]] = -1
     closing[row, one] ^= 1 - labels
     closing[row, scores.argmax(axis=1)] ^= 1 - labels
-    input_ids = np.empty((count, length), dtype=np.int64)
-    np.put_along_axis(input_ids, opens, kinds + _OPEN, axis=1)
-    np.put_along_axis(input_ids, closes, closing + _CLOSE, axis=1)
+    input_ids = np.full((count, length), _BLANK, dtype=np.int64)
+    np.put_along_axis(input_ids, opens + odd, kinds + _OPEN, axis=1)
+    np.put_along_axis(input_ids, closes + odd, closing + _CLOSE, axis=1)
     return {"input_ids": input_ids, "labels": labels}
 
 

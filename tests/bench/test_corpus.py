@@ -169,6 +169,7 @@ LIBRARY = {
     "json/three.py": "".join(f"class C{n}: '''Say {n}.'''\n" for n in range(40))
     + "import os\n" * 9,
     "json/old.py": "print 2\n" * 9,
+    "pydoc_data/topics.py": "topics = {'a': \n",
     "json/tests/own.py": "nothing = 'of it'\n",
     "site.py": "def main():\n    '''Start.'''\n    return 1\n"
     + "".join(f"y{n} = {n}\n" for n in range(20)),
@@ -232,8 +233,8 @@ class TestSplit:
 class TestSmallLibrary:
     def test_what_does_not_parse_or_decode_is_skipped_and_counted(self, small):
         counted = small.description
-        assert (counted["undecodable"], counted["unparsable"]) == (1, 1)
-        assert counted["skipped"] == ["json/latin.py", "json/old.py"]
+        assert (counted["undecodable"], counted["unparsable"]) == (1, 2)
+        assert counted["skipped"] == ["json/latin.py", "pydoc_data/topics.py", "json/old.py"]
         assert set(small.path) == {
             "json/__init__.py",
             "json/one.py",
@@ -261,6 +262,23 @@ class TestSmallLibrary:
         whole = sum(len(text.encode()) for text in texts)
         assert small.source_bytes == whole - len("import os\n") * 30
         assert small.description["bytes"] == whole
+
+    def test_a_manual_that_is_no_dictionary_of_texts_stops_nothing(self, small):
+        path = Path(library.sysconfig.get_path("stdlib")) / "pydoc_data/topics.py"
+        for page in ("", "{'a': page}", "{'a': '\0'}"):
+            path.write_text(f"topics = {page}\n", encoding="utf-8")
+            sources, _, unparsable = library.read()
+            assert unparsable == ("pydoc_data/topics.py",)
+            assert not any(source.prose for source in sources)
+            assert len(library.fingerprint()) == 64
+
+    def test_a_cache_that_cannot_be_written_is_said_by_its_name(self, small, tmp_path):
+        """A file stands where a folder is needed."""
+        (tmp_path / "taken").write_text("")
+        with pytest.raises(library.CorpusError, match="set XDG_CACHE_HOME") as caught:
+            _build.build(tmp_path / "taken" / "corpus-0", MINILM.path() / "tokenizer.json")
+        assert str(caught.value).startswith("the cache corpus-0 cannot be written (")
+        assert str(tmp_path) not in str(caught.value)
 
     def test_no_library_is_said(self, tmp_path, monkeypatch):
         monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(tmp_path))

@@ -68,7 +68,7 @@ class TestContract:
         floor = tasks.floor(task, 64)
         assert (task.SOLVED - floor) * (1 if better else -1) > 0
 
-    @pytest.mark.parametrize("length", [32, 48, 250])
+    @pytest.mark.parametrize("length", [32, 33, 48, 250])
     def test_rows_are_what_the_head_takes(self, name, length):
         task, rows = tasks.load(name), drawn(name, length, 20)
         if "features" in rows:
@@ -218,12 +218,13 @@ class TestLabels:
                 state = "".join(factor[int(place) - 1] for place in state)
             assert state == tasks.load("s5").LABELS[label]
 
-    @pytest.mark.parametrize("length", [4, 6, 32, 64, 200])
+    @pytest.mark.parametrize("length", [4, 5, 6, 32, 33, 64, 200])
     def test_dyck2(self, length):
         deepest = 0
         for row, label in pairs("dyck2", length, 600):
             stack, valid, depth = [], True, 0
-            for word in row:
+            assert row.count("_") == row[:1].count("_") == length % 2
+            for word in row[length % 2 :]:
                 if word in "([":
                     stack.append(word)
                 else:
@@ -251,9 +252,10 @@ class TestLabels:
         assert not clash[rows["labels"] == 1].any()
         assert clash[rows["labels"] == 0].any(axis=1).mean() < 0.05
 
-    def test_odd_windows_of_dyck2_are_refused(self):
-        with pytest.raises(LengthError, match="Got 33, use 32 or 34"):
-            drawn("dyck2", 33)
+    def test_every_length_of_dyck2_works_from_the_least_on(self):
+        """As a schedule of random lengths draws any of them."""
+        for length in (*range(4, 40), 4095):
+            assert drawn("dyck2", length, 2)["input_ids"].shape == (2, length)
 
     @pytest.mark.parametrize("length", [4, 16, 33, 200])
     def test_bucket_sort(self, length):
