@@ -739,7 +739,7 @@ class TestFaults:
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # two squares take 6,144
         try:
-            with pytest.raises(DataUnavailable, match="cannot be written .File too large"):
+            with pytest.raises(DataUnavailable, match=r"cannot be written \(File too large"):
                 tasks.draw(task, table, "test", 32 * 32, 1, 0)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

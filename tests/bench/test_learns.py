@@ -39,7 +39,7 @@ BUDGETS = {
     "duplicate": Budget(15, 80),
     "dyck2": Budget(8, 400, rate=1e-3),
     "induction": Budget(8, 500),
-    "language": Budget(32, 150, batch=8, rows=100),
+    "language": Budget(32, 200, batch=8, rate=1e-2, rows=100),
     "listops": Budget(16, 100),
     "modular_arithmetic": Budget(4, 300, rate=1e-3),
     "mqar": Budget(32, 150),
