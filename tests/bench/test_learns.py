@@ -35,7 +35,7 @@ BUDGETS = {
     "bucket_sort": Budget(16, 60),
     "copy_memory": Budget(24, 500),
     "digits": Budget(64, 150, batch=20, rate=1e-3),
-    "docstring": Budget(32, 150, batch=8, rows=40),
+    "docstring": Budget(32, 150, batch=8, rate=1e-2, rows=16),
     "duplicate": Budget(15, 80),
     "dyck2": Budget(8, 400, rate=1e-3),
     "induction": Budget(8, 500),
