@@ -1,10 +1,10 @@
 """Builds the corpus: tokens and labels of every document, less what two splits share.
 
 The rule against leakage is simple enough to prove. Where ``SHINGLE`` consecutive tokens of a
-document stand in an earlier split too, in a file or in a function whose docstring was taken out,
-they are cut out of it (validation is compared with train, test with both), and so are remains of
-fewer than ``SHINGLE`` tokens; ``[SEP]`` marks the cut. So no ``SHINGLE`` tokens in a row are in two
-splits, and no window of twice as many, as such a window holds that many in a row. Licence headers,
+document stand in an earlier split too, as it is or with its docstrings taken out, they are cut out
+of it (validation is compared with train, test with both), and so are remains of fewer than
+``SHINGLE`` tokens; ``[SEP]`` marks the cut. So no ``SHINGLE`` tokens in a row are in two splits,
+and no window of twice as many, as such a window holds that many in a row. Licence headers,
 boilerplate and copied files are what is cut. A function that shares as much is dropped. Idioms that
 are shorter stay: of CPython 3.11's test split one window of 64 tokens in a hundred is made to four
 fifths of runs of 16 that train has too.
@@ -126,7 +126,9 @@ def _filled(starts: _Places, stops: _Places, size: int) -> npt.NDArray[np.bool_]
     return np.asarray(np.cumsum(steps)[:size] > 0)
 
 
-def cut(ids: _Ids, split: npt.NDArray[np.int8], gone: npt.NDArray[np.bool_], separator: int) -> Any:
+def cut(
+    ids: _Ids, split: npt.NDArray[np.int8], gone: npt.NDArray[np.bool_], separator: int
+) -> tuple[npt.NDArray[np.bool_], _Ids]:
     """What stays of the tokens, and the tokens with a separator wherever a piece was cut out.
 
     What is left between two cuts goes too where it is shorter than a shingle.
@@ -182,60 +184,85 @@ def build(folder: Path, tokenizer_file: Path) -> None:
     _put(folder, tables, {"corpus": corpus, "counted": counted})
 
 
+class _Text:
+    """One array of every document, one after the other, before and after the cut.
+
+    Attributes:
+        origin: of every document, its place before the cut.
+        ids, split: of every token before the cut, separators included.
+        plain: of every token before the cut, whether it stays; separators are no such token.
+        place: of every place before the cut, the one after it.
+        tokens, offsets: what is left, and where in it every document begins.
+    """
+
+    plain: npt.NDArray[np.bool_]
+    place: _Places
+    tokens: _Ids
+    offsets: _Places
+
+    def __init__(self, pieces: Sequence[_Ids], split: npt.NDArray[np.int8], separator: int) -> None:
+        sizes = np.asarray([len(piece) + 1 for piece in pieces])
+        self.origin: _Places = np.concatenate([[0], np.cumsum(sizes)])
+        self.ids, self.split = _ended(pieces, separator), np.repeat(split, sizes)
+
+    def cut(self, gone: npt.NDArray[np.bool_], separator: int) -> npt.NDArray[np.bool_]:
+        """Cut out what is gone and return what stays, separators included."""
+        stays, marked = cut(self.ids, self.split, gone, separator)
+        self.plain = stays & (marked != separator)
+        self.place = np.concatenate([[0], np.cumsum(stays)])
+        self.offsets = self.place[self.origin]
+        self.tokens = marked[stays].astype(np.int32)
+        return stays
+
+
 class _Stream:
-    """All documents, one after the other, before and after the cut.
+    """The documents and, beside them, their code: the sources less all docstrings.
 
     Args:
         documents, separator: what it is made of, and what ends each.
 
     Attributes:
-        origin: of every document, its place before the cut.
+        whole, code: the two, before and after the cut.
+        bare: of every document, for a place in it the one in its code.
         split: of every document, its number in ``SPLITS``.
-        plain: of every token before the cut, whether it stays; separators are no such token.
-        place: of every place before the cut, the one after it.
         kept, number: documents of which something is left; of every document its index there.
-        bodies, owners: of the documented functions; shared: which an earlier split has too.
     """
 
     def __init__(self, documents: list[_Document], separator: int) -> None:
         self.documents, self.separator = documents, separator
-        sizes = np.asarray([len(document.ids) + 1 for document in documents])
-        self.origin: _Places = np.concatenate([[0], np.cumsum(sizes)])
         names = [document.source.split for document in documents]
         self.split = np.asarray([list(SPLITS).index(name) for name in names], dtype=np.int8)
-        ids, split = _ended([d.ids for d in documents], separator), np.repeat(self.split, sizes)
+        shown = [_shown(document) for document in documents]
+        self.bare: list[_Places] = [np.concatenate([[0], np.cumsum(mask)]) for mask in shown]
+        code = [d.ids[mask] for d, mask in zip(documents, shown, strict=True)]
+        self.whole = whole = _Text([d.ids for d in documents], self.split, separator)
+        self.code = _Text(code, self.split, separator)
 
-        self.bodies, self.owners = _bodies(documents)
-        body_sizes = np.asarray([len(body) + 1 for body in self.bodies], dtype=np.int64)
-        of = self.split[[document for document, _ in self.owners]]
-        bodies = _ended(self.bodies, separator), np.repeat(of, body_sizes)
-        gone, body_gone = shared([(ids, split), bodies], separator)
-        self.shared = np.add.reduceat(body_gone, np.cumsum(body_sizes) - body_sizes) > 0
-        self.shared |= _repeated(self.bodies, of)
-
-        stays, marked = cut(ids, split, gone, separator)
-        self.plain = stays & (marked != separator)
-        self.place: _Places = np.concatenate([[0], np.cumsum(stays)])
-        self._offsets = self.place[self.origin]
-        left = np.diff(self._offsets) > 0
+        gone, code_gone = shared(
+            [(whole.ids, whole.split), (self.code.ids, self.code.split)], separator
+        )
+        stays = whole.cut(gone, separator)
+        left = np.diff(whole.offsets) > 0
         self.kept, self.number = np.flatnonzero(left), np.cumsum(left) - 1
-        self._tokens = marked[stays].astype(np.int32)
+        self.code.cut(code_gone | np.repeat(~left, np.diff(self.code.origin)), separator)
         roles = _ended([d.roles for d in documents], _NOTHING)
-        self._roles = np.where(self.plain, roles, _NOTHING)[stays].astype(np.int8)
-        self.bytes = int(_ended([d.bytes for d in documents], 0)[self.plain].sum())
-        self._left = [int((self.plain & (split == n)).sum()) for n in range(len(SPLITS))]
+        self._roles = np.where(whole.plain, roles, _NOTHING)[stays].astype(np.int8)
+        self.bytes = int(_ended([d.bytes for d in documents], 0)[whole.plain].sum())
+        self._left = [int((whole.plain & (whole.split == n)).sum()) for n in range(len(SPLITS))]
 
     def table(self) -> dict[str, list[Any]]:
         """What is left of the documents."""
         sources = [self.documents[n].source for n in self.kept]
-        pieces = [slice(*self._offsets[n : n + 2]) for n in self.kept]
+        pieces = [slice(*self.whole.offsets[n : n + 2]) for n in self.kept]
+        code = [slice(*self.code.offsets[n : n + 2]) for n in self.kept]
         return {
             "path": [source.path for source in sources],
             "package": [source.package for source in sources],
             "split": [source.split for source in sources],
             "prose": [source.prose for source in sources],
-            "input_ids": [self._tokens[piece] for piece in pieces],
+            "input_ids": [self.whole.tokens[piece] for piece in pieces],
             "roles": [self._roles[piece] for piece in pieces],
+            "code_ids": [self.code.tokens[piece] for piece in code],
         }
 
     def counted(self) -> dict[str, Any]:
@@ -252,19 +279,37 @@ class _Stream:
         }
 
 
+def _shown(document: _Document) -> npt.NDArray[np.bool_]:
+    """Which tokens of a document are code: all of a source but docstrings, of the manual none."""
+    if document.source.prose:
+        return np.zeros(len(document.ids), dtype=bool)
+    mask: npt.NDArray[np.bool_] = document.roles != _labels.ROLES.index("docstring")
+    for function in document.functions:
+        if function.docstring is not None:  # with brackets, where it stands in some
+            mask[slice(*function.docstring)] = False
+    return mask
+
+
 def _functions(stream: _Stream, tokenizer: "Tokenizer") -> tuple[dict[str, list[Any]], int]:
     """The documented functions that no earlier split has, and how many it has."""
-    table: dict[str, list[Any]] = {"file": [], "source_ids": [], "summary_ids": [], "stop": []}
-    kept = set(stream.kept.tolist())
-    for (d, f), body, shared_ in zip(stream.owners, stream.bodies, stream.shared, strict=True):
-        if d in kept and not shared_:
-            function = stream.documents[d].functions[f]
+    table: dict[str, list[Any]] = {name: [] for name in ("file", "start", "stop", "summary_ids")}
+    code, places, owners = stream.code, [], []
+    for d, document in enumerate(stream.documents):
+        for function in document.functions:
+            if function.docstring is not None:
+                span = stream.bare[d][[function.begin, function.stop]] + code.origin[d]
+                places.append(slice(*span.tolist()))
+                owners.append((d, function.summary))
+    split = stream.split[[d for d, _ in owners]]
+    known = _repeated([code.ids[place] for place in places], split)
+    for (d, summary), place, repeated in zip(owners, places, known, strict=True):
+        if not repeated and code.plain[place].all():
             table["file"].append(int(stream.number[d]))
-            table["source_ids"].append(body)
-            table["summary_ids"].append(function.summary)
-            table["stop"].append(int(stream.place[stream.origin[d] + function.stop]))
+            table["start"].append(int(code.place[place.start]))
+            table["stop"].append(int(code.place[place.stop]))
+            table["summary_ids"].append(summary)
     table["summary_ids"] = _encode(tokenizer, table["summary_ids"])
-    return table, int(stream.shared.sum())
+    return table, len(owners) - len(table["file"])
 
 
 def _documents(
@@ -343,21 +388,6 @@ def _ended(pieces: Sequence[npt.NDArray[Any]], end: int) -> npt.NDArray[Any]:
     return np.concatenate([part for piece in pieces for part in (piece, last)])
 
 
-def _bodies(documents: Sequence[_Document]) -> tuple[list[_Ids], list[tuple[int, int]]]:
-    """Token ids of the documented functions, docstring taken out; whose they are."""
-    bodies, owners = [], []
-    for d, document in enumerate(documents):
-        for f, function in enumerate(document.functions):
-            if function.docstring is not None:
-                first, last = function.docstring
-                ids = document.ids
-                bodies.append(
-                    np.concatenate([ids[function.begin : first], ids[last : function.stop]])
-                )
-                owners.append((d, f))
-    return bodies, owners
-
-
 def _repeated(bodies: Sequence[_Ids], split: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
     """Which functions are too short for a shingle and stand in an earlier split as they are."""
     pairs = [(body.tobytes(), int(n)) for body, n in zip(bodies, split, strict=True)]
@@ -370,7 +400,7 @@ def _repeated(bodies: Sequence[_Ids], split: npt.NDArray[np.int8]) -> npt.NDArra
 def _questions(stream: _Stream) -> dict[str, list[Any]]:
     """The questions whose answer is short and whose definition, up to the answer, was not cut."""
     documents, code = stream.documents, stream.split
-    origin, place, plain = stream.origin, stream.place, stream.plain
+    origin, place, plain = stream.whole.origin, stream.whole.place, stream.whole.plain
     bounds = {}
     for number in np.unique(code):
         here = [d for d in np.flatnonzero(code == number) if not documents[d].source.prose]

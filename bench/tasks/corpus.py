@@ -32,7 +32,7 @@ DESCRIPTION = "description.json"
 FUNCTIONS, QUESTIONS = "functions", "questions"
 _TESTS = frozenset({"test", "tests", "idle_test"})
 _MANUAL = "pydoc_data/topics.py"
-_FORMAT = "4"  # raised when what is cached, or how files are split, changes
+_FORMAT = "5"  # raised when what is cached, or how files are split, changes
 
 _Table = TypeVar("_Table")
 
@@ -66,18 +66,16 @@ class Functions:
 
     Args:
         file: (count,) index of each one's file.
-        sources: token ids of every function from its ``def`` on, its own docstring taken out;
-            function i is ``sources[source_offsets[i]:source_offsets[i + 1]]``.
-        summaries: token ids of every docstring's first line, in the same way.
-        stop: (count,) where in the corpus's tokens goes on what follows each function.
+        start, stop: (count,) the function, from its ``def`` on, is ``code[start:stop]``.
+        summaries: token ids of every docstring's first line; that of function i is
+            ``summaries[summary_offsets[i]:summary_offsets[i + 1]]``.
     """
 
     file: npt.NDArray[np.int64]
-    sources: npt.NDArray[np.int32]
-    source_offsets: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
     summaries: npt.NDArray[np.int32]
     summary_offsets: npt.NDArray[np.int64]
-    stop: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -116,6 +114,8 @@ class Corpus:
             i is ``tokens[offsets[i]:offsets[i + 1]]``. Where a piece that an earlier split has too
             was cut out, there is a ``[SEP]``.
         roles: for every token index in ``_labels.ROLES``; -100 for ``[SEP]`` and in the manual.
+        code: the sources once more, all docstrings taken out; that of document i is
+            ``code[code_offsets[i]:code_offsets[i + 1]]``. None of it is the manual's.
         cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
         source_bytes: UTF-8 bytes of what the tokens stand for.
         functions, questions: of the sources.
@@ -131,6 +131,8 @@ class Corpus:
     tokens: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
     roles: npt.NDArray[np.int8]
+    code: npt.NDArray[np.int32]
+    code_offsets: npt.NDArray[np.int64]
     cls_id: int
     sep_id: int
     pad_id: int
@@ -172,9 +174,19 @@ class Corpus:
         ]
         return (int(self.offsets[kept[0]]), int(self.offsets[kept[-1] + 1])) if kept else (0, 0)
 
+    def code_end(self, split: str) -> int:
+        """Where in ``code`` a split ends."""
+        last = len(self.split) - self.split[::-1].index(split)
+        return int(self.code_offsets[last])
+
     def windows(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """(count, length): the tokens from each start on."""
         view = np.lib.stride_tricks.sliding_window_view(self.tokens, length)
+        return view[starts].astype(np.int64)
+
+    def code_windows(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+        """(count, length): the code from each start on."""
+        view = np.lib.stride_tricks.sliding_window_view(self.code, length)
         return view[starts].astype(np.int64)
 
     def cached(self, key: tuple[object, ...], make: Callable[[], _Table]) -> _Table:
@@ -368,7 +380,7 @@ def _open(folder: Path, identity: str, tokenizer: Path) -> Corpus:
     functions = load_from_disk(str(folder / FUNCTIONS)).data.table
     questions = load_from_disk(str(folder / QUESTIONS)).data.table
     tokens, offsets = _flat(table, "input_ids")
-    sources, source_offsets = _flat(functions, "source_ids")
+    code, code_offsets = _flat(table, "code_ids")
     summaries, summary_offsets = _flat(functions, "summary_ids")
     ids, question_offsets = _flat(questions, "ids")
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -381,13 +393,14 @@ def _open(folder: Path, identity: str, tokenizer: Path) -> Corpus:
         tokens=tokens,
         offsets=offsets,
         roles=_flat(table, "roles")[0],
+        code=code,
+        code_offsets=code_offsets,
         functions=Functions(
             file=functions.column("file").to_numpy(),
-            sources=sources,
-            source_offsets=source_offsets,
+            start=functions.column("start").to_numpy(),
+            stop=functions.column("stop").to_numpy(),
             summaries=summaries,
             summary_offsets=summary_offsets,
-            stop=functions.column("stop").to_numpy(),
         ),
         questions=Questions(
             ids=ids,

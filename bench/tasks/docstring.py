@@ -6,11 +6,11 @@ One row at T=18, its tokens as the tokenizer prints them:
     labels     get element attribute . [SEP]
 
 The window is the function from its ``def`` on, then what follows it in its file and, after a
-``[SEP]``, in the next of the split, so that the same functions are asked about at every T. Labels
-end in ``[SEP]`` where the line has room for it, and are -100 from there to 32 tokens; one line in
-two thousand is longer. The floor is what the best guess without looking scores on the test split:
-of the training split's lines the one with the highest chrF. A test counts it again and allows other
-versions of Python 10%.
+``[SEP]``, in the next of the split, so that the same functions are asked about at every T. No
+docstring stands in it, neither the function's own nor another's. Labels end in ``[SEP]`` where the
+line has room for it, and are -100 from there to 32 tokens; one line in two thousand is longer. The
+floor is what the best guess without looking scores on the test split: of the training split's lines
+the one with the highest chrF. A test counts it again and allows other versions of Python 10%.
 """
 
 from dataclasses import dataclass
@@ -37,19 +37,16 @@ _NOTHING = -100  # what the loss passes over
 
 @dataclass(frozen=True)
 class _Table:
-    """The functions of a split; places are token indices.
+    """The functions of a split.
 
     Args:
-        begin, sizes: of each function in the table of sources.
-        stop: in the library, what follows it.
-        end: of the split.
+        start: of each function in the corpus's code.
+        reach: tokens from there to the end of the split.
         labels: (count, TARGET_LENGTH).
     """
 
-    begin: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int64]
-    stop: npt.NDArray[np.int64]
-    end: int
+    start: npt.NDArray[np.int64]
+    reach: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
 
@@ -60,22 +57,17 @@ def rows(data: Corpus, split: str, length: int, count: int, generator: np.random
         LengthError: no function of this split has as many.
     """
     table = data.cached(("docstring", split), lambda: _table(data, split))
-    reach = table.sizes + table.end - table.stop
-    kept = data.cached(("docstring", split, length), lambda: np.flatnonzero(reach >= length))
+    kept = data.cached(("docstring", split, length), lambda: np.flatnonzero(table.reach >= length))
     if not len(kept):
         raise LengthError(
             f"task 'docstring': the {split} split has no window of {length} tokens; its longest is "
-            f"{reach.max()}."
+            f"{table.reach.max()}."
         )
     chosen = kept[(generator.random(count) * len(kept)).astype(np.int64)]
-    columns = np.arange(length)
-    own = columns < table.sizes[chosen, None]
-    place = np.where(own, table.begin[chosen, None], (table.stop - table.sizes)[chosen, None])
-    place += columns
-    input_ids = np.empty((count, length), dtype=np.int64)
-    input_ids[own] = data.functions.sources[place[own]]
-    input_ids[~own] = data.tokens[place[~own]]
-    return {"input_ids": input_ids, "labels": table.labels[chosen]}
+    return {
+        "input_ids": data.code_windows(table.start[chosen], length),
+        "labels": table.labels[chosen],
+    }
 
 
 def _table(data: Corpus, split: str) -> _Table:
@@ -88,10 +80,5 @@ def _table(data: Corpus, split: str) -> _Table:
     inside = columns < sizes
     labels[inside] = functions.summaries[(lines[here, None] + columns)[inside]]
     labels[columns == sizes] = data.sep_id
-    return _Table(
-        begin=functions.source_offsets[here],
-        sizes=np.diff(functions.source_offsets)[here],
-        stop=functions.stop[here],
-        end=data.stretch(split)[1],
-        labels=labels,
-    )
+    start = functions.start[here]
+    return _Table(start=start, reach=data.code_end(split) - start, labels=labels)

@@ -1,15 +1,16 @@
 """Which function does this line describe? Found by embedding, among 1,000.
 
-A query is the first line of a docstring; what is searched are functions with the docstring taken
-out, T tokens each from their ``def`` on, and where one is shorter, what follows it in its file. One
-row at T=16, its tokens as the tokenizer prints them; the query is padded to 32:
+A query is the first line of a docstring; what is searched are functions, T tokens each from their
+``def`` on, and where one is shorter, what follows it in its file. All docstrings are taken out, so
+that no window shows the line of another. One row at T=16, its tokens as the tokenizer prints them;
+the query is padded to 32:
 
     query_ids  [CLS] return the text . [SEP]
     input_ids  [CLS] def get ( self ) : return self . t ##k . call ( [SEP]
 
-Among the rows of one block every line and every window are there once, so that each query has one
-right answer. The floor is the mean reciprocal rank of a random order of 1,000, H(1000) / 1000; for
-another number of rows ``chance`` has it.
+Within one block of 1,000 rows every line and every window are there once, so that each query has
+one right answer; rows of two blocks may be of one function. The floor is the mean reciprocal rank
+of a random order of 1,000, H(1000) / 1000; for another number of rows ``chance`` has it.
 """
 
 import numpy as np
@@ -41,7 +42,7 @@ def chance(candidates: int) -> float:
 
 
 def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
-    """Functions of a split, each at most once, equally likely; queries as above.
+    """Functions of a split, each at most once in one call, equally likely; queries as above.
 
     Returns:
         ``input_ids`` (count, length); ``query_ids`` and ``query_mask`` (count, ``QUERY_LENGTH``),
@@ -65,7 +66,7 @@ def rows(data: Corpus, split: str, length: int, count: int, generator: np.random
     return {
         "query_ids": query_ids,
         "query_mask": (query_ids != data.pad_id).astype(np.int64),
-        "input_ids": np.stack([_window(data, n, length) for n in chosen]).astype(np.int64),
+        "input_ids": _windows(data, chosen, length),
     }
 
 
@@ -76,22 +77,19 @@ def _query(data: Corpus, function: int) -> _Ids:
     return np.concatenate([[data.cls_id], line[: QUERY_LENGTH - 2], [data.sep_id]])
 
 
-def _window(data: Corpus, function: int, length: int) -> _Ids:
-    """A function, and what follows it, between marks."""
-    functions = data.functions
-    source = functions.sources[slice(*functions.source_offsets[function : function + 2])]
-    source = source[: length - 2]
-    stop = functions.stop[function]
-    rest = data.tokens[stop : stop + length - 2 - len(source)]
-    return np.concatenate([[data.cls_id], source, rest, [data.sep_id]])
+def _windows(data: Corpus, chosen: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    """(count, length): functions, and what follows each, between marks."""
+    windows = np.empty((len(chosen), length), dtype=np.int64)
+    windows[:, 0], windows[:, -1] = data.cls_id, data.sep_id
+    windows[:, 1:-1] = data.code_windows(data.functions.start[chosen], length - 2)
+    return windows
 
 
 def _distinct(data: Corpus, split: str, length: int) -> npt.NDArray[np.int64]:
     """The functions of a split whose query and whose window no function before them has."""
     functions = data.functions
     here = np.flatnonzero(np.asarray(data.split)[functions.file] == split)
-    sizes = np.diff(functions.source_offsets)[here]
-    reach = sizes + data.stretch(split)[1] - functions.stop[here] + 2
+    reach = data.code_end(split) - functions.start[here] + 2
     if not (reach >= length).any():
         raise LengthError(
             f"task 'search': the {split} split has no function with a window of {length} tokens; "
@@ -100,9 +98,10 @@ def _distinct(data: Corpus, split: str, length: int) -> npt.NDArray[np.int64]:
     seen: set[tuple[str, bytes]] = set()
     kept = []
     for function in here[reach >= length]:
+        start = functions.start[function]
         keys = {
             ("query", _query(data, function).tobytes()),
-            ("window", _window(data, function, length).tobytes()),
+            ("window", data.code[start : start + length - 2].tobytes()),
         }
         if seen.isdisjoint(keys):
             seen |= keys

@@ -83,11 +83,38 @@ class TestCorpus:
         assert corpus.symbols(tokens[:40]) == tokenizer.convert_ids_to_tokens(tokens[:40])
         assert corpus.encode(corpus.decode(tokens[:40])) == tokens[:40].tolist()
 
+    def test_code_is_the_sources_without_docstrings(self, corpus):
+        """Which are taken out here by their lines."""
+        for path in ("json/decoder.py", "bisect.py", "asyncio/queues.py"):
+            n = corpus.path.index(path)
+            text = (ROOT / path).read_text(encoding="utf-8").splitlines()
+            lines = dict(enumerate(text, 1))
+            for node in ast.walk(ast.parse("\n".join(text))):
+                if isinstance(
+                    node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+                ):
+                    if ast.get_docstring(node) is not None:
+                        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1):
+                            lines.pop(line)
+            found = corpus.code[slice(*corpus.code_offsets[n : n + 2])]
+            assert found[:-1].tolist() == corpus.encode("\n".join(lines.values())), path
+
+    def test_code_has_the_places_of_its_splits(self, corpus):
+        sizes = np.diff(corpus.code_offsets)
+        assert not sizes[np.asarray(corpus.prose)].any()
+        ends = [corpus.code_end(split) for split in SPLITS]
+        assert 0 < ends[0] < ends[1] < ends[2] == len(corpus.code)
+        functions = corpus.functions
+        assert (functions.start >= corpus.code_offsets[functions.file]).all()
+        assert (functions.stop < corpus.code_offsets[functions.file + 1]).all()
+        opening = set(corpus.symbols(np.unique(corpus.code[functions.start])))
+        assert opening == {"def", "async"}
+
     def test_fingerprint_is_stable(self, corpus):
         assert library.fingerprint() == corpus.hash
 
     def test_is_mapped_and_carries_no_tokenizer_elsewhere(self, corpus):
-        for array in (corpus.tokens, corpus.roles):
+        for array in (corpus.tokens, corpus.roles, corpus.code):
             assert not array.flags.owndata
             assert not array.flags.writeable
         corpus.encode("warm")
@@ -107,24 +134,33 @@ class TestCorpus:
         assert counted["tokens_per_s"] > 0
 
 
+def whole(corpus, split):
+    return corpus.tokens[slice(*corpus.stretch(split))]
+
+
+def code(corpus, split):
+    begin = ([0] + [corpus.code_end(name) for name in SPLITS])[SPLITS.index(split)]
+    return corpus.code[begin : corpus.code_end(split)]
+
+
 class TestLeakage:
     """Against sets of slices, which share nothing with the hashes of the build."""
 
     SIZE = _build.SHINGLE
 
-    def slices(self, corpus, split):
-        begin, end = corpus.stretch(split)
-        raw, width = corpus.tokens[begin:end].tobytes(), corpus.tokens.itemsize
-        separators = np.cumsum(np.concatenate([[0], corpus.tokens[begin:end] == corpus.sep_id]))
+    def slices(self, corpus, tokens):
+        raw, width = tokens.tobytes(), tokens.itemsize
+        separators = np.cumsum(np.concatenate([[0], tokens == corpus.sep_id]))
         whole = np.flatnonzero(separators[self.SIZE :] == separators[: -self.SIZE])
         return (hash(raw[n * width : (n + self.SIZE) * width]) for n in whole.tolist())
 
-    def test_no_shingle_is_in_two_splits(self, corpus):
-        validation, test = (set(self.slices(corpus, split)) for split in SPLITS[1:])
+    @pytest.mark.parametrize("stretch", [whole, code])
+    def test_no_shingle_is_in_two_splits(self, stretch, corpus):
+        validation, test = (set(self.slices(corpus, stretch(corpus, s))) for s in SPLITS[1:])
         assert len(validation) > 100_000
         assert len(test) > 100_000
         assert validation.isdisjoint(test)
-        assert (validation | test).isdisjoint(self.slices(corpus, "train"))
+        assert (validation | test).isdisjoint(self.slices(corpus, stretch(corpus, "train")))
 
     def test_so_no_window_of_twice_its_size_is(self, corpus):
         """As every such window holds a shingle whole."""
@@ -146,13 +182,13 @@ class TestLeakage:
     def test_no_function_is_in_two_splits(self, corpus):
         functions = corpus.functions
         split = np.asarray(corpus.split)[functions.file]
-        width = functions.sources.itemsize
+        width = corpus.code.itemsize
         seen = set()
         for name in SPLITS:
             fresh = set()
             for n in np.flatnonzero(split == name):
-                first, last = functions.source_offsets[n : n + 2]
-                raw = functions.sources[first:last].tobytes()
+                first, last = functions.start[n], functions.stop[n]
+                raw = corpus.code[first:last].tobytes()
                 count = max(last - first - self.SIZE + 1, 1)
                 fresh |= {hash(raw[k * width : (k + self.SIZE) * width]) for k in range(count)}
             assert len(fresh) > 10_000

@@ -21,7 +21,7 @@ HEADS = {  # shape of the labels of (count, length) windows
 }
 LIBRARY = [name for name in registry.tasks() if tasks.needs(name) == "library"]
 #: The corpus that the rows of the docstrings were taken from: CPython 3.11.7.
-WRITTEN_FOR = "33101e384bce8512a38cef544f1809f07acf9b0a2615ad8381fe8a9d25c026b6"
+WRITTEN_FOR = "b74f61053ee277e8db69cbab965c8305c0088078494dc85aaf64c74a01693dfc"
 
 
 @pytest.fixture(params=registry.tasks())
@@ -349,7 +349,7 @@ def functions_of(corpus, split):
     """Source and first line of every function of a split, in tokens."""
     functions = corpus.functions
     for n in np.flatnonzero(np.asarray(corpus.split)[functions.file] == split):
-        source = functions.sources[slice(*functions.source_offsets[n : n + 2])]
+        source = corpus.code[functions.start[n] : functions.stop[n]]
         yield source, functions.summaries[slice(*functions.summary_offsets[n : n + 2])]
 
 
@@ -369,7 +369,7 @@ class TestDocstring:
             if sizes and sizes[-1] < 200:
                 line = cut[tuple(ids[: sizes[-1]].tolist())]
                 after = ids[sizes[-1] :].astype(corpus.tokens.dtype).tobytes()
-                seen += after in corpus.tokens[slice(*corpus.stretch("train"))].tobytes()
+                seen += after in corpus.code[: corpus.code_end("train")].tobytes()
                 assert target[: len(line)].tolist() == line[:32].tolist() or len(sizes) > 1
         assert seen > 10
         summaries = set()
@@ -389,15 +389,15 @@ class TestDocstring:
         lines = [{row.tobytes() for row in rows} for rows in (short, long)]
         assert len(lines[0] & lines[1]) > 0.2 * len(lines[0])
 
-    @pytest.mark.parametrize("length", [64, 512])
+    @pytest.mark.parametrize("length", [64, 256, 1024])
     def test_the_answer_is_not_in_the_question(self, length, corpus):
-        """But where what follows is documented in the same words."""
+        """But for two in a thousand, which a comment or a message repeats."""
         rows = tasks.draw("docstring", corpus, "test", length, 1000, seed=0)
         found = 0
         for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
             line = labels[labels >= 0][:-1]
             found += len(line) > 4 and line.tobytes() in ids.tobytes()
-        assert found < 0.06 * len(rows["labels"])
+        assert found < 0.01 * len(rows["labels"])
 
     def test_floor_is_what_the_best_line_of_training_scores(self, corpus):
         """The best by chrF among those there more than twice, on validation; then on test."""
