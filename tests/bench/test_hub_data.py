@@ -687,6 +687,46 @@ class TestFaults:
         message, _ = refusal(serve(hub, "imdb", files))
         assert "expected classes 0 to 1 in column label. Got -1" in message
 
+    @pytest.mark.parametrize(
+        ("name", "file", "spoil", "got"),
+        [
+            ("opus_books", "en-fr/train", {"translation": None}, "TypeError"),
+            ("conll2003", "data/test", {"ner_tags": [0, None]}, "TypeError"),
+            ("conll2003", "data/test", {"tokens": ["Nadim", None, "in", "Japan"]}, "TypeError"),
+            ("conll2003", "data/test", {"ner_tags": [1, 2, 0]}, "4 words and 3 labels"),
+            ("conll2003", "data/test", {"ner_tags": [1, 2, 0, 5, 0]}, "4 words and 5 labels"),
+            ("flickr8k", "data/test", {"image": {"bytes": None, "path": "x"}}, "TypeError"),
+            ("squad", "plain_text/validation",
+             {"answers": {"text": ["Ghent"], "answer_start": []}}, "IndexError"),
+            ("squad", "plain_text/validation",
+             {"answers": {"text": [None], "answer_start": [0]}}, "TypeError"),
+        ],
+    )  # fmt: skip
+    def test_nulls_and_short_lists_inside_a_row(self, name, file, spoil, got, hub):
+        """Named by file and row; the same file with row 1 whole is read by the other tests."""
+        files = SETS[name]()
+        (path,) = (found for found in files if found.startswith(file))
+        table = pyarrow.parquet.read_table(io.BytesIO(files[path]))
+        rows = table.to_pylist()
+        rows[1] |= spoil
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), written)
+        message, _ = refusal(serve(hub, name, files | {path: written.getvalue()}))
+        assert f"row 1 (the first is 0) of {path.rpartition('/')[2]}" in message
+        assert got in message
+        assert f"{name}@<40 hex digits>" in message
+
+    def test_an_article_without_a_name_is_left_out(self, hub):
+        files = SETS["squad"]()
+        path = "plain_text/train-00000-of-00001.parquet"
+        table = pyarrow.parquet.read_table(io.BytesIO(files[path]))
+        rows = table.to_pylist()
+        rows[0]["title"] = None
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), written)
+        left_out = open_set(serve(hub, "squad", files | {path: written.getvalue()})).left_out
+        assert left_out["empty, or no row of this task"] == 2  # and one of the test split
+
     def test_what_is_no_parquet(self, hub):
         files = SETS["imdb"]() | {"plain_text/test-00000-of-00001.parquet": b"PAR1 no more"}
         message, _ = refusal(serve(hub, "imdb", files))
