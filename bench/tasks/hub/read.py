@@ -125,8 +125,8 @@ def _mapped(entry: Entry, file: str, number: int, row: dict[str, Any]) -> Record
         return _record(entry, row)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise DataUnavailable(
-            f"data {entry.name!r}: expected whole values in row {number} (the first is 0) of {file} "
-            f"of {entry.repo} at commit {entry.revision}. Got a null, or a list cut short "
+            f"data {entry.name!r}: expected whole values in row {number} (the first is 0) of "
+            f"{file} of {entry.repo} at commit {entry.revision}. Got a null, or a list cut short "
             f"({type(error).__name__}: {error}). Give a commit without: "
             f"{entry.name.partition('@')[0]}@<40 hex digits>."
         ) from None
