@@ -84,7 +84,7 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
     Args:
         name: of the task.
         library: what :func:`bench.tasks.corpus.fingerprint` returned.
-        say: told when they are scored.
+        say: told when they are scored, and where the cache cannot be written.
 
     Raises:
         BaselineError: and what :func:`bench.tasks.open_data` raises.
@@ -97,12 +97,23 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
     if say is not None:
         say(f"{name}: scoring its baselines, once")
     found = score(name, tasks.open_data(name, tasks.OFFLINE, library))
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".scoring-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(found), file)
-    Path(temporary).replace(path)
+    try:
+        _keep(path, found)
+    except OSError as error:  # what was found is as good, if it is to be found again each time
+        if say is not None:
+            say(f"{name}: its baselines cannot be cached ({error.strerror})")
     return found
+
+
+def _keep(path: Path, found: Baselines) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".scoring-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(found), file)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

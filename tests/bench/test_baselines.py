@@ -119,6 +119,22 @@ class TestCache:
         assert len(said) == 2
         assert not list(folder.rglob(".scoring-*"))
 
+    def test_a_cache_that_cannot_be_written_costs_time_alone(self, folder, monkeypatch):
+        (folder / "file").touch()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "file"))
+        said = []
+        first = baselines.cached("parity", "", said.append)
+        assert said[1:] == ["parity: its baselines cannot be cached (Not a directory)"]
+        assert baselines.cached("parity", "") == first
+        assert (folder / "file").read_bytes() == b""
+
+    def test_listing_goes_on_without_a_cache(self, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/x")
+        monkeypatch.setattr(registry, "tasks", lambda: {"parity": _ALL["parity"]})
+        (row,) = baselines.listing(lambda text: None)
+        assert row.missing == ""
+        assert all(row.cells)
+
     def test_scores_of_one_library_are_not_anothers(self):
         assert baselines._data("language", "one") != baselines._data("language", "other")
         assert baselines._data("digits", "one") == baselines._data("digits", "other")

@@ -19,7 +19,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from bench import outcome, study, tasks
+from bench import metrics, outcome, study, tasks
 from bench.execute import prepare
 from bench.tasks import LengthError
 from bench.tasks import hub as data_hub
@@ -34,6 +34,7 @@ from .hub_sets import SETS, parquet
 
 TOKEN = "hf_canaryCANARYcanaryCANARYcanary"
 LENGTHS = {"flickr8k": 256, "cifar10": 256}  # pixels of a square; 32 tokens elsewhere
+FOUND = ("stsb", "code_search_net", "flickr8k")  # each row is to be found among the others
 
 
 def point(patch, server, home):
@@ -76,6 +77,11 @@ def hub(monkeypatch, tmp_path):
 def draw(opened, name, split, length, count, seed=0):
     task, table = opened[name]
     return tasks.draw(task, table, split, length, count, seed)
+
+
+def most(opened, name, split, count):
+    """So many rows, or what a split has of rows that are to be told apart."""
+    return min(count, len(opened[name][1].splits[split])) if name in FOUND else count
 
 
 def lines(opened, name, split, length, column="input_ids"):
@@ -177,7 +183,10 @@ class TestEverySet:
         column = "pixel_values" if name in LENGTHS else "input_ids"
         length = LENGTHS.get(name, 32)
         train, validation, test = (
-            {row.tobytes() for row in draw(opened, name, split, length, 40)[column]}
+            {
+                row.tobytes()
+                for row in draw(opened, name, split, length, most(opened, name, split, 40))[column]
+            }
             for split in tasks.SPLITS
         )
         assert not train & validation
@@ -187,23 +196,27 @@ class TestEverySet:
     def test_shapes_types_and_padding(self, name, opened):
         task, table = opened[name]
         length = LENGTHS.get(name, 32)
-        rows = draw(opened, name, "test", length, 5)
+        count = most(opened, name, "test", 5)
+        rows = draw(opened, name, "test", length, count)
         expected = {
-            "AutoModelForSequenceClassification": {"labels": (5,)},
-            "AutoModelForTokenClassification": {"labels": (5, length)},
-            "AutoModelForQuestionAnswering": {"start_positions": (5,), "end_positions": (5,)},
-            "AutoModelForSeq2SeqLM": {"labels": (5, task.TARGET_LENGTH)},
-            "AutoModelForCausalLM": {"labels": (5, length)},
-            "AutoModel": {
-                "query_ids": (5, task.QUERY_LENGTH),
-                "query_mask": (5, task.QUERY_LENGTH),
+            "AutoModelForSequenceClassification": {"labels": (count,)},
+            "AutoModelForTokenClassification": {"labels": (count, length)},
+            "AutoModelForQuestionAnswering": {
+                "start_positions": (count,),
+                "end_positions": (count,),
             },
-            "AutoProcessor": {"pixel_values": (5, 3, 16, 16)},
+            "AutoModelForSeq2SeqLM": {"labels": (count, task.TARGET_LENGTH)},
+            "AutoModelForCausalLM": {"labels": (count, length)},
+            "AutoModel": {
+                "query_ids": (count, task.QUERY_LENGTH),
+                "query_mask": (count, task.QUERY_LENGTH),
+            },
+            "AutoProcessor": {"pixel_values": (count, 3, 16, 16)},
         }[task.HEAD]
         window = task.QUERY_LENGTH if task.HEAD == "AutoProcessor" else length
-        expected["input_ids"] = (5, window)
+        expected["input_ids"] = (count, window)
         if task.HEAD != "AutoModelForCausalLM":
-            expected["attention_mask"] = (5, window)
+            expected["attention_mask"] = (count, window)
         assert {key: array.shape for key, array in rows.items()} == expected
         for key, array in rows.items():
             assert array.dtype == (np.float32 if key == "pixel_values" else np.int64), key
@@ -443,6 +456,26 @@ class TestRows:
         with pytest.raises(LengthError, match=r"its lengths are 256, 1024, 4096, 16384, 50176"):
             draw(opened, "flickr8k", "train", 1000, 2)
 
+    @pytest.mark.parametrize("name", FOUND)
+    def test_what_is_to_be_found_is_there_once(self, name, opened):
+        """Copies of the right answer would be as right: a perfect model could not tell."""
+        _, table = opened[name]
+        length, column = (256, "pixel_values") if name in LENGTHS else (16, "input_ids")
+        for split in ("validation", "test"):
+            size = len(table.splits[split])
+            rows = draw(opened, name, split, length, size)[column]
+            assert len({row.tobytes() for row in rows}) == size
+            with pytest.raises(LengthError, match=f"has {size} rows, .* draw at most {size}"):
+                draw(opened, name, split, length, size + 1)
+
+    @pytest.mark.parametrize("name", FOUND)
+    def test_training_rows_come_again_as_late_as_they_can(self, name, opened):
+        _, table = opened[name]
+        length, column = (256, "pixel_values") if name in LENGTHS else (16, "input_ids")
+        size = len(table.splits["train"])
+        rows = [row.tobytes() for row in draw(opened, name, "train", length, 3 * size)[column]]
+        assert all(len(set(rows[n : n + size])) == size for n in range(2 * size + 1))
+
     def test_no_row_twice_before_all_came(self, opened):
         _, table = opened["imdb"]
         size = len(table.splits["train"])
@@ -456,6 +489,12 @@ class TestFloor:
     def test_of_classes(self, opened):
         """imdb's train is balanced but for one text; its test is half and half."""
         assert opened["imdb"][0].floor(16) == 0.5
+
+    def test_of_targets_that_all_differ(self):
+        """The one that the others are most like, not the first of the alphabet."""
+        texts = ["a b c", "xyz there is", "xyz there was", "xyz there are"]
+        assert data_hub._likest(metrics.METRICS["chrF"], texts) != "a b c"
+        assert data_hub._likest(metrics.METRICS["chrF"], [*texts, "a b c"] * 20) in texts[1:]
 
     def test_of_the_next_token(self, opened):
         """Frequencies of train plus one, over the bytes of the test split."""
@@ -687,6 +726,46 @@ class TestFaults:
         message, _ = refusal(serve(hub, "imdb", files))
         assert "expected classes 0 to 1 in column label. Got -1" in message
 
+    @pytest.mark.parametrize(
+        ("name", "file", "spoil", "got"),
+        [
+            ("opus_books", "en-fr/train", {"translation": None}, "TypeError"),
+            ("conll2003", "data/test", {"ner_tags": [0, None]}, "TypeError"),
+            ("conll2003", "data/test", {"tokens": ["Nadim", None, "in", "Japan"]}, "TypeError"),
+            ("conll2003", "data/test", {"ner_tags": [1, 2, 0]}, "4 words and 3 labels"),
+            ("conll2003", "data/test", {"ner_tags": [1, 2, 0, 5, 0]}, "4 words and 5 labels"),
+            ("flickr8k", "data/test", {"image": {"bytes": None, "path": "x"}}, "TypeError"),
+            ("squad", "plain_text/validation",
+             {"answers": {"text": ["Ghent"], "answer_start": []}}, "IndexError"),
+            ("squad", "plain_text/validation",
+             {"answers": {"text": [None], "answer_start": [0]}}, "TypeError"),
+        ],
+    )  # fmt: skip
+    def test_nulls_and_short_lists_inside_a_row(self, name, file, spoil, got, hub):
+        """Named by file and row; the same file with row 1 whole is read by the other tests."""
+        files = SETS[name]()
+        (path,) = (found for found in files if found.startswith(file))
+        table = pyarrow.parquet.read_table(io.BytesIO(files[path]))
+        rows = table.to_pylist()
+        rows[1] |= spoil
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), written)
+        message, _ = refusal(serve(hub, name, files | {path: written.getvalue()}))
+        assert f"row 1 (the first is 0) of {path.rpartition('/')[2]}" in message
+        assert got in message
+        assert f"{name}@<40 hex digits>" in message
+
+    def test_an_article_without_a_name_is_left_out(self, hub):
+        files = SETS["squad"]()
+        path = "plain_text/train-00000-of-00001.parquet"
+        table = pyarrow.parquet.read_table(io.BytesIO(files[path]))
+        rows = table.to_pylist()
+        rows[0]["title"] = None
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), written)
+        left_out = open_set(serve(hub, "squad", files | {path: written.getvalue()})).left_out
+        assert left_out["empty, or no row of this task"] == 2  # and one of the test split
+
     def test_what_is_no_parquet(self, hub):
         files = SETS["imdb"]() | {"plain_text/test-00000-of-00001.parquet": b"PAR1 no more"}
         message, _ = refusal(serve(hub, "imdb", files))
@@ -699,6 +778,16 @@ class TestFaults:
         )
         message, _ = refusal(serve(hub, "wikitext2", files))
         assert "Got none in test" in message
+
+    def test_an_image_that_is_there_twice_is_left_out(self, hub):
+        files = SETS["flickr8k"]()
+        path = "data/test-00000-of-00001-42a2661d12c73e48.parquet"
+        table = pyarrow.parquet.read_table(io.BytesIO(files[path]))
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.concat_tables([table, table]), written)
+        table = open_set(serve(hub, "flickr8k", files | {path: written.getvalue()}))
+        assert len(table.splits["test"]) == 2
+        assert table.left_out["twice"] == 2
 
     def test_an_image_that_is_none(self, hub):
         files = SETS["flickr8k"]()
@@ -739,7 +828,7 @@ class TestFaults:
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # two squares take 6,144
         try:
-            with pytest.raises(DataUnavailable, match=r"cannot be written \(File too large"):
+            with pytest.raises(DataUnavailable, match="File too large"):
                 tasks.draw(task, table, "test", 32 * 32, 1, 0)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

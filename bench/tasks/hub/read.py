@@ -41,11 +41,14 @@ def records(entry: Entry, paths: list[Path]) -> Iterator[Record | None]:
         try:
             file = parquet.ParquetFile(path)
             _check(entry, path.name, file.schema_arrow)
+            number = 0
             for batch in file.iter_batches(_BATCH, columns=list(entry.columns)):
                 columns = batch.to_pydict()
                 for values in zip(*columns.values(), strict=True):
-                    yield _record(entry, dict(zip(columns, values, strict=True)))
-        except (pyarrow.ArrowException, OSError) as error:
+                    row = dict(zip(columns, values, strict=True))
+                    yield _mapped(entry, path.name, number, row)
+                    number += 1
+        except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
             raise DataUnavailable(
                 f"data {entry.name!r}: {path.name} of {entry.repo} cannot be read as Parquet "
                 f"({type(error).__name__}). Give another commit: "
@@ -116,12 +119,25 @@ def _kind(feature: Any) -> str:
     return "number" if dtype.startswith("float") else dtype
 
 
+def _mapped(entry: Entry, file: str, number: int, row: dict[str, Any]) -> Record | None:
+    """A row as a record; one with nulls or a short list inside is refused by its place."""
+    try:
+        return _record(entry, row)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise DataUnavailable(
+            f"data {entry.name!r}: expected whole values in row {number} (the first is 0) of "
+            f"{file} of {entry.repo} at commit {entry.revision}. Got a null, or a list cut short "
+            f"({type(error).__name__}: {error}). Give a commit without: "
+            f"{entry.name.partition('@')[0]}@<40 hex digits>."
+        ) from None
+
+
 def _record(entry: Entry, row: dict[str, Any]) -> Record | None:
     parts = {}
     for part, path in entry.fields.items():
         column, _, inside = path.partition(".")
         parts[part] = row[column][inside] if inside else row[column]
-    if None in parts.values():
+    if None in parts.values() or (entry.group and row[entry.group] is None):
         return None
     for column, classes in entry.classes.items():
         _in_range(entry, column, row[column], len(classes))
@@ -188,6 +204,9 @@ def _documented(parts: dict[str, Any]) -> dict[str, Any]:
 
 def _no_headline(parts: dict[str, Any]) -> dict[str, Any]:
     """A sentence; the marks between documents are none."""
+    words, labels = len(parts["words"]), len(parts["labels"])
+    if words != labels:
+        raise ValueError(f"{words} words and {labels} labels")
     return parts | {"words": None if parts["words"] == ["-DOCSTART-"] else parts["words"]}
 
 

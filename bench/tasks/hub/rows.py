@@ -1,7 +1,9 @@
 """Rows of a tokenized data set, of the shape that the offline task of the same head has.
 
-Within 1,024 rows no row of the split comes twice, unless it has fewer. A text longer than the
-window loses its end; a shorter one is padded, and ``attention_mask`` says where.
+Within a block of 1,000 rows no row of the split comes twice, unless it has fewer; where one is to
+be found among the others, copies of it would be as right, so that validation and test refuse more
+rows than they have. A text longer than the window loses its end; a shorter one is padded, and
+``attention_mask`` says where.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ def rows(
     """``count`` rows of a split, all randomness the generator's.
 
     Raises:
-        LengthError: the data set has no such window.
+        LengthError: the data set has no such window, or not so many rows to tell apart.
     """
     least, most = entry.lengths
     if not least <= length <= most:
@@ -41,6 +43,24 @@ def order(generator: Generator, size: int, count: int) -> Ids:
     """(count,) indices below ``size``: every one once, in random order, then again."""
     cycles = -(-count // size)
     return np.concatenate([generator.permutation(size) for _ in range(cycles)])[:count]
+
+
+def apart(entry: Entry, part: Part, generator: Generator, count: int) -> Ids:
+    """(count,) rows of which each is to be found among the others.
+
+    Training rows come again in the same order, as far apart as they can.
+
+    Raises:
+        LengthError: a split that is scored has fewer.
+    """
+    size = len(part)
+    if count > size and part.name != "train":
+        raise LengthError(
+            f"data {entry.name!r}: the {part.name} split has {size} rows, and none is there twice, "
+            f"as each is to be found among the others. Got {count} to draw at once, draw at most "
+            f"{size}."
+        )
+    return np.resize(generator.permutation(size), count)
 
 
 def framed(
@@ -171,7 +191,7 @@ def _pairs(
     entry: Entry, table: Table, part: Part, length: int, count: int, generator: Generator
 ) -> Rows:
     assert entry.query_length is not None
-    chosen = order(generator, len(part), count)
+    chosen = apart(entry, part, generator, count)
     query, query_mask = framed(part["query"], chosen, entry.query_length, table)
     ids, mask = framed(part["text"], chosen, length, table)
     return {
@@ -188,7 +208,7 @@ def _images(
     assert entry.query_length is not None
     side = pixels.side(entry.name, length)
     mix, which = generator.spawn(2)
-    chosen = order(mix, len(part), count)
+    chosen = apart(entry, part, mix, count) if entry.found else order(mix, len(part), count)
     names = [name for name in part.columns if name != "image"]
     picks = (which.random(count) * len(names)).astype(np.int64)
     ids = np.empty((count, entry.query_length), dtype=np.int64)

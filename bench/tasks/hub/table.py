@@ -25,7 +25,7 @@ from bench.tasks.hub.catalogue import Entry
 from bench.tasks.hub.fetch import DataUnavailable, unwritable
 from bench.tasks.hub.read import Record
 
-_FORMAT = "1"  # raised when what is cached, or how splits are cut, changes
+_FORMAT = "2"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
 _SPECIAL = ("tokenizer_config.json", "special_tokens_map.json")
 _BATCH = 256  # rows at a time: photographs are large
@@ -321,7 +321,7 @@ class _Writer:
         if any(key in seen for seen in others for key in keys):
             self.left_out["in another split"] += 1
             return None
-        once = self._entry.head == "AutoModel"
+        once = self._entry.found
         if once and any(key in self._seen[split] for key in keys):
             self.left_out["twice"] += 1
             return None
