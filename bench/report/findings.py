@@ -86,7 +86,7 @@ def _gradient(frame: pd.DataFrame) -> list[str]:
             rows = group[group["length"] == length].to_dict("records")
             rows.sort(key=lambda row: rank(row["arm"]))
             fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
-            where = f"{comparison}, task {registry.named(task, data)}, {device}, {dtype}"
+            where = f"{comparison}, task {registry.named(str(task), str(data))}, {device}, {dtype}"
             lines.append(f"T={length} ({where}): {fates}.")
     return lines
 
