@@ -85,17 +85,15 @@ class TestCorpus:
 
     def test_code_is_the_sources_without_docstrings(self, corpus):
         """Which are taken out here by their lines."""
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         for path in ("json/decoder.py", "bisect.py", "asyncio/queues.py"):
             n = corpus.path.index(path)
             text = (ROOT / path).read_text(encoding="utf-8").splitlines()
             lines = dict(enumerate(text, 1))
             for node in ast.walk(ast.parse("\n".join(text))):
-                if isinstance(
-                    node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-                ):
-                    if ast.get_docstring(node) is not None:
-                        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1):
-                            lines.pop(line)
+                if isinstance(node, documented) and ast.get_docstring(node) is not None:
+                    for line in range(node.body[0].lineno, node.body[0].end_lineno + 1):
+                        lines.pop(line)
             found = corpus.code[slice(*corpus.code_offsets[n : n + 2])]
             assert found[:-1].tolist() == corpus.encode("\n".join(lines.values())), path
 
@@ -107,8 +105,8 @@ class TestCorpus:
         functions = corpus.functions
         assert (functions.start >= corpus.code_offsets[functions.file]).all()
         assert (functions.stop < corpus.code_offsets[functions.file + 1]).all()
-        opening = set(corpus.symbols(np.unique(corpus.code[functions.start])))
-        assert opening == {"def", "async"}
+        opening = {corpus.encode(word)[0] for word in ("def", "async")}
+        assert set(corpus.code[functions.start].tolist()) == opening
 
     def test_fingerprint_is_stable(self, corpus):
         assert library.fingerprint() == corpus.hash
