@@ -6,7 +6,7 @@ of it (validation is compared with train, test with both), and so are remains of
 ``SHINGLE`` tokens; ``[SEP]`` marks the cut. So no ``SHINGLE`` tokens in a row are in two splits,
 and no window of twice as many, as such a window holds that many in a row. Licence headers,
 boilerplate and copied files are what is cut. A function that shares as much is dropped. Idioms that
-are shorter stay: of CPython 3.11's test split one window of 64 tokens in a hundred is made to four
+are shorter stay: of CPython 3.11's test split one window of 64 tokens in 200 is made to four
 fifths of runs of 16 that train has too.
 """
 
