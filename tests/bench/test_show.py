@@ -153,7 +153,6 @@ class TestCommand:
             (["parity", "--length", "-1"], "Got -1"),
             (["parity", "--rows", "0"], "expected at least one row"),
             (["parity", "--seed", "-1"], "expected a seed of 0 or more"),
-            (["dyck2", "--length", "17"], "even window"),
             (["digits", "--length", "100"], "64, 256, 1024, 4096"),
             (["parity", "--data", "nowhere"], "nowhere"),
             (["package", "--data", "imdb", "--length", "1000000"], "expected a length from"),
