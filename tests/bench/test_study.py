@@ -56,7 +56,7 @@ def test_every_mistake_at_once_with_its_line(tmp_path):
         (6, "unknown arm 'transfomer'. Did you mean 'transformer'"),
         (7, "comparison.scratch.hidden_size: Input should be greater than or equal to 1. Got 0."),
         (11, "unknown comparison 'scratsh'. Did you mean 'scratch'?"),
-        (13, "task 'package' has lengths from 16 to 2048. Got 100000."),
+        (13, "task 'package' has lengths from 16 to 8192. Got 100000."),
         (14, "unknown arm 'gruu'. Did you mean 'gru'?"),
         (15, "unknown device 'cuda0'. Did you mean 'cuda'"),
         (16, "unknown field 'stepps'. Did you mean 'steps'"),
@@ -73,7 +73,7 @@ def test_every_mistake_at_once_with_its_line(tmp_path):
 
 
 def test_length_outside_the_task(tmp_path):
-    text = TINY.read_text().replace("length = 32\n", "length = 4096\n")
+    text = TINY.read_text().replace("length = 32\n", "length = 16384\n")
     with pytest.raises(StudyError, match=r"grid\[2\].length: task 'package' has lengths from 16"):
         study.load(written(tmp_path, text))
 
@@ -109,7 +109,63 @@ def test_shipped_studies_plan(name):
 @pytest.mark.parametrize("name", registry.studies())
 def test_shipped_studies_have_rounds_enough_for_an_interval(name):
     rounds = [c.protocol["rounds"] for c in study.load(name).cells if c.probe == "speed"]
-    assert min(rounds) >= stats.LEAST_ROUNDS
+    assert all(count >= stats.LEAST_ROUNDS for count in rounds)
+
+
+class TestData:
+    """Data sets of the hub in place of what a study's tasks cut or generate."""
+
+    def test_hub_is_every_data_set_that_stands_beside_a_task(self):
+        found = {(c.task, c.data) for c in study.load("quick", data=["hub"]).cells}
+        assert found == {("package", "imdb"), ("package", "sst2"), ("language", "wikitext2")}
+
+    def test_a_task_that_none_of_them_stands_beside_keeps_its_own(self):
+        found = {(c.task, c.data) for c in study.load("quick", data=["imdb"]).cells}
+        assert found == {("package", "imdb"), ("language", "offline")}
+
+    def test_cells_and_groups_of_two_data_sets_are_two(self):
+        own, hub = (study.load("quick", data=[name]) for name in ("offline", "imdb"))
+        keys = [
+            {cell.key for cell in loaded.cells if cell.task == "package"} for loaded in (own, hub)
+        ]
+        assert not keys[0] & keys[1]
+        assert all("imdb" in cell.group for cell in hub.cells if cell.task == "package")
+
+    def test_mistakes_name_the_nearest_and_the_tasks(self):
+        with pytest.raises(StudyError, match=r"unknown data 'imbd'\. Did you mean 'imdb'"):
+            study.load("quick", data=["imbd"])
+        with pytest.raises(StudyError, match="'squad' stands beside no task of this study"):
+            study.load("quick", data=["squad"])
+
+    def test_a_grid_may_name_its_own(self, tmp_path):
+        text = TINY.read_text().replace('task = "package"\n', 'task = "package"\ndata = "imdb"\n')
+        assert {cell.data for cell in study.load(written(tmp_path, text)).cells} >= {"imdb"}
+
+
+class TestPublished:
+    """Figures of others that a study names."""
+
+    KNOWN = '\n[[published]]\ntask = "package"\narm = "lstm"\nlength = 32\nsource = "a paper"\n'
+
+    def test_a_score_or_who_solves_it(self, tmp_path):
+        for line in ("score = 0.9\n", "solves = true\n", "score = 0.9\ntested = [41, 500]\n"):
+            loaded = study.load(written(tmp_path, TINY.read_text() + self.KNOWN + line))
+            assert [known.task for known in loaded.published] == ["package"]
+
+    @pytest.mark.parametrize(
+        ("line", "mistake"),
+        [
+            ("", "expected a score, or solves = true or false"),
+            ("score = 0.9\nsolves = true\n", "expected a score, or solves = true or false"),
+            ('score = 0.9\ncomparison = "scrach"\n', "Did you mean 'scratch'"),
+            ("score = 0.9\nyear = 2018\n", "unknown field 'year'"),
+        ],
+    )
+    def test_mistakes_are_named_with_their_line(self, tmp_path, line, mistake):
+        text = TINY.read_text() + self.KNOWN + line
+        with pytest.raises(StudyError, match=mistake) as error:
+            study.load(written(tmp_path, text))
+        assert int(str(error.value).split(":")[1]) > TINY.read_text().count("\n")
 
 
 def test_quick_keeps_its_promise():
