@@ -97,7 +97,7 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
             solved,
             [bool(r["metrics"]["solved"]) for r in done] if span else [],
             sorted({
-                r["cell"]["arm"] for r in others
+                registry.label(r["cell"]["arm"]) for r in others
                 if (score := _score(r, span)) is not None and _beyond(score, threshold, metric)
             }),
         )  # fmt: skip
@@ -157,5 +157,6 @@ def _verdict(
     if theirs:
         return OPEN, f"{count}, which more training may change"
     if others:
-        return AGREES, f"{count}; with the same training {' and '.join(others)} does"
+        solve = "solves" if len(others) == 1 else "solve"
+        return AGREES, f"{count}; with the same training {' and '.join(others)} {solve} it"
     return OPEN, f"{count}, and no arm shows that the training was enough"

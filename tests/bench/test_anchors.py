@@ -65,7 +65,7 @@ class TestVerdict:
         assert verdict(published(0.52), failed).verdict == anchors.OPEN
         row = verdict(published(0.52), failed, other)
         assert row.verdict == anchors.AGREES
-        assert "rnn does" in row.because
+        assert "with the same training Elman RNN solves it" in row.because
         assert verdict(published(1.0), failed, other).verdict == anchors.OPEN
 
     def test_nothing_measured(self):
