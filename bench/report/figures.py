@@ -36,6 +36,7 @@ _ZERO, _BOTTOM = 1e-53, 1e-61  # the strip of exact zeros, a row for each arm, a
 _ZERO_ROW = 1e-3  # from one arm's row to the next
 _STAGES = ("init", "trained")
 _DARK, _SOLVED = "#444444", "#117733"
+_MOST_POINTS = 400  # of a line; a trace with more steps is binned
 _LOW_SHARE = 0.4  # a figure of shares below it is drawn larger
 
 Record = dict[str, Any]
@@ -194,7 +195,9 @@ def out_of_distribution(records: Sequence[Record]) -> Figure | None:
             for series in _by_arm([s.record for s in here]):
                 _by_test_length(panel, scores.of(series))
             lengths = sorted({n for s in here for n, *_ in s.by_length})
-            length_axis(panel, [*lengths, min(s.shortest for s in here)])
+            # Of the lengths trained on as much is shown as tells where they end.
+            shortest = max(min(s.shortest for s in here), min(lengths) // 2)
+            length_axis(panel, [*lengths, shortest])
             panel.set_xlabel("window tested (tokens)")
             _shade(panel, here)
             _limits(panel, here, lengths)
@@ -241,7 +244,10 @@ def _limits(here: Axes, drawn: Sequence[scores.Scores], lengths: Sequence[int] =
     known = [floor for floor in floors if floor is not None]
     if len(set(known)) > 1 and len(known) == len(lengths):
         here.plot(lengths, known, color=_DARK, linestyle="--", linewidth=0.9)
-        _beside(here, known[-1], "floor", below)
+        # At its start, as at its end the threshold may be near.
+        here.annotate(
+            "floor ", (lengths[0], known[0]), fontsize=7, color=_DARK, va="center", ha="right"
+        )
     elif first.floor is not None:
         here.axhline(first.floor, color=_DARK, linestyle="--", linewidth=0.9)
         _beside(here, first.floor, f"floor\n{first.floor:.3g}", below)
@@ -301,7 +307,10 @@ def _guess(trained: scores.Scores) -> float | None:
 
 
 def gradient_norm(records: Sequence[Record]) -> Figure | None:
-    """Global gradient norm before clipping, by step, with the clipping threshold."""
+    """Global gradient norm before clipping, by step, with the clipping threshold.
+
+    Of a long training the median of each few steps, so that lines stay lines.
+    """
     lengths = sorted({r["cell"]["length"] for r in records})
     if not lengths:
         return None
@@ -317,7 +326,7 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
             chosen = [r for r in records if r["cell"]["length"] == length]
             for series in _by_arm(chosen):
                 arm = series[0]["cell"]["arm"]
-                _lines(here, arm, [_by_step(r["samples"]["gradient_norm"]) for r in series])
+                _lines(here, arm, [_binned(r["samples"]["gradient_norm"]) for r in series])
             for clip in sorted({r["cell"]["protocol"]["clip_norm"] for r in chosen}):
                 here.axhline(clip, color="#444444", linestyle="--", linewidth=0.9)
                 here.text(
@@ -354,6 +363,17 @@ def _by_step(values: Any) -> tuple[Any, Any]:
     """Steps counted from 1, and their values; those that are not numbers end the line."""
     numbers = np.asarray([v for v in values if v is not None], dtype=float)
     return np.arange(1, len(numbers) + 1), numbers
+
+
+def _binned(values: Any) -> tuple[Any, Any]:
+    """The same, of a trace with more steps than a panel shows the median of each so many."""
+    steps, numbers = _by_step(values)
+    width = -(-len(numbers) // _MOST_POINTS)
+    if width <= 1:
+        return steps, numbers
+    starts = np.arange(0, len(numbers), width)
+    middles = [np.median(numbers[start : start + width]) for start in starts]
+    return steps[np.minimum(starts + width, len(numbers)) - 1], np.asarray(middles)
 
 
 def _smooth(values: Sequence[float], width: int = 5) -> Any:
