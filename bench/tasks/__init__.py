@@ -189,16 +189,20 @@ def draw(
         raise ValueError(registry.unknown("split", split, SPLITS))
     found = load(task) if isinstance(task, str) else task
     name = str(getattr(found, "__name__", type(found).__name__)).rpartition(".")[2]
-    parts = []
+    drawn: Rows = {}
     for block in range(first // BLOCK, (first + max(count, 1) - 1) // BLOCK + 1):
         start, stop = max(first - block * BLOCK, 0), min(first + count - block * BLOCK, BLOCK)
         key = [seed, SPLITS.index(split), length, block, zlib.crc32(name.encode())]
         generator = np.random.default_rng(np.random.SeedSequence(key))
-        rows = found.rows(data, split, length, stop, generator)
-        parts.append({name: array[start:] for name, array in rows.items()})
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        rows = {k: a[start:] for k, a in found.rows(data, split, length, stop, generator).items()}
+        if stop - start == count:
+            return rows
+        if not drawn:  # all of it at once, so that more rows than memory holds are refused here
+            drawn = {k: np.empty((count, *a.shape[1:]), a.dtype) for k, a in rows.items()}
+        place = block * BLOCK + start - first
+        for k, array in rows.items():
+            drawn[k][place : place + stop - start] = array
+    return drawn
 
 
 def size(rows: Any) -> int:
