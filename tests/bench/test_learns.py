@@ -65,8 +65,9 @@ EXPECTED_FAILURES = {
 #: than the most frequent one. Its loss has to fall below what the tokens' frequencies leave.
 BY_LOSS = ("docstring",)
 
-#: In bits per byte a perfect score is far away: a tenth of the way is more than a test's training.
-SHORT_WAYS = {"language": 0.02}
+#: Bits per byte start far above the floor: in a few seconds a GRU ends well below it, a transformer
+#: only just.
+SHORT_WAYS = {"language": 0.005}
 
 
 def cell(task, arm):
