@@ -89,7 +89,7 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
     Raises:
         BaselineError: and what :func:`bench.tasks.open_data` raises.
     """
-    folder = corpus._cache_root() / "baselines"
+    folder = corpus.cache_root() / "baselines"
     key = hashlib.sha256("\0".join([name, _data(name, library), _code(name)]).encode())
     path = folder / f"{name}-{key.hexdigest()[:16]}.json"
     if path.is_file():

@@ -30,9 +30,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bench import checkpoints, registry
+from bench.tasks import OFFLINE
 from bench.tasks.hub import catalogue
 
-OFFLINE = "offline"
 HUB = "hub"  # every data set that stands beside a task
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float32", "float64", "bfloat16", "float16")

@@ -17,8 +17,8 @@ from bench.execute import local, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
 from bench.store import Store, now
-from bench.study import OFFLINE, Cell, Study
-from bench.tasks import corpus
+from bench.study import Cell, Study
+from bench.tasks import OFFLINE, corpus
 from bench.tasks.hub import catalogue
 
 LOG = "workers.log"

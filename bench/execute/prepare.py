@@ -33,8 +33,8 @@ from bench.outcome import (
 )
 from bench.probes import decode, speed
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
-from bench.study import OFFLINE, Cell, reference
-from bench.tasks import corpus
+from bench.study import Cell, reference
+from bench.tasks import OFFLINE, corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
 from models.cost import Cost

@@ -13,9 +13,8 @@ from typing import Any
 from bench import registry, tasks
 from bench.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
+from bench.tasks import OFFLINE
 from bench.tasks.hub.catalogue import CATALOGUE
-
-OFFLINE = "offline"
 
 Record = dict[str, Any]
 

@@ -14,6 +14,7 @@ import pandas as pd
 from bench import anchors, registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 from bench.report import scores
+from bench.tasks import OFFLINE
 
 COORDINATES = [
     "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
@@ -59,7 +60,7 @@ def of(records: list[Record], probe: str, *statuses: str) -> list[Record]:
 
 def coordinate(cell: dict[str, Any], name: str) -> Any:
     """Where a cell stands; one of before there were data sets is of the offline data."""
-    return cell.get(name, scores.OFFLINE) if name == "data" else cell[name]
+    return cell.get(name, OFFLINE) if name == "data" else cell[name]
 
 
 def coordinates(cell: dict[str, Any]) -> dict[str, Any]:

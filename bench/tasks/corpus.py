@@ -13,7 +13,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -215,9 +215,6 @@ class Corpus:
     def _tokenizer(self) -> "Tokenizer":
         return open_tokenizer(self.tokenizer)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
 
 def fingerprint() -> str:
     """Hash of this interpreter's library and of its split; reads files, needs no torch."""
@@ -243,7 +240,7 @@ def load(identity: str, checkpoint: "WheelCheckpoint") -> Corpus:
 
     tokenizer = "".join(checkpoint.sha256[name] for name in TOKENIZER)
     name = f"corpus-{identity[:16]}-{hashlib.sha256(tokenizer.encode()).hexdigest()[:8]}"
-    folder = _cache_root() / name
+    folder = cache_root() / name
     file = checkpoint.verify(*TOKENIZER) / "tokenizer.json"
     if not folder.is_dir():
         from bench.tasks import _build
@@ -262,7 +259,8 @@ def open_tokenizer(file: Path) -> "Tokenizer":
     return tokenizer
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
+    """Folder of all that is built once: ``XDG_CACHE_HOME``, else the user's own cache."""
     default = Path.home() / ".cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or default) / "rnn-vs-transformer"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench import metrics
-from bench.tasks import Rows
+from bench.tasks import Rows, search
 from bench.tasks.hub.catalogue import CATALOGUE, Entry, find, names
 from bench.tasks.hub.fetch import DataUnavailable
 
@@ -74,7 +74,7 @@ class HubTask:
     def chance(self, candidates: int) -> float | None:
         """What a random order of so many scores; None where nothing is to be found."""
         if self.HEAD == _AUTO_MODEL:
-            return float(np.mean(1 / np.arange(1, candidates + 1)))
+            return search.chance(candidates)
         if self.HEAD == _IMAGES:
             return 1 / (len(self.LABELS) or candidates)
         return None
@@ -88,10 +88,9 @@ class HubTask:
         Raises:
             RuntimeError: nothing was opened.
         """
-        if self.HEAD == _AUTO_MODEL:
-            return float(np.mean(1 / np.arange(1, _SAMPLE + 1)))
-        if self.HEAD == _IMAGES:
-            return 1 / (len(self.LABELS) or _SAMPLE)
+        found = self.chance(_SAMPLE)
+        if found is not None:
+            return found
         if not self._opened:
             raise RuntimeError(f"data {self.entry.name!r} is not open. Open it first: open().")
         if length not in self._floors:

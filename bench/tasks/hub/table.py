@@ -133,7 +133,7 @@ def open_table(entry: Entry, tokenizer: Any) -> Table:
         DataUnavailable: it cannot be had, or is not what it should be.
     """
     identity = _identity(entry, tokenizer)
-    folder = corpus._cache_root() / f"hub-{entry.name.partition('@')[0]}-{identity[:16]}"
+    folder = corpus.cache_root() / f"hub-{entry.name.partition('@')[0]}-{identity[:16]}"
     if folder.is_dir():
         try:
             return _open(entry, folder, identity)
