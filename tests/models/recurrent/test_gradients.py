@@ -6,7 +6,16 @@ from torch import nn
 
 from models import RecurrentClipConfig, RecurrentClipModel, trace_states
 from models.recurrent.execution import run
-from tests.models.recurrent.small import ATTENTION, BODY, CAUSAL, CELLS, HIDDEN, SEQ2SEQ, tokens
+from tests.models.recurrent.small import (
+    ATTENTION,
+    BODY,
+    CAUSAL,
+    CELLS,
+    HIDDEN,
+    SEQ2SEQ,
+    SEQUENCE,
+    tokens,
+)
 
 IDS = tokens(2, 6)
 
@@ -233,3 +242,84 @@ def test_gradient_is_that_of_finite_differences():
         return run(stack, "loop", inputs, state=(h, c)).hidden[:, -1]
 
     assert torch.autograd.gradcheck(last, state)
+
+
+#: What runs without writing states out; ``compiled`` is the loop again.
+KERNELS = ("fused", "loop")
+
+
+def at_inputs(stack, kernel, inputs, read):
+    """dL/de_t at every position, (batch, length, features), of a loss on what ``run`` returns."""
+    inputs = inputs.clone().requires_grad_()
+    ran = run(stack, kernel, inputs, keep_state=True)
+    (gradient,) = torch.autograd.grad(read(ran), inputs)
+    return gradient
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+class TestTheoryAtTheInputs:
+    def test_linear_recurrence_decays_as_its_spectral_radius(self, kernel):
+        """dL/de_t = V^T (rho Q^T)^k g: orthogonal inputs V^T leave the norm alone."""
+        rho, length, size = 0.9, 60, 16
+        torch.manual_seed(0)
+        recurrent, inward = (torch.linalg.qr(torch.randn(size, size).double()).Q for _ in range(2))
+        stack = nn.RNN(size, size, batch_first=True, dtype=torch.float64)
+        with torch.no_grad():
+            stack.weight_hh_l0.copy_(rho * recurrent)
+            stack.weight_ih_l0.copy_(inward)
+            stack.bias_ih_l0.zero_()
+            stack.bias_hh_l0.zero_()
+        inputs = 1e-5 * torch.randn(3, length, size, dtype=torch.float64)
+        end = torch.randn(size, dtype=torch.float64)
+        gradient = at_inputs(stack, kernel, inputs, lambda ran: (ran.hidden[:, -1] @ end).sum())
+        decay = end.norm() * rho ** torch.arange(length - 1, -1, -1, dtype=torch.float64)
+        torch.testing.assert_close(gradient.norm(dim=-1), decay.expand(3, -1), rtol=1e-6, atol=0)
+
+    def test_lstm_with_constant_gates_decays_as_its_forget_gate(self, kernel):
+        """Only the candidate reads the input: dc_T/de_t = sigmoid(b_f)^k sigmoid(b_i) V."""
+        forget, length, size = 1.5, 60, 6
+        torch.manual_seed(0)
+        inward = torch.randn(size, 4, dtype=torch.float64)
+        stack = nn.LSTM(4, size, batch_first=True, dtype=torch.float64)
+        with torch.no_grad():
+            for weight in stack.parameters():
+                weight.zero_()
+            stack.bias_ih_l0[size : 2 * size] = forget
+            stack.weight_ih_l0[2 * size : 3 * size] = inward
+        inputs = 1e-5 * torch.randn(2, length, 4, dtype=torch.float64)
+        gradient = at_inputs(stack, kernel, inputs, lambda ran: ran.state[1].sum())
+        keep = torch.sigmoid(torch.tensor(forget, dtype=torch.float64))
+        decay = keep ** torch.arange(length - 1, -1, -1, dtype=torch.float64)
+        expected = decay.unsqueeze(1) * 0.5 * inward.sum(dim=0)
+        torch.testing.assert_close(gradient, expected.expand_as(gradient), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("cell_type", CELLS)
+def test_fused_and_unrolled_agree_at_every_input(cell_type):
+    """Each position on its own scale: an error at a far one would hide behind the near ones."""
+    model = BODY.build(cell_type, hidden_size=24).double()
+    ids = tokens(3, 80)
+    gradients = []
+    for kernel in KERNELS:
+        model.set_kernel(kernel)
+        embeds = model.get_input_embeddings()(ids).detach().requires_grad_()
+        loss = model(inputs_embeds=embeds).last_hidden_state[:, -1].square().sum()
+        gradients.append(torch.autograd.grad(loss, embeds)[0])
+    fused, unrolled = gradients
+    scale = unrolled.norm(dim=-1)
+    assert scale.min() > 0
+    assert ((fused - unrolled).norm(dim=-1) / scale).max() < 1e-9
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("cell_type", CELLS)
+def test_gradient_at_the_inputs_is_that_of_finite_differences(cell_type, kernel):
+    """Of a classifier's loss, which is read at the last token, in front of the padding."""
+    model = SEQUENCE.build(cell_type, kernel=kernel, embedding_size=3, hidden_size=4).double()
+    mask, labels = torch.tensor([[1] * 7, [1] * 5 + [0] * 2]), torch.tensor([0, 2])
+
+    def loss(embeds):
+        return model(inputs_embeds=embeds, attention_mask=mask, labels=labels).loss
+
+    torch.manual_seed(0)
+    assert torch.autograd.gradcheck(loss, torch.randn(2, 7, 3).double().requires_grad_())
