@@ -12,6 +12,7 @@ The solver may choose the feed-forward width, whose canonical value is four time
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from transformers import (
@@ -27,6 +28,7 @@ from models import kernels, transformer_cost
 from models.arms import HEADS, Arm, Quantity, Shape
 from models.cost import Cost, count_parameters
 from models.heads import IMAGE_TEXT, SEQ2SEQ, on_meta
+from models.tracing import StateGradients, trace_residuals
 
 
 class TransformerArm(Arm):
@@ -66,6 +68,10 @@ class TransformerArm(Arm):
     def cost(self, config: PreTrainedConfig, head: str) -> Cost:
         self.require(head)
         return transformer_cost.of(config, head, count_parameters(on_meta(config, head)))
+
+    def trace(self, model: PreTrainedModel) -> AbstractContextManager[StateGradients]:
+        self.require_reference(kernels.in_use(model))
+        return trace_residuals(model)
 
 
 def _bert(shape: Shape, size: int) -> PreTrainedConfig:

@@ -7,6 +7,7 @@ be executed; the first is the default).
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Literal
@@ -16,6 +17,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from models.cost import Cost
 from models.heads import HEADS
+from models.tracing import StateGradients
 
 __all__ = ["HEADS", "Arm", "Quantity", "Shape", "config_from_dict", "load"]
 
@@ -122,6 +124,36 @@ class Arm(ABC):
 
         None where there is no one position: a loss at every token, or a state from both ends.
         """
+
+    @abstractmethod
+    def trace(self, model: PreTrainedModel) -> AbstractContextManager[StateGradients]:
+        """Trace one forward inside the block; what it yields answers once the loss went backward.
+
+        ``with arm.trace(model) as gradients: loss = model(inputs_embeds=embeds, ...).loss``, then
+        ``torch.autograd.grad(loss, embeds)`` (or ``loss.backward()``), then ``gradients()``: kind
+        of state to dL/d(state) of every layer of the encoder (the text tower where there are two),
+        bottom to top, each (rows, length, size) by position of the input. Kinds are ``h`` and
+        ``c`` of a recurrence, ``h (backward)`` and ``c (backward)`` of its reverse direction, and
+        ``residual`` of a transformer. A state that the loss does not depend on has zeros. No
+        number of the forward or of any gradient changes.
+
+        Raises:
+            ValueError: the model runs with another kernel than ``reference_kernel``; inside, a
+                second forward; from ``gradients()``, no forward, one without gradients, or no loss
+                that went backward.
+        """
+
+    def require_reference(self, kernels: set[str]) -> None:
+        """Refuse to trace a model whose kernels are not the reference alone.
+
+        Raises:
+            ValueError: naming both.
+        """
+        if kernels != {self.reference_kernel}:
+            raise ValueError(
+                f"trace needs kernel {self.reference_kernel!r}. "
+                f"Got {', '.join(map(repr, sorted(kernels)))}."
+            )
 
     def require(self, head: str) -> None:
         """Refuse a head that this arm has not.

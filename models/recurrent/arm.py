@@ -1,9 +1,12 @@
 """How a recurrent cell takes part in a comparison."""
 
 import copy
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
+from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models import checkpoints
@@ -12,6 +15,9 @@ from models.cost import Cost, count_parameters
 from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
 from models.recurrent import cost
 from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
+from models.recurrent.execution import Trace, trace_states
+from models.recurrent.padding import reverse
+from models.tracing import StateGradients, require_gradients
 
 
 class RecurrentArm(Arm):
@@ -92,6 +98,47 @@ class RecurrentArm(Arm):
     def cost(self, config: PreTrainedConfig, head: str) -> Cost:
         self.require(head)
         return cost.of(config, head, count_parameters(on_meta(config, head)))
+
+    @contextmanager
+    def trace(self, model: PreTrainedModel) -> Iterator[StateGradients]:
+        parts = (part.config for part in model.modules() if isinstance(part, PreTrainedModel))
+        self.require_reference({part.kernel for part in parts if hasattr(part, "kernel")})
+        stack = _encoder(model)
+        with trace_states() as trace:
+            yield lambda: _state_gradients(trace, stack)
+
+
+def _encoder(model: PreTrainedModel) -> nn.RNNBase:
+    """The stack that reads the window."""
+    body = getattr(model, "text_model", model).base_model
+    return cast("nn.RNNBase", body.layers)
+
+
+def _state_gradients(trace: Trace, stack: nn.RNNBase) -> dict[str, list[Tensor]]:
+    if stack not in trace.states:
+        raise ValueError("Expected one forward of the model under trace. Got none.")
+    steps = [step for layer in trace.states[stack].values() for step in layer]
+    require_gradients([part for step in steps for part in step])
+    kinds = ("h", "c") if stack.mode == "LSTM" else ("h",)
+    return {
+        kind + " (backward)" * backwards: [
+            _by_position(trace, stack, layer, which, backwards) for layer in range(stack.num_layers)
+        ]
+        for backwards in ((False, True) if stack.bidirectional else (False,))
+        for which, kind in enumerate(kinds)
+    }
+
+
+def _by_position(
+    trace: Trace, stack: nn.RNNBase, layer: int, which: int, backwards: bool
+) -> Tensor:
+    """(batch, length, hidden) at the positions whose tokens were read, zero at padding."""
+    gradient = trace.gradient(layer, which, reverse=backwards, stack=stack)
+    padding = trace.paddings[stack]
+    if backwards:
+        gradient = reverse(gradient, None if padding is None else padding.lengths)
+    gradient = gradient.transpose(0, 1)
+    return gradient if padding is None else padding.to_place(gradient)
 
 
 def _text(config: PreTrainedConfig) -> PreTrainedConfig:

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.recurrent import cells
 from models.recurrent.configuration import KERNELS, expect_choice
-from models.recurrent.padding import reverse
+from models.recurrent.padding import Padding, reverse
 from models.recurrent.scan import scan
 
 STACKS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -30,11 +30,14 @@ class Trace:
             hidden) h, and c in an LSTM. An encoder-decoder's stacks are ``model.recurrent.layers``
             and ``model.decoder``, of two towers ``model.text_model.layers`` and
             ``model.vision_model.layers``.
+        paddings: stack to where its inputs had tokens, which are read first; None where they had
+            nothing else.
     """
 
     states: dict[nn.RNNBase, dict[tuple[int, bool], list[cells.State]]] = field(
         default_factory=dict
     )
+    paddings: dict[nn.RNNBase, Padding | None] = field(default_factory=dict)
 
     def gradient(
         self,
@@ -117,6 +120,12 @@ def keep_trace(
     """Show a layer's states to whoever traces."""
     for trace in _traces:
         trace.keep(stack, layer, backwards, steps)
+
+
+def keep_padding(stack: nn.RNNBase, padding: Padding | None) -> None:
+    """Show whoever traces at which positions a stack's tokens stood."""
+    for trace in _traces:
+        trace.paddings[stack] = padding
 
 
 @dataclass

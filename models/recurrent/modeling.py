@@ -19,7 +19,7 @@ from models.recurrent.configuration import (
     RecurrentConfig,
     expect_choice,
 )
-from models.recurrent.execution import STACKS, cell_of, run
+from models.recurrent.execution import STACKS, cell_of, keep_padding, run
 from models.recurrent.padding import Padding, read_mask
 from models.recurrent.state import RecurrentState
 
@@ -189,6 +189,7 @@ def encode(
         keep_state=use_cache,
         keep_layers=output_hidden_states,
     )
+    keep_padding(stack, padding)
     pooled = pool(ran.hidden, padding, stack)
     hidden, layers = ran.hidden, ran.layers
     if padding is not None:

@@ -12,7 +12,14 @@ from transformers.utils.generic import ModelOutput, can_return_tuple
 from models.recurrent import cells
 from models.recurrent.causal_lm import RecurrentGenerationMixin
 from models.recurrent.configuration import RecurrentConfig
-from models.recurrent.execution import Run, cell_of, keep_trace, layer_weights, run
+from models.recurrent.execution import (
+    Run,
+    cell_of,
+    keep_padding,
+    keep_trace,
+    layer_weights,
+    run,
+)
 from models.recurrent.modeling import (
     RecurrentModel,
     RecurrentModelOutput,
@@ -297,6 +304,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             keys = self.attention.key(memory) if past is None or past.keys is None else past.keys
             mask = None if attention_mask is None else attention_mask != 0
             ran, weights = self._attend(x, lengths, start, keys, memory, mask, keep_layers)
+        keep_padding(self.decoder, padding)
         if padding is not None:
             layers = [padding.to_place(layer) for layer in ran.layers]
             ran = Run(padding.to_place(ran.hidden), ran.state, layers)
