@@ -81,26 +81,14 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
     if kernel not in ATTENTION:
         raise ValueError(f"kernel must be one of {', '.join(ATTENTION)}. Got {kernel!r}.")
     implementation = {"compiled": "sdpa", "flash": _FLASH}.get(kernel, kernel)
-    for part in model.modules():  # older versions do not reach an encoder-decoder's stacks
-        if isinstance(part, PreTrainedModel):
-            part.set_attn_implementation(implementation)
-    if _implementations(model) != {implementation}:
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    for part in parts:  # older versions do not reach the stacks of an encoder-decoder by themselves
+        part.set_attn_implementation(implementation)
+    if {part.config._attn_implementation for part in parts} != {implementation}:
         raise ValueError(f"{type(model).__name__} has no attention kernel {kernel!r}.")
     if kernel == "compiled":
         model.compile()
     return model
-
-
-def in_use(model: PreTrainedModel) -> set[str]:
-    """The attention kernels of a transformer's parts, one unless somebody mixed them."""
-    if model._compiled_call_impl is not None:
-        return {"compiled"}
-    return {"flash" if name == _FLASH else name for name in _implementations(model)}
-
-
-def _implementations(model: PreTrainedModel) -> set[str]:
-    parts = (part for part in model.modules() if isinstance(part, PreTrainedModel))
-    return {str(part.config._attn_implementation) for part in parts}
 
 
 def full_float32() -> None:

@@ -1,140 +1,395 @@
-"""How much of the loss's gradient reaches each input embedding, by its distance from the loss.
+"""How much of the loss's gradient reaches each token, and each state, by distance from the loss.
 
-The loss of a row is read at one designated position (an encoder's first, a recurrence's last).
-For every input position t this takes the norm of dL/de_t, the gradient at the input embedding,
-which is valid for fused kernels and for every model that takes ``inputs_embeds``.
+The loss of a row is taken at one designated position: a classifier's is where it reads its state
+(an encoder's first, a recurrence's last), a head that answers at every position is asked for its
+last labelled answer only, and an encoder-decoder for the first token of its target, which stands
+right behind the window. For every input position t this takes the norm of dL/de_t, the gradient at
+the input embedding, which is valid for fused kernels and for every model that takes
+``inputs_embeds``: one backward for all positions. Beside it stands the norm at the states in
+between, layer by layer: dL/dh_t, an LSTM's dL/dc_t, a transformer's residual stream.
+
+All is taken twice from the same weights, in the cell's type, which training sees, and in float64,
+whose numbers go on where float32 has none; at initialisation, and after shares of the training.
 """
 
+import contextlib
+import inspect
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from bench import flow as curves
+from bench import metrics, tasks
+from bench.flow import short
 from bench.outcome import Diverged, Unsupported
 from bench.probes import Progress, Result, objective
 from bench.probes.learning import Trainer
+from bench.probes.scoring import evaluate
 from bench.probes.subject import Batch, Subject
+from models.heads import SEQ2SEQ
 
-HEADS = ["AutoModelForSequenceClassification"]
+HEADS = [
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModel",
+    "AutoProcessor",
+]
 AXES: dict[str, dict[str, list[str]]] = {}
 PROTOCOL = {
     "steps": {
         "default": 60,
         "least": 0,
-        "help": "optimizer steps before the second measurement; 0 for none",
+        "help": "optimizer steps of the training that is measured; 0 for initialisation only",
     },
-    "batch_size": {"default": 8, "least": 1, "help": "rows of a step, and of the measurement"},
+    "stages": {
+        "default": [0.1, 0.5, 1.0],
+        "least": 0.0,
+        "help": "shares of the training after which it is measured, beside initialisation",
+    },
+    "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
+    "rows": {"default": 8, "least": 1, "help": "rows of a measurement"},
+    "states": {
+        "default": 1,
+        "least": 0,
+        "most": 1,
+        "help": "whether to measure at the states too (1), which runs recurrences step by step",
+    },
     "learning_rate": {"default": 1e-3, "least": 0.0, "help": "of those steps"},
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
+    "eval_rows": {"default": 128, "least": 1, "help": "rows of the test after the training"},
 }
 TIMED = False
 INTERLEAVED = False
 
+#: Heads that answer at every position, and are asked for one answer here.
+_EVERYWHERE = ("AutoModelForTokenClassification", "AutoModelForCausalLM")
+_NO_ONE_POSITION = {
+    "AutoModelForQuestionAnswering": "its loss compares all positions with one another",
+    "AutoModel": "it reads the mean over all positions",
+    "AutoProcessor": "its towers read images, which are no embeddings of tokens",
+}
+_NOTHING = -100  # what a loss passes over
 _CHUNKS = 10  # progress is told this often
+_IN_DOUBLE, _UNROLLED = 3.0, 6.0  # what one measurement takes, in steps
 
 
 def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-    """The steps, and a step for each measurement."""
-    return float(protocol["steps"] + (2 if protocol["steps"] else 1)), 0.0
+    """The steps, and those that measurements are worth; passes over the test rows."""
+    measured = 1 + len(_stages(protocol)) * bool(protocol["steps"])
+    each = 1 + _IN_DOUBLE + _UNROLLED * protocol["states"]
+    passes = protocol["eval_rows"] / protocol["batch_size"] if protocol["steps"] else 0.0
+    rows = protocol["rows"] / protocol["batch_size"]
+    return protocol["steps"] + measured * each * rows, passes
 
 
-def flow(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """dL/de for every row and position.
+def refuse(cell: Any, head: str, limit: int | None) -> None:
+    """Refuse a head without a designated position.
 
-    The rows' losses are summed, not averaged, so that each row's gradient is its own loss's and
-    does not shrink with the batch.
+    Raises:
+        Unsupported: naming what it reads instead.
+    """
+    if head in _NO_ONE_POSITION:
+        raise Unsupported(
+            f"a gradient's distance is counted from one designated position; {head} has none: "
+            f"{_NO_ONE_POSITION[head]}"
+        )
+
+
+class Designated:
+    """Rows with one loss each, taken at one position, and how far every other lies from it.
 
     Args:
-        model: any model that takes ``inputs_embeds`` and returns a mean loss over rows.
-        batch: ``rows`` rows of ``length`` tokens.
+        rows: as the task draws them, without padding.
+        head: that reads them.
+        position: where a classifier reads its state.
+
+    Attributes:
+        rows: what was given.
+        distance: (distances,) from the nearest to the farthest that all rows have.
+
+    Raises:
+        Unsupported: a row without a label.
+    """
+
+    def __init__(self, rows: Batch, head: str, position: int | None = None) -> None:
+        self.rows, self._head = rows, head
+        window = rows["features"] if "features" in rows else rows["input_ids"]
+        count, length = window.shape[:2]
+        self._row = torch.arange(count, device=window.device)
+        if head in _EVERYWHERE:
+            labelled = rows["labels"] != _NOTHING
+            if not bool(labelled.any(dim=1).all()):
+                raise Unsupported("a row has no labelled position, from which to count distance")
+            last = length - 1 - labelled.flip(1).int().argmax(dim=1)
+            self._label = rows["labels"][self._row, last]
+            # A language model predicts a label from the tokens before it.
+            self._at = last - 1 if head == "AutoModelForCausalLM" else last
+        else:
+            at = length if head == SEQ2SEQ else position
+            assert at is not None
+            self._at = torch.full_like(self._row, at)
+        if position == 0:
+            self.distance = torch.arange(length, device=window.device)
+            self._order = self.distance.expand(count, -1)
+        else:
+            # What stands behind the loss is read by no causal model, and left out for all alike.
+            nearest = 1 if head == SEQ2SEQ else 0
+            self.distance = torch.arange(nearest, int(self._at.min()) + 1, device=window.device)
+            self._order = self._at[:, None] - self.distance
+
+    def loss(self, model: PreTrainedModel) -> tuple[Tensor, Tensor]:
+        """The input embeddings, and the sum of the rows' losses, which depends on them.
+
+        A sum, not a mean, so that each row's gradient is its own loss's and does not shrink with
+        the batch. Of a head that answers everywhere only what is asked for is computed where the
+        model can leave out the rest.
+        """
+        model.train()  # what training sees, and cuDNN has a recurrent backward in no other mode
+        rows = {
+            name: tensor.to(model.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in self.rows.items()
+        }
+        embeds = objective.embed(model, rows).detach().requires_grad_(True)
+        if self._head in _EVERYWHERE:
+            at, kept = self._at, {}
+            if "logits_to_keep" in inspect.signature(model.forward).parameters:
+                positions, at = at.unique(return_inverse=True)
+                kept = {"logits_to_keep": positions}
+            logits = model(inputs_embeds=embeds, **kept).logits[self._row, at]
+            return embeds, torch.nn.functional.cross_entropy(logits, self._label, reduction="sum")
+        labels = rows["labels"][:, :1] if self._head == SEQ2SEQ else rows["labels"]
+        return embeds, model(inputs_embeds=embeds, labels=labels).loss * len(embeds)
+
+    def by_distance(self, values: Tensor) -> Tensor:
+        """(rows, distances, size) of (rows, length, size)."""
+        return values[self._row[:, None], self._order]
+
+
+def flow(model: PreTrainedModel, designated: Designated) -> Tensor:
+    """dL/de for every row and position; no parameter's gradient is touched.
+
+    Args:
+        model: any that takes ``inputs_embeds``.
+        designated: rows, and where their losses are taken.
 
     Returns:
         (rows, length, embedding_size), in the model's dtype.
     """
-    model.train()  # what training sees, and cuDNN has a recurrent backward in no other mode
-    embeds = objective.embed(model, batch).detach().requires_grad_(True)
-    mask = batch.get("attention_mask")
-    outputs = model(inputs_embeds=embeds, attention_mask=mask, labels=batch["labels"])
-    loss = outputs.loss * len(embeds)
+    embeds, loss = designated.loss(model)
     gradient: Tensor = torch.autograd.grad(loss, embeds)[0]
     return gradient
 
 
 class Measurement:
-    """The flow at initialisation and, where steps are asked for, after training."""
+    """The flow at initialisation and, where steps are asked for, at stages of the training."""
 
     def __init__(self, subject: Subject, progress: Progress) -> None:
         self.subject, self.progress = subject, progress
-        protocol = subject.cell.protocol
-        self.position = self._loss_position()
-        self.rows = subject.rows("validation", protocol["batch_size"], seed=0)
-        if "attention_mask" in self.rows and not bool(self.rows["attention_mask"].all()):
-            raise Unsupported(
-                "a gradient's distance is measured on rows without padding, which ends where it "
-                f"ends for each row; {subject.cell.task} pads"
-            )
-        self.batches = subject.batches(protocol["steps"], protocol["batch_size"])
+        self.protocol = subject.cell.protocol
         self.model = subject.build()
-        self.metrics: dict[str, Any] = {}
-        self.samples: dict[str, list[Any]] = {}
+        if "inputs_embeds" not in inspect.signature(self.model.forward).parameters:
+            raise Unsupported(
+                f"{type(self.model).__name__} takes no inputs_embeds, at which the gradient is read"
+            )
+        self.designated = Designated(_full(subject), subject.head, self._loss_position())
+        self.twins = self._twins()
+        self.trainer: Trainer | None = None
+        self.samples: dict[str, list[Any]] = {"distance": self.designated.distance.tolist()}
 
     def round(self) -> None:
-        protocol = self.subject.cell.protocol
-        self._measure("init")
-        if not protocol["steps"]:
-            return
-        trainer = Trainer(
-            self.model, self.subject.head, protocol["learning_rate"], protocol["clip_norm"]
-        )
-        size = -(-len(self.batches) // _CHUNKS)
-        for start in range(0, len(self.batches), size):
-            trainer.run(self.batches[start : start + size])
-            self.progress((start + size) / len(self.batches))
-        self._measure("trained")
+        protocol, subject = self.protocol, self.subject
+        try:
+            self._measure(0)
+            if not protocol["steps"]:
+                return
+            rate, clip = protocol["learning_rate"], protocol["clip_norm"]
+            trainer = self.trainer = Trainer(self.model, subject.head, rate, clip)
+            size = -(-protocol["steps"] // _CHUNKS)
+            stops = {*_stages(protocol), *range(size, protocol["steps"], size)}
+            done = 0
+            for stop in sorted(stops):
+                trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
+                done = stop
+                if stop in _stages(protocol):
+                    self._measure(stop)
+                self.progress(stop / protocol["steps"])
+        except Diverged as error:
+            error.samples = self._samples()
+            raise
 
     def result(self) -> Result:
-        return Result(self.metrics, self.samples)
+        cell, task = self.subject.cell, self.subject.task
+        needed = getattr(task, "needed", None)
+        found: dict[str, Any] = {
+            "floor": tasks.floor(task, cell.length, self.protocol["eval_rows"]),
+            "metric": task.METRIC,
+            "needed_distance": None if needed is None else needed(cell.length),
+        }
+        if self.trainer is not None:
+            rows = self.subject.rows("test", self.protocol["eval_rows"], seed=0)
+            score = evaluate(self.subject, self.model, rows, self.protocol["batch_size"])
+            metric = metrics.METRICS[task.METRIC]
+            found |= {
+                "test_metric": score.metric,
+                "test_loss": score.loss,
+                "solved_at": task.SOLVED,
+                "solved": None
+                if task.SOLVED is None
+                else metric.reaches(score.metric, task.SOLVED),
+                "clipped_share": self.trainer.training().clipped_share(self.protocol["clip_norm"]),
+            }
+        return Result(found, self._samples())
 
-    def _loss_position(self) -> int:
+    def _samples(self) -> dict[str, list[Any]]:
+        return self.samples | (self.trainer.training().samples() if self.trainer else {})
+
+    def _loss_position(self) -> int | None:
+        """Where a classifier reads; None for heads that are asked at a labelled position."""
         subject, head = self.subject, self.subject.head
+        if head == SEQ2SEQ or head in _EVERYWHERE:
+            return None
         position = subject.arm.loss_position(subject.cell.length, head, subject.config)
         if position is None:
             raise Unsupported(f"{subject.cell.arm} reads no one position under {head}")
         return position
 
-    def _measure(self, when: str) -> None:
-        """Norm by distance, and the shares of entries too small to be normal, and exactly zero."""
+    def _twins(self) -> dict[str, PreTrainedModel]:
+        """Models for the same weights by dtype: in the cell's to look at states, and in float64."""
+        cell, states = self.subject.cell, self.protocol["states"]
+        kernel = self.subject.arm.traced_kernel(cell.kernel) if states else cell.kernel
+        wanted = {cell.dtype} if states else set()
+        wanted |= {"float64"} if cell.device != "mps" else set()  # which has no such type
+        with _random_numbers_kept(cell.device):
+            return {dtype: self.subject.build(kernel, dtype) for dtype in wanted}
+
+    def _measure(self, step: int) -> None:
+        """Everything, after so many steps.
+
+        Raises:
+            Diverged: a gradient is not finite. It is among the samples all the same.
+        """
         cell = self.subject.cell
-        gradient = flow(self.model, self.rows).abs().cpu()
+        with _random_numbers_kept(cell.device):
+            gradient = flow(self.model, self.designated)
+            self._flow(gradient)
+            for dtype, twin in sorted(self.twins.items()):  # float64 last
+                twin.load_state_dict(self.model.state_dict())
+                self._twin(twin, dtype, dtype == cell.dtype)
+        self.samples.setdefault("steps", []).append(step)
         if not bool(gradient.isfinite().all()):
-            steps = cell.protocol["steps"] if when == "trained" else 0
-            raise Diverged(steps, "the gradient at the embeddings")
-        smallest = torch.finfo(torch.float32).smallest_normal
-        zero, subnormal = gradient == 0, (gradient > 0) & (gradient < smallest)
-        # Entries near 1e-40 vanish when squared in float32, so the norm is taken in float64.
-        norms = gradient.double().norm(dim=-1)
-        distance = (torch.arange(cell.length) - self.position).abs()
-        distance, order = distance.sort()
-        by_distance = norms.mean(dim=0)[order].tolist()
-        reached = distance[(~zero).any(dim=-1).any(dim=0)[order]].tolist()
-        # A norm taken in float32 squares its entries first, and reads 0.0 long before they are.
-        naive = distance[gradient.float().norm(dim=-1).sum(dim=0)[order] > 0].tolist()
-        self.samples[f"distance_{when}"] = distance.tolist()
-        self.samples[f"norm_{when}"] = by_distance
-        self.samples[f"zero_share_{when}"] = zero.double().mean(dim=(0, 2))[order].tolist()
-        self.metrics |= {
-            f"norm_at_loss_{when}": by_distance[0],
-            f"norm_at_half_{when}": by_distance[cell.length // 2],
-            f"norm_at_end_{when}": by_distance[-1],
-            f"subnormal_share_{when}": float(subnormal.double().mean()),
-            f"zero_share_{when}": float(zero.double().mean()),
-            f"zero_from_distance_{when}": _beyond(reached, cell.length),
-            f"float32_norm_zero_from_distance_{when}": _beyond(naive, cell.length),
+            raise Diverged(step, "the gradient at the embeddings")
+
+    def _flow(self, gradient: Tensor) -> None:
+        """Norm by distance in the cell's type, and what of it is subnormal or zero."""
+        entries = self.designated.by_distance(gradient)
+        norms = _norms(entries)
+        distance, dtype = self.samples["distance"], self.subject.cell.dtype
+        # A norm taken in its own type squares its entries first, and reads 0.0 long before they do.
+        naive = (entries.norm(dim=-1).sum(dim=0) == 0).tolist()
+        zero, subnormal = _zero(entries), _subnormal(entries)
+        self._add(
+            norm=short(norms.mean(dim=0)),
+            norm_low=short(norms.quantile(0.25, dim=0)),
+            norm_high=short(norms.quantile(0.75, dim=0)),
+            zero_by_distance=short(zero.mean(dim=(0, 2))),
+            zero_share=float(zero.mean()),
+            subnormal_share=float(subnormal.mean()),
+            naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
+            log_decay=[curves.log_decay(distance, row, dtype) for row in norms.tolist()],
+        )
+
+    def _twin(self, twin: PreTrainedModel, dtype: str, own: bool) -> None:
+        """The same weights in float64, and the states, in the cell's own type and in float64."""
+        designated, distance = self.designated, self.samples["distance"]
+        states: dict[str, Tensor] = {}
+        if self.protocol["states"]:
+            with self.subject.arm.trace(twin) as gradients:
+                gradient = flow(twin, designated)
+            for kind, layers in gradients().items():
+                for number, layer in enumerate(layers, 1):
+                    states[f"{kind}, layer {number}"] = designated.by_distance(layer)
+        else:
+            gradient = flow(twin, designated)
+        norms = _norms(designated.by_distance(gradient))
+        if own and states:
+            known = torch.tensor(self.samples["norm"][-1], dtype=norms.dtype, device=norms.device)
+            apart = (norms.mean(dim=0) - known).abs().max() / known.max()
+            self._add(
+                kernel_difference=float(apart),
+                state_zero_share=[float(_zero(state).mean()) for state in states.values()],
+                state_subnormal_share=[float(_subnormal(s).mean()) for s in states.values()],
+            )
+        if dtype == "float64":
+            self._add(
+                norm_float64=short(norms.mean(dim=0)),
+                log_decay_float64=[curves.log_decay(distance, row) for row in norms.tolist()],
+            )
+        if states and dtype == max(self.twins):
+            self.samples["states"] = list(states)
+            self._add(state_norm=[short(_norms(state).mean(dim=0)) for state in states.values()])
+
+    def _add(self, **measured: Any) -> None:
+        """One entry more of each sample: of a stage."""
+        for name, value in measured.items():
+            self.samples.setdefault(name, []).append(value)
+
+
+def _stages(protocol: dict[str, Any]) -> list[int]:
+    """The steps after which to measure."""
+    return sorted(
+        {
+            min(math.ceil(share * protocol["steps"]), protocol["steps"])
+            for share in protocol["stages"]
         }
+        - {0}
+    )
 
 
-def _beyond(reached: list[int], length: int) -> int | None:
-    """The first distance after all those reached, None where the window ends before it."""
-    first = max(reached, default=-1) + 1
-    return first if first < length else None
+def _full(subject: Subject) -> Batch:
+    """Validation rows without padding, which would end where it ends for each row.
+
+    Raises:
+        Unsupported: too few of a thousand fill their window.
+    """
+    count = subject.cell.protocol["rows"]
+    rows = subject.rows("validation", count, seed=0)
+    if "attention_mask" not in rows or bool(rows["attention_mask"].all()):
+        return rows
+    rows = subject.rows("validation", tasks.BLOCK, seed=0)
+    full = rows["attention_mask"].bool().all(dim=1).nonzero().flatten()[:count]
+    if len(full) < count:
+        raise Unsupported(
+            f"a gradient's distance is measured on rows without padding. {subject.cell.task} pads: "
+            f"of {tasks.BLOCK} rows {len(full)} fill T={subject.cell.length}, and {count} are asked"
+        )
+    return {name: tensor[full] for name, tensor in rows.items() if name != "attention_mask"}
+
+
+def _norms(entries: Tensor) -> Tensor:
+    """(..., size) to (...), in float64 on the CPU: 1e-40 vanishes when squared in float32."""
+    return entries.to("cpu", torch.float64).norm(dim=-1)
+
+
+def _zero(entries: Tensor) -> Tensor:
+    return (entries == 0).double()
+
+
+def _subnormal(entries: Tensor) -> Tensor:
+    size = entries.abs()
+    return ((size > 0) & (size < torch.finfo(entries.dtype).smallest_normal)).double()
+
+
+@contextlib.contextmanager
+def _random_numbers_kept(device: str) -> Iterator[None]:
+    """What is drawn inside, by dropout or for weights, is not missed outside."""
+    devices = [] if device == "cpu" else [torch.accelerator.current_device_index()]
+    kind = {} if device == "cpu" else {"device_type": device}
+    with torch.random.fork_rng(devices, **kind):
+        yield

@@ -12,10 +12,12 @@ from transformers import PreTrainedModel
 
 from bench import metrics, tasks
 from bench.devices import synchronize
+from bench.flow import short
 from bench.outcome import Diverged
 from bench.probes import Progress, Result, objective
 from bench.probes.scoring import Score, evaluate
 from bench.probes.subject import Batch, Subject, optimizer, training_step
+from models.groups import parameter_groups
 
 HEADS = [
     "AutoModelForSequenceClassification",
@@ -69,16 +71,33 @@ def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
 
 @dataclass
 class Training:
-    """A finished training.
+    """What the steps of a training left.
 
     Args:
-        losses, norms: one entry a step; the norm is the one before clipping.
+        losses: one a step.
+        norms: the global gradient norm of each step, before clipping.
+        group_norms: the same of every group of parameters, see ``models.groups``. What clipping
+            leaves of either is ``min(1, clip_norm / (norm + 1e-6))`` of it, with the global norm.
         seconds: wall time of each step.
     """
 
     losses: list[float]
     norms: list[float]
+    group_norms: dict[str, list[float]]
     seconds: list[float]
+
+    def clipped_share(self, clip_norm: float) -> float:
+        """The share of steps whose gradient was scaled down."""
+        return sum(norm > clip_norm for norm in self.norms) / max(1, len(self.norms))
+
+    def samples(self) -> dict[str, list[Any]]:
+        """The traces of a record."""
+        return {
+            "loss": self.losses,
+            "gradient_norm": self.norms,
+            "group_norms": [[name, short(norms)] for name, norms in self.group_norms.items()],
+            "seconds": self.seconds,
+        }
 
 
 class Trainer:
@@ -104,11 +123,11 @@ class Trainer:
         synchronize(self.device)
         last = time.perf_counter_ns()
         for batch in batches:
-            loss, norm = self._step(batch)
+            loss, norms = self._step(batch)
             synchronize(self.device)
             now = time.perf_counter_ns()
             self._losses.append(loss)
-            self._norms.append(norm)
+            self._norms.append(norms)
             self._seconds.append((now - last) / 1e9)
             last = now
         finite = torch.isfinite(torch.stack(self._losses[first:])).tolist()
@@ -118,9 +137,14 @@ class Trainer:
     def training(self) -> Training:
         """What the steps so far left."""
         if not self._losses:
-            return Training([], [], [])
-        losses, norms = torch.stack(self._losses), torch.stack(self._norms)
-        return Training(losses.tolist(), norms.tolist(), list(self._seconds))
+            return Training([], [], {}, [])
+        losses, norms = torch.stack(self._losses), torch.stack(self._norms).double().cpu()
+        place = {name: n for n, (name, _) in enumerate(self.model.named_parameters())}
+        groups = {
+            group: norms[:, [place[name] for name in names]].norm(dim=1).tolist()
+            for group, names in parameter_groups(self.model).items()
+        }
+        return Training(losses.tolist(), norms.norm(dim=1).tolist(), groups, list(self._seconds))
 
 
 class Measurement:
@@ -181,6 +205,7 @@ class Measurement:
                 "tokens": self.tokens,
                 "learning_rate": self.learning_rate,
                 "learning_rate_trials": len(self.trials),
+                "clipped_share": training.clipped_share(self.protocol["clip_norm"]),
             },
             self._samples() | {"out_of_distribution": beyond},
         )
@@ -219,10 +244,7 @@ class Measurement:
 
     def _samples(self) -> dict[str, list[Any]]:
         training = self.trainer.training()
-        return {
-            "loss": training.losses,
-            "gradient_norm": training.norms,
-            "seconds": training.seconds,
+        return training.samples() | {
             "validation": [list(point) for point in self.curve],
             "trials": [list(trial.values()) for trial in self.trials],
         }

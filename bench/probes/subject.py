@@ -1,6 +1,6 @@
 """What is measured: a cell's model on a cell's device, with the rows of its task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,14 +46,18 @@ class Subject:
         self.head = self.task.HEAD
         self.data = data
 
-    def build(self) -> PreTrainedModel:
-        """The model at its initialisation, in the cell's dtype and on its device."""
+    def build(self, kernel: str | None = None, dtype: str | None = None) -> PreTrainedModel:
+        """The model at its initialisation, on the cell's device.
+
+        Args:
+            kernel, dtype: None for the cell's.
+        """
         cell = self.cell
-        model = self.arm.build(self.config, self.head, cell.seed, cell.kernel)
+        model = self.arm.build(self.config, self.head, cell.seed, kernel or cell.kernel)
         features: int | None = getattr(self.task, "FEATURES", None)
         if features is not None:
             objective.add_features(model, features)
-        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[cell.dtype])
+        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[dtype or cell.dtype])
 
     def rows(
         self, split: str, count: int, seed: int, first: int = 0, length: int | None = None
@@ -118,17 +122,32 @@ def training_step(
 ) -> Step:
     """One optimizer step on one batch, the same for every arm.
 
-    The step returns the loss and the global gradient norm *before* clipping, both left on the
-    device: reading them would make the host wait, so it is done after the clock has stopped.
+    The step returns the loss, and the norm of every parameter's gradient *before* clipping, in the
+    model's order: clipping needs these anyway. Both are left on the device: reading them would
+    make the host wait, so it is done after the clock has stopped.
     """
     parameters = list(model.parameters())
+    nothing = torch.zeros((), device=model.device, dtype=model.dtype)
 
     def step(batch: Batch) -> tuple[Tensor, Tensor]:
         optimizer.zero_grad()
         loss = objective.loss(model, head, batch)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        norms = gradient_norms(parameters, nothing)
+        total = torch.linalg.vector_norm(norms)
+        torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, total)
         optimizer.step()
-        return loss.detach(), norm
+        return loss.detach(), norms
 
     return step
+
+
+def gradient_norms(parameters: Sequence[torch.nn.Parameter], nothing: Tensor) -> Tensor:
+    """(parameters,) norms of their gradients; ``nothing`` where one has none.
+
+    As ``clip_grad_norm_`` takes them on its way to the global norm: a few launches for all.
+    """
+    found = [weight.grad for weight in parameters if weight.grad is not None]
+    norms = iter(torch._foreach_norm(found))
+    each = [nothing if weight.grad is None else next(norms) for weight in parameters]
+    return torch.stack(each)

@@ -13,15 +13,10 @@ import pandas as pd
 
 from bench import anchors, registry, stats, verdicts
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
+from bench.report import gradient_tables as gradients
 from bench.report import scores
-from bench.tasks import OFFLINE
+from bench.report.records import Record, coordinate, coordinates, of
 
-COORDINATES = [
-    "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
-    "threads",
-]  # fmt: skip
-
-Record = dict[str, Any]
 Ceilings = dict[str, dict[str, Any]]
 Pairs = list[verdicts.Verdict]
 _ENDS = ("", "_low", "_high")
@@ -34,14 +29,19 @@ def all_of(
 ) -> dict[str, pd.DataFrame]:
     """Every table that is made from what was measured, by name; some beside published figures."""
     pairs = verdicts.of([r for r in records if r["cell"]["probe"] in ("speed", "decode")])
+    flows, set_apart = gradients.gradient(records), settings(records)
     return {
-        "gradient": gradient(records),
+        "gradient": flows,
+        "reach": gradients.reach(records),
+        "reach_and_learning": gradients.reach_and_learning(records),
+        "norms": gradients.norms(records),
+        "subnormals": gradients.subnormals(set_apart, flows),
         "speed": speed(records, ceilings, pairs),
         "decode": decode(records, ceilings, pairs),
         "decode_positions": decode_positions(records),
         "crossover": crossover(records, pairs),
         "growth": growth(records),
-        "settings": settings(records),
+        "settings": set_apart,
         "memory": memory(records),
         "state": state(records),
         "learning": learning(records),
@@ -50,22 +50,6 @@ def all_of(
         "published": beside_published(records, published),
         "models": models(records),
     }
-
-
-def of(records: list[Record], probe: str, *statuses: str) -> list[Record]:
-    """The records of a probe that ended in one of these statuses, done by default."""
-    wanted = statuses or (DONE,)
-    return [r for r in records if r["cell"]["probe"] == probe and r["status"] in wanted]
-
-
-def coordinate(cell: dict[str, Any], name: str) -> Any:
-    """Where a cell stands; one of before there were data sets is of the offline data."""
-    return cell.get(name, OFFLINE) if name == "data" else cell[name]
-
-
-def coordinates(cell: dict[str, Any]) -> dict[str, Any]:
-    """Where a cell stands, every coordinate but its seed."""
-    return {name: coordinate(cell, name) for name in COORDINATES}
 
 
 def models(records: list[Record]) -> pd.DataFrame:
@@ -623,37 +607,6 @@ def _training(trained: scores.Scores) -> dict[str, Any]:
         "batch_size": protocol["batch_size"],
         "eval_rows": protocol["eval_rows"],
     }
-
-
-def gradient(records: list[Record]) -> pd.DataFrame:
-    """One row for every measurement: at initialisation, and after training where there was any."""
-    rows = []
-    for record in of(records, "gradient"):
-        cell, metrics = record["cell"], record["metrics"]
-        for when in ("init", "trained"):
-            if f"norm_at_loss_{when}" not in metrics:
-                continue
-            beyond = record["samples"][f"norm_{when}"][1:]
-            rows.append(
-                coordinates(cell)
-                | {
-                    "seed": cell["seed"],
-                    "when": when,
-                    "steps": cell["protocol"]["steps"] if when == "trained" else 0,
-                    "norm_at_loss": metrics[f"norm_at_loss_{when}"],
-                    "norm_at_half": metrics[f"norm_at_half_{when}"],
-                    "norm_at_end": metrics[f"norm_at_end_{when}"],
-                    "norm_least_beyond_0": min(beyond, default=None),
-                    "norm_most_beyond_0": max(beyond, default=None),
-                    "subnormal_share": metrics[f"subnormal_share_{when}"],
-                    "zero_share": metrics[f"zero_share_{when}"],
-                    "zero_from_distance": metrics[f"zero_from_distance_{when}"],
-                    "float32_norm_zero_from_distance": metrics[
-                        f"float32_norm_zero_from_distance_{when}"
-                    ],
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 def missing(cells: dict[str, Record], plan: list[str], records: list[Record]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ A task file says literally what it is, so that it can be listed without importin
 - ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
 - ``GROUP``: rows among which each is to be found, all where it is not said; ``chance(candidates)``
   is what a random order scores
+- ``needed(length)``: the distance, in tokens, that must be bridged to solve it, where that is known
 
 and defines ``rows(data, split, length, count, generator)``.
 """

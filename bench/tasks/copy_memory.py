@@ -44,6 +44,11 @@ def floor(length: int) -> float:
     return _SYMBOLS * math.log(8) / length
 
 
+def needed(length: int) -> int:
+    """Tokens from a symbol to its answer."""
+    return length - _SYMBOLS
+
+
 def rows(data: Any, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
     """``count`` rows of ``length`` tokens, a label for every one.
 

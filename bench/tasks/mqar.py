@@ -66,6 +66,11 @@ _FILLER, _KEYS, _VALUES = 1, 16, 144  # each one's first id
 _POWER = 0.01  # the published alpha
 
 
+def needed(length: int) -> int:
+    """Tokens from a value to its query that 99 of 100 lie within, nearly."""
+    return 7 * length // 8
+
+
 def rows(data: Any, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
     """``count`` rows of ``length`` tokens; ``labels`` (count, length), at the answers.
 

@@ -138,22 +138,14 @@ class Arm(ABC):
         number of the forward or of any gradient changes.
 
         Raises:
-            ValueError: the model runs with another kernel than ``reference_kernel``; inside, a
+            ValueError: the model runs with a kernel that is not ``traced_kernel``'s; inside, a
                 second forward; from ``gradients()``, no forward, one without gradients, or no loss
                 that went backward.
         """
 
-    def require_reference(self, kernels: set[str]) -> None:
-        """Refuse to trace a model whose kernels are not the reference alone.
-
-        Raises:
-            ValueError: naming both.
-        """
-        if kernels != {self.reference_kernel}:
-            raise ValueError(
-                f"trace needs kernel {self.reference_kernel!r}. "
-                f"Got {', '.join(map(repr, sorted(kernels)))}."
-            )
+    def traced_kernel(self, kernel: str) -> str:
+        """The kernel under which the model of another can be traced: its own where it can be."""
+        return self.reference_kernel if kernel == "compiled" else kernel
 
     def require(self, head: str) -> None:
         """Refuse a head that this arm has not.

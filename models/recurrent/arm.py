@@ -95,15 +95,16 @@ class RecurrentArm(Arm):
             return None
         return None if getattr(config, "bidirectional", False) else length - 1
 
+    def traced_kernel(self, kernel: str) -> str:
+        return "loop"  # the others keep no state of a step
+
     def cost(self, config: PreTrainedConfig, head: str) -> Cost:
         self.require(head)
         return cost.of(config, head, count_parameters(on_meta(config, head)))
 
     @contextmanager
     def trace(self, model: PreTrainedModel) -> Iterator[StateGradients]:
-        parts = (part.config for part in model.modules() if isinstance(part, PreTrainedModel))
-        self.require_reference({part.kernel for part in parts if hasattr(part, "kernel")})
-        stack = _encoder(model)
+        stack = _encoder(model)  # which refuses another kernel itself, when it runs
         with trace_states() as trace:
             yield lambda: _state_gradients(trace, stack)
 

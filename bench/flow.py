@@ -1,0 +1,124 @@
+"""What a curve of gradient norms by distance says: decay, half-life, reach, explosion.
+
+Works on numbers alone, so that a report computes everything from the raw curves again. A curve is
+norms by growing distance from the loss; the token where the loss is read, at distance 0, is left
+out, as a residual path may give it far more than any other.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: What must be left of the largest norm for a distance to count as reached.
+LEFT = 0.01
+#: The smallest normal and subnormal numbers of the types that a gradient is taken in.
+SMALLEST_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022, "bfloat16": 2.0**-126}
+SMALLEST_SUBNORMAL = {"float32": 2.0**-149, "float64": 2.0**-1074, "bfloat16": 2.0**-133}
+
+_LEAST_POINTS = 3  # a slope through two points fits anything
+
+Floats = npt.NDArray[np.float64]
+
+
+def curve(distance: Sequence[int], norm: Sequence[float | None]) -> tuple[Floats, Floats]:
+    """Distances beyond 0 and their norms, NaN where a norm is not finite."""
+    where = np.asarray(distance, dtype=float)
+    norms = np.asarray([math.nan if n is None else n for n in norm], dtype=float)
+    return where[where > 0], norms[where > 0]
+
+
+def log_decay(
+    distance: Sequence[int], norm: Sequence[float | None], dtype: str = "float64"
+) -> float | None:
+    """The slope of the norm's natural logarithm by distance: its change from token to token.
+
+    By least squares, from the nearest token to the last before the first norm that is not a normal
+    number of the type: what is subnormal has lost digits.
+
+    Returns:
+        None where fewer than three tokens are left.
+    """
+    where, norms = curve(distance, norm)
+    lost = ~(norms >= SMALLEST_NORMAL[dtype])  # NaN is lost too
+    end = int(lost.argmax()) if lost.any() else len(norms)
+    if end < _LEAST_POINTS:
+        return None
+    x = where[:end] - where[:end].mean()
+    return float(x @ np.log(norms[:end]) / (x @ x))
+
+
+def half_life(log_decay: float | None) -> float | None:
+    """Tokens in which the norm halves, infinite where it does not fall."""
+    if log_decay is None:
+        return None
+    return math.log(2) / -log_decay if log_decay < 0 else math.inf
+
+
+def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:
+    """The farthest distance to which 1% of the largest norm beyond the loss's own token comes.
+
+    Returns:
+        The last distance of the window where it comes that far: the reach is at least that. None
+        where no norm beyond distance 0 is above zero.
+    """
+    where, norms = curve(distance, norm)
+    largest = np.nanmax(norms, initial=0.0)
+    if not largest > 0:
+        return None
+    return int(where[norms >= LEFT * largest].max())
+
+
+def growth(distance: Sequence[int], norm: Sequence[float | None]) -> float | None:
+    """The norm at the last distance over that at the nearest: above 1 it grows on its way.
+
+    Both are means over a tenth of the window, as single tokens differ.
+    """
+    _, norms = curve(distance, norm)
+    if not len(norms):
+        return None
+    few = max(1, len(norms) // 10)
+    near, far = norms[:few].mean(), norms[-few:].mean()
+    if not near > 0 or math.isnan(far):
+        return None
+    return float(far / near)
+
+
+def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
+    """What becomes of a gradient on its way, in a word.
+
+    ``vanishes``: less than 1% of the largest norm comes to the window's far end. ``explodes``: the
+    far end has more than a hundred times the nearest. ``lasts``: neither. ``zero``: nothing comes
+    beyond the loss's own token. ``not finite``: a norm is not a number. ``alone``: there is no
+    other token.
+    """
+    where, norms = curve(distance, norm)
+    if not len(where):
+        return "alone"
+    if np.isnan(norms).any():
+        return "not finite"
+    reached = reach(distance, norm)
+    if reached is None:
+        return "zero"
+    grown = growth(distance, norm)
+    if grown is not None and grown > 1 / LEFT:
+        return "explodes"
+    far = norms[-max(1, len(norms) // 10) :].mean()
+    return "vanishes" if far < LEFT * norms.max() else "lasts"
+
+
+def zero_from(distance: Sequence[int], zero_share: Sequence[float | None]) -> int | None:
+    """The first distance from which on every entry is exactly zero, None where there is none."""
+    left = [d for d, share in zip(distance, zero_share, strict=True) if share is None or share < 1]
+    first = max(left, default=-1) + 1
+    return first if first <= max(distance, default=-1) else None
+
+
+def short(values: Any, digits: int = 5) -> list[Any]:
+    """Numbers of an array with so many digits, for a record that is read by people and Git."""
+    return [
+        short(value, digits) if isinstance(value, list) else float(f"{value:.{digits}g}")
+        for value in np.asarray(values, dtype=float).tolist()
+    ]
