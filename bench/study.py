@@ -214,8 +214,12 @@ class Cell(BaseModel):
 
     @property
     def alike(self) -> str:
-        """The same for the cells of a group, which differ in arm or kernel only."""
-        return self.model_dump_json(exclude={"arm", "kernel"})
+        """The same for the cells of a group, which differ in arm, kernel or denormals only.
+
+        Subnormal floats are a setting of the process that a cell has to itself, so that the cells
+        which keep and which flush them can take turns; the number of threads is one of the machine.
+        """
+        return self.model_dump_json(exclude={"arm", "kernel", "denormals"})
 
     @property
     def group(self) -> str:
@@ -224,8 +228,6 @@ class Cell(BaseModel):
         if self.data != OFFLINE:
             parts.insert(-1, self.data)
         parts += [self.device, self.dtype]
-        if self.denormals != "keep":
-            parts.append(self.denormals)
         if self.threads != "all":
             parts.append(f"threads={self.threads}")
         return " ".join([*parts, f"seed={self.seed}"])
@@ -233,7 +235,8 @@ class Cell(BaseModel):
     @property
     def name(self) -> str:
         """The group and what differs in it."""
-        return f"{self.group} {self.arm}/{self.kernel}"
+        setting = "" if self.denormals == "keep" else f" {self.denormals}"
+        return f"{self.group} {self.arm}/{self.kernel}{setting}"
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,15 @@ class Study:
 def reference(cells: Sequence[Cell]) -> Cell:
     """The cell that a group's ratios are to: the arm that set the budget, else the first."""
     return next((cell for cell in cells if cell.arm == cell.model.match_to), cells[0])
+
+
+def references(cells: Sequence[Cell]) -> list[Cell]:
+    """The reference of each setting of subnormal floats that a group has.
+
+    Arms are compared under one setting, so each needs a reference, and an A/A control, of its own.
+    """
+    settings = dict.fromkeys(cell.denormals for cell in cells)
+    return [reference([c for c in cells if c.denormals == setting]) for setting in settings]
 
 
 def load(
@@ -522,7 +534,7 @@ def _product(
     devices: Sequence[str] | None,
     data: Sequence[str] | None,
 ) -> list[Cell]:
-    """The cells of one grid, arms and kernels varying fastest so that groups stand together."""
+    """The cells of one grid; what a group differs in varies fastest, so that it stands together."""
     literals = registry.probes()[grid.probe].literals
     axes = {name: getattr(grid, name) for name in literals["AXES"]}
     protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
@@ -531,14 +543,13 @@ def _product(
         grid.length,
         devices or grid.device,
         grid.dtype,
-        grid.denormals,
         grid.threads,
         grid.seed,
         *axes.values(),
     )
     cells = []
-    for (task, source), length, device, dtype, denormals, threads, seed, *values in outer:
-        for arm in grid.arm:
+    for (task, source), length, device, dtype, threads, seed, *values in outer:
+        for denormals, arm in itertools.product(grid.denormals, grid.arm):
             kernels = registry.arms()[arm].literals["KERNELS"]
             wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
             for kernel in dict.fromkeys(wanted):

@@ -371,7 +371,7 @@ class _Recorder:
 
     def group_ended(self) -> None:
         """Say what the rounds of the group decide."""
-        for verdict in verdicts.of(self._group):
+        for verdict in (*verdicts.of(self._group), *verdicts.of_settings(self._group)):
             self.display.say(f"  {verdict.sentence}")
         self._group = []
         self._machine = environment.machine()  # as it is now: load, clocks and temperature change

@@ -2,6 +2,10 @@
 
 A group's reference runs twice, in two processes. Whatever lies between the two is noise, so
 another arm is called faster or slower only where its ratio lies wholly outside that.
+
+Where a group keeps subnormal floats and flushes them, arms are compared under one setting, with the
+reference and the noise of that setting. An arm is also compared with itself under the other, in the
+same rounds; both settings are in that ratio, so it has to lie outside the wider noise of the two.
 """
 
 import math
@@ -15,20 +19,23 @@ from bench.outcome import MEASURED, UNSTABLE
 
 Record = dict[str, Any]
 
+_FLUSHED = "subnormals flushed"
 _VERBS = {"training": "trains", "forward": "runs forward", "prefill": "prefills"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One arm beside its group's reference, timed in the same rounds.
+    """One arm beside its group's reference, timed in the same rounds; or beside itself.
 
     Args:
         record: of the arm.
-        reference: of the arm that it is compared with.
+        reference: of what it is compared with: another arm, or the same with subnormals kept.
+        controls: records that were timed twice in these rounds, which says what is noise.
     """
 
     record: Record
     reference: Record
+    controls: tuple[Record, ...]
 
     @cached_property
     def ratio(self) -> stats.Estimate:
@@ -42,9 +49,13 @@ class Verdict:
 
     @cached_property
     def canary(self) -> stats.Estimate | None:
-        """The reference's ratio to itself; None where its second process failed."""
-        seconds = self.reference["samples"].get("canary_seconds")
-        return None if seconds is None else self._ratio(seconds)
+        """A reference's ratio to itself, the widest of several; None without a second process."""
+        found = [
+            stats.paired_ratio(r["samples"]["seconds"], seconds, 2, r["samples"]["launch"])
+            for r in self.controls
+            if (seconds := r["samples"].get("canary_seconds")) is not None
+        ]
+        return max(found, key=lambda e: (math.isnan(e.low), stats.band(e)), default=None)
 
     @property
     def unstable(self) -> bool:
@@ -70,7 +81,9 @@ class Verdict:
         number = f"{ratio.value:.2f}× {ratio.interval()}"
         task = registry.named(cell["task"], cell.get("data", "offline"))
         where = f"at T={cell['length']} on {cell['device']}, task {task}"
-        where += "".join(f", {text}" for text in _unusual(cell))
+        # Of two settings each side has named its own.
+        named = () if cell["denormals"] == base["denormals"] else (_FLUSHED,)
+        where += "".join(f", {text}" for text in _unusual(cell) if text not in named)
         noise = "no A/A" if self.canary is None else f"A/A {_span(self.canary)}"
         if self.difference is not None:
             return f"{arm} {verb} {number} {comparison} than {other} {where}; {noise}"
@@ -85,21 +98,52 @@ class Verdict:
 
 
 def of(records: Sequence[Record]) -> list[Verdict]:
-    """Every arm beside the reference of the rounds that it was timed in.
+    """Every arm beside the reference of the rounds that it was timed in, under the same setting.
 
     The reference is the arm that set the budget; without it in the group, there is no verdict.
     """
-    timed = [r for r in records if r["status"] in MEASURED and "launch" in r["samples"]]
-    bases: dict[tuple[str, str], Record] = {}
+    timed = _timed(records)
+    bases: dict[tuple[str, str, str], Record] = {}
     for record in timed:
         if record["cell"]["arm"] == record["cell"]["model"]["match_to"]:
-            bases.setdefault((record["alike"], record["together"]), record)
+            bases.setdefault((*_rounds(record), record["cell"]["denormals"]), record)
     found = []
     for record in timed:
-        base = bases.get((record["alike"], record["together"]))
+        base = bases.get((*_rounds(record), record["cell"]["denormals"]))
         if base is not None and base["key"] != record["key"]:
-            found.append(Verdict(record, base))
+            found.append(Verdict(record, base, (base,)))
     return found
+
+
+def of_settings(records: Sequence[Record]) -> list[Verdict]:
+    """Every arm with subnormals flushed beside itself with them kept, timed in the same rounds."""
+    kept: dict[tuple[str, ...], Record] = {}
+    controls: dict[tuple[str, str], list[Record]] = {}
+    timed = _timed(records)
+    for record in timed:
+        if "canary_seconds" in record["samples"]:
+            controls.setdefault(_rounds(record), []).append(record)
+        if record["cell"]["denormals"] == "keep":
+            kept[_itself(record)] = record
+    return [
+        Verdict(record, kept[_itself(record)], tuple(controls.get(_rounds(record), ())))
+        for record in timed
+        if record["cell"]["denormals"] != "keep" and _itself(record) in kept
+    ]
+
+
+def _timed(records: Sequence[Record]) -> list[Record]:
+    return [r for r in records if r["status"] in MEASURED and "launch" in r["samples"]]
+
+
+def _rounds(record: Record) -> tuple[str, str]:
+    """The same for records of the same rounds."""
+    return record["alike"], record["together"]
+
+
+def _itself(record: Record) -> tuple[str, ...]:
+    """The same for an arm under every setting of the same rounds."""
+    return (*_rounds(record), record["cell"]["arm"], record["cell"]["kernel"])
 
 
 def flagged(record: Record) -> list[bool]:
@@ -112,10 +156,12 @@ def flagged(record: Record) -> list[bool]:
 
 
 def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
-    """Names of the two arms, with their kernels where only these tell them apart."""
+    """Names of the two arms, with their kernels or settings where only these tell them apart."""
     arm, other = registry.label(cell["arm"]), registry.label(base["arm"])
     if cell["arm"] != base["arm"]:
         return arm, other
+    if cell["denormals"] != base["denormals"]:
+        return f"{arm}/{cell['kernel']} with {_FLUSHED}", "with them kept"
     return f"{arm}/{cell['kernel']}", f"{other}/{base['kernel']}"
 
 
@@ -125,7 +171,7 @@ def _unusual(cell: dict[str, Any]) -> list[str]:
     if cell["dtype"] != "float32":
         texts.append(cell["dtype"])
     if cell["denormals"] != "keep":
-        texts.append("subnormals flushed")
+        texts.append(_FLUSHED)
     if cell["threads"] != "all":
         texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
     return texts

@@ -11,6 +11,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ from bench.outcome import (
 )
 from bench.probes import decode, speed
 from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
-from bench.study import Cell, reference
+from bench.study import Cell, references
 from bench.tasks import OFFLINE, corpus
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
@@ -379,11 +380,18 @@ def _estimate(cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: 
                 (cell.arm, cell.task, cell.data, cell.kernel, *setting, name), []
             ).append(key)
     for keys in alike.values():
+
+        def timed(keys: list[str] = keys) -> dict[str, tuple[float, float]]:
+            first = cells[keys[0]]
+            with _set(first):
+                pace = _Pace(first, decided[keys[0]]["config"], data(first))
+                by_repeats = sorted(keys, key=lambda key: -_repeats(cells[key]))
+                return {key: _spent(cells[key], pace) for key in by_repeats}
+
         try:
-            with _set(cells[keys[0]]):
-                pace = _Pace(cells[keys[0]], decided[keys[0]]["config"], data(cells[keys[0]]))
-                for key in sorted(keys, key=lambda key: -_repeats(cells[key])):
-                    spent[key] = _spent(cells[key], pace)
+            # A thread starts a pool of its own, and with it what its setting does to floats.
+            with ThreadPoolExecutor(1) as thread:
+                spent |= thread.submit(timed).result()
         except CheckpointError as error:
             for key in keys:
                 decided[key] = {"failed": UNAVAILABLE, "reason": str(error)}
@@ -436,8 +444,8 @@ def _spent(cell: Cell, pace: "_Pace") -> tuple[float, float]:
 def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dict[str, float]:
     """Seconds that each cell will take.
 
-    A group in turn has a canary, and starts everyone anew every few rounds; its budget ends it
-    after any round, and counts all starts but the first.
+    A group in turn has a canary of each reference, and starts everyone anew every few rounds; its
+    budget ends it after any round, and counts all starts but the first.
     """
     groups: dict[str, list[str]] = {}
     for key in spent:
@@ -448,7 +456,7 @@ def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> di
         if not _in_turn(first):
             continue
         rounds = min(first.protocol["rounds"], registry.EXPECTED_ROUNDS)
-        seats = [*keys, reference([cells[key] for key in keys]).key]  # it runs twice
+        seats = [*keys, *(c.key for c in references([cells[key] for key in keys]))]  # run twice
         start_s = sum(spent[key][0] for key in seats)
         round_s = sum(2 * (turns.SETTLE_S + spent[key][1]) for key in seats)
         together_s = start_s

@@ -4,13 +4,14 @@ import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench import environment, registry, stats
 from bench.execute.local import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
-from bench.study import Cell, reference
+from bench.study import Cell, references
 
 LAUNCH = 5  # rounds that the same processes measure
 SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
@@ -50,7 +51,7 @@ def run_group(
 
     Args:
         server: forks the workers.
-        cells: what is to be measured, alike but for arm and kernel.
+        cells: what is to be measured, alike but for arm, kernel and denormals.
         configs: cell key to the model's configuration.
         corpus: fingerprint of the corpus.
         threads: of a worker whose cell wants all.
@@ -64,9 +65,13 @@ def run_group(
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
         remaining, canaries = list(cells), 0
         while remaining:
-            seats, canary = [seat(cell) for cell in remaining], seat(reference(remaining))
-            again = _in_turn(seats, canary, listener, last_chance=canaries == _CANARIES)
-            canaries += len(again) == len(remaining)  # no arm has failed, so the canary has
+            seats = [seat(cell) for cell in remaining]
+            controls = [
+                _Control(next(s for s in seats if s.cell.key == cell.key), seat(cell))
+                for cell in references(remaining)
+            ]
+            again = _in_turn(seats, controls, listener, last_chance=canaries == _CANARIES)
+            canaries += len(again) == len(remaining)  # no arm has failed, so a canary has
             remaining = again
         return
     for cell in cells:
@@ -177,6 +182,18 @@ class _Seat:
         self._listener.cell_progress(self.cell, share)
 
 
+@dataclass(frozen=True)
+class _Control:
+    """The reference of one setting of subnormal floats, and the canary: its cell once more."""
+
+    base: _Seat
+    canary: _Seat
+
+    @property
+    def failed(self) -> bool:
+        return self.base.failure is not None or self.canary.failure is not None
+
+
 def _nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
     """What is wrong with a worker's result, None where nothing is.
 
@@ -209,56 +226,63 @@ def _nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
 
 
 def _in_turn(
-    seats: Sequence[_Seat], canary: _Seat, listener: Listener, *, last_chance: bool
+    seats: Sequence[_Seat], controls: Sequence[_Control], listener: Listener, *, last_chance: bool
 ) -> list[Cell]:
     """Measure the arms of a group in rounds until their ratios are precise, or the budget ends.
 
     A round visits every seat in a random order and then in its reverse. The canary is the
-    reference's arm once more, in a process of its own: what lies between the two is noise. The
-    intervals are looked at after 10, 20, 40 and 80 rounds only, as who looks after every round
-    stops at a lucky one, and when the budget ends, which no result decides. Every few rounds all
-    arms get fresh processes, so that an interval knows of what differs from one start to the next.
+    reference's arm once more, in a process of its own: what lies between the two is noise. A group
+    with subnormal floats kept and flushed has a reference and a canary of each, as what is noise to
+    a slow step need not be so to a fast one. The intervals are looked at after 10, 20, 40 and 80
+    rounds only, as who looks after every round stops at a lucky one, and when the budget ends,
+    which no result decides. Every few rounds all arms get fresh processes, so that an interval
+    knows of what differs from one start to the next.
 
     Returns:
-        The cells to measure again from the start, because the reference or the canary has failed:
-        without them the rounds compare nothing. On the last chance a canary's failure is theirs.
+        The cells to measure again from the start, because a reference or a canary has failed:
+        without them the rounds compare nothing. On the last chance a canary's failure is that of
+        all cells of its setting.
     """
     cells = [seat.cell for seat in seats]
-    protocol, key = cells[0].protocol, reference(cells).key
-    base = next(seat for seat in seats if seat.cell.key == key)
+    protocol, of = cells[0].protocol, {c.base.cell.denormals: c for c in controls}
     together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
     order = random.Random(cells[0].group)  # the same order each time the study runs
     rounds, most = _Rounds(), protocol["rounds"]
     look = stats.next_look(0, precise=False, most=most)
     while look is not None:
-        _launch(seats, base, canary, min(look, rounds.count + LAUNCH), rounds, order, listener)
+        _launch(seats, controls, min(look, rounds.count + LAUNCH), rounds, order, listener)
         for seat in seats:
             if seat.failure is not None and not seat.told:
                 seat.told = True
                 listener.cell_ended(seat.cell, seat.failed(together))
         lasting = [seat for seat in seats if seat.failure is None]
-        if canary.failure is not None and base.failure is None and last_chance:
-            reason = f"a process of its reference, its A/A control, ended: {canary.failure.reason}"
+        if any(control.failed for control in controls):
+            again = []
             for seat in lasting:
+                control = of[seat.cell.denormals]
+                failure = control.canary.failure
+                if failure is None or control.base.failure is not None or not last_chance:
+                    again.append(seat.cell)
+                    continue
+                reason = f"a process of its reference, its A/A control, ended: {failure.reason}"
                 listener.cell_ended(seat.cell, seat.outcome(FAILED, reason, together))
-            return []
-        if canary.failure is not None or base.failure is not None:
-            return [seat.cell for seat in lasting]
-        wide = _too_wide(lasting, base, canary, rounds, protocol["precision"])
+            return again
+        wide = _too_wide(lasting, of, rounds, protocol["precision"])
         spent = rounds.seconds >= protocol["budget_s"]
         look = None if spent else stats.next_look(rounds.count, precise=not wide, most=most)
     for seat in lasting:
         short = wide.get(seat.cell.key)
         if short is not None and spent and rounds.count < most:
             short += f": the budget of {protocol['budget_s']:g} s ended first"
-        listener.cell_ended(seat.cell, _timed(seat, seat is base, canary, rounds, short, together))
+        control = of[seat.cell.denormals]
+        canary = control.canary if seat is control.base else None
+        listener.cell_ended(seat.cell, _timed(seat, canary, rounds, short, together))
     return []
 
 
 def _launch(
     seats: Sequence[_Seat],
-    base: _Seat,
-    canary: _Seat,
+    controls: Sequence[_Control],
     until: int,
     rounds: "_Rounds",
     order: random.Random,
@@ -268,9 +292,9 @@ def _launch(
 
     Starting anew is part of the budget, but for the first time: a budget is no limit to building.
     """
-    protocol = base.cell.protocol
+    protocol, canaries = seats[0].cell.protocol, [control.canary for control in controls]
     start = time.monotonic()
-    for seat in (*seats, canary):
+    for seat in (*seats, *canaries):
         seat.attempt(seat.start)
     if rounds.count:
         rounds.seconds += time.monotonic() - start
@@ -278,29 +302,29 @@ def _launch(
     while rounds.count < until:
         if rounds.count > before and rounds.seconds >= protocol["budget_s"]:
             break  # but not before a round, as nobody is started for nothing
-        if base.failure is not None or canary.failure is not None:
+        if any(control.failed for control in controls):
             break
-        alive = [seat for seat in (*seats, canary) if seat.failure is None]
+        alive = [seat for seat in (*seats, *canaries) if seat.failure is None]
         permutation = order.sample(alive, len(alive))
         with rounds.one():
             for seat in permutation + permutation[::-1]:
                 time.sleep(SETTLE_S)
                 seat.attempt(seat.round)
         for seat in alive:
-            if seat is not canary and seat.failure is None:
+            if seat not in canaries and seat.failure is None:
                 share = rounds.count / min(protocol["rounds"], registry.EXPECTED_ROUNDS)
                 listener.cell_progress(seat.cell, min(1.0, share))
-    for seat in (*seats, canary):
+    for seat in (*seats, *canaries):
         seat.attempt(seat.finish)
     rounds.launched()
 
 
 def _timed(
-    seat: _Seat, is_base: bool, canary: _Seat, rounds: "_Rounds", reason: str | None, together: str
+    seat: _Seat, canary: _Seat | None, rounds: "_Rounds", reason: str | None, together: str
 ) -> dict[str, Any]:
-    """The outcome of a seat that lasted; a reason makes it unstable."""
+    """The outcome of a seat that lasted; a reason makes it unstable, a canary is a reference's."""
     seat.samples |= rounds.samples()
-    if is_base:
+    if canary is not None:
         seat.samples["canary_seconds"] = canary.samples["seconds"]
     step_s = stats.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
@@ -343,23 +367,30 @@ class _Rounds:
 
 
 def _too_wide(
-    seats: Sequence[_Seat], base: _Seat, canary: _Seat, rounds: _Rounds, precision: float
+    seats: Sequence[_Seat], of: Mapping[str, _Control], rounds: _Rounds, precision: float
 ) -> dict[str, str]:
-    """Key of every cell whose ratio is not known precisely enough, to the reason.
+    """Key of every cell of which a ratio is not known precisely enough, to the reason.
 
-    The reference's own ratio is to its canary.
+    An arm's ratio is to the reference under its own setting, and the reference's to its canary. An
+    arm with subnormals flushed has another, to itself with them kept.
     """
-    wide = {}
+    kept = {(s.cell.arm, s.cell.kernel): s for s in seats if s.cell.denormals == "keep"}
+    wide: dict[str, str] = {}
     for seat in seats:
-        other = canary if seat is base else base
-        ratio = stats.paired_ratio(
-            other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
-        )
-        if not ratio.within(precision):
-            name = f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
-            name = "itself" if seat is base else name
-            wide[seat.cell.key] = (
-                f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
-                f"{rounds.count} rounds; within ±{precision:.1%} is wanted"
+        base, canary = of[seat.cell.denormals].base, of[seat.cell.denormals].canary
+        name = f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
+        others = [("itself", canary) if seat is base else (name, base)]
+        twin = kept.get((seat.cell.arm, seat.cell.kernel))
+        if twin is not None and twin is not seat:
+            others.append(("itself with subnormals kept", twin))
+        for name, other in others:
+            ratio = stats.paired_ratio(
+                other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
             )
+            if not ratio.within(precision):
+                wide.setdefault(
+                    seat.cell.key,
+                    f"its ratio to {name} is {ratio.value:.3f} {ratio.interval()} after "
+                    f"{rounds.count} rounds; within ±{precision:.1%} is wanted",
+                )
     return wide

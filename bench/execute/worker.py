@@ -69,9 +69,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         devices.check(cell.device)
     except Unsupported:  # a cell of an absent device was refused when it was prepared
         raise CellError(f"the {cell.device} device has gone since this was prepared") from None
-    torch.set_num_threads(job["threads"])
-    if not torch.set_flush_denormal(cell.denormals == "flush") and cell.denormals == "flush":
-        raise CellError("this processor cannot flush subnormal floats")
+    settle(cell.denormals, job["threads"])
     subject = Subject(cell, job["config"], tasks.open_data(cell.task, cell.data, job["corpus"]))
 
     def progress(share: float) -> None:
@@ -92,6 +90,21 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         "accelerator": devices.name(cell.device),
     }
     channel.send({"result": {"metrics": metrics, "samples": result.samples}})
+
+
+def settle(denormals: str, threads: int) -> None:
+    """Decide about subnormal floats and threads, for good, before anything has been computed.
+
+    PyTorch's switch is of the calling thread; the threads of a pool have it as that thread had it
+    when they started. So it comes first: with the pool there already, a matrix product of two
+    threads flushes one half and keeps the other.
+
+    Raises:
+        CellError: the processor cannot flush them.
+    """
+    if not torch.set_flush_denormal(denormals == "flush") and denormals == "flush":
+        raise CellError("this processor cannot flush subnormal floats")
+    torch.set_num_threads(threads)
 
 
 def _devices(job: dict[str, Any]) -> dict[str, str]:

@@ -274,7 +274,7 @@ def _state(frame: pd.DataFrame) -> list[str]:
 def _settings(frame: pd.DataFrame) -> list[str]:
     """What flushing subnormals, threads and another dtype do, at both ends of the lengths."""
     lines = []
-    for rows in _groups(frame, ["coordinate", "setting", "against", *_GROUP, "phase"]):
+    for rows in _groups(frame, ["coordinate", "setting", "against", *_GROUP, "phase", "paired"]):
         first = rows[0]
         change = _CHANGES[first["coordinate"]].format(**first)
         for length, here in _ends(rows):
@@ -282,12 +282,27 @@ def _settings(frame: pd.DataFrame) -> list[str]:
             for row in here:
                 ratio = Estimate(row["ratio"], row["ratio_low"], row["ratio_high"])
                 text = f"{_named(row, rows)} {ratio.value:.2f}× {ratio.interval()}"
-                parts.append(text + (" (unstable)" if row["status"] == UNSTABLE else ""))
+                if row["status"] == UNSTABLE:
+                    text += " (unstable)"
+                elif row["verdict"] == "no difference":
+                    text += " (no difference beyond noise)"
+                parts.append(text)
             lines.append(
                 f"T={length}, {_phase(first)} ({_of_task(first)}, {first['device']}, batch "
-                f"{first['batch_size']}), {change}: {', '.join(parts)} as fast."
+                f"{first['batch_size']}), {change}, {_measured(here[0])}: "
+                f"{', '.join(parts)} as fast."
             )
     return lines
+
+
+def _measured(row: Row) -> str:
+    """Whether two settings took turns, and what was noise then."""
+    if not row["paired"]:
+        return "one after the other, so that a drift of the machine is in the ratio"
+    if math.isnan(row["aa_ratio"]):
+        return "in the same rounds, without an A/A control"
+    noise = Estimate(row["aa_ratio"], row["aa_ratio_low"], row["aa_ratio_high"])
+    return f"in the same rounds, A/A {noise.interval()}"
 
 
 _CHANGES = {

@@ -216,7 +216,7 @@ def _sections(
     of_frame(roofline, "roofline", everything, costs.roofline, _roofline_limits)
     setting = Section(
         "What settings do",
-        "The same arm under two settings, in a group each: subnormal floats flushed to zero "
+        "The same arm under two settings: subnormal floats flushed to zero "
         "rather than kept, all threads rather than one, a shorter type rather than float32.",
     )
     of_frame(setting, "setting", frames["settings"], costs.setting, _setting_limits)
@@ -470,12 +470,24 @@ def _roofline_limits(records: list[Record], rows: pd.DataFrame) -> str:
 
 
 def _setting_limits(records: list[Record], rows: pd.DataFrame) -> str:
-    return (
-        "Ratios of medians, with the interval that those of the two medians give (MOVER). The two "
-        "settings were measured in different groups, one after the other: their rounds are no "
-        "pairs, and a drift of the machine in between is in the ratio and not in its interval. "
-        "Hollow: one of the two is unstable."
-    )
+    """Which kind of ratio it is, of all rows or of how many of them."""
+    paired, text = int(rows["paired"].sum()), ""
+    if paired:
+        which = "" if paired == len(rows) else f" for {paired} of {len(rows)} ratios"
+        text += (
+            f"The two settings took turns in the same rounds{which}: the median of each round's "
+            "ratio, with its 95% interval. Faster or slower is said only beyond the A/A controls "
+            "of both settings; the table has them. "
+        )
+    if paired < len(rows):
+        which = "" if not paired else f" for the other {len(rows) - paired}"
+        text += (
+            f"The two settings were measured in different groups, one after the other{which}: "
+            "ratios of medians, with the interval that those of the two medians give (MOVER). "
+            "Their rounds are no pairs, and a drift of the machine in between is in the ratio and "
+            "not in its interval. "
+        )
+    return text + "Hollow: one of the two is unstable."
 
 
 def _learning_limits(records: list[Record]) -> str:
@@ -632,7 +644,8 @@ _SHOWN = {
         "comparison", "phase", "arm", *_WHERE, "quantity", "shortest", "longest", "exponent",
     ],
     "settings": [
-        "comparison", "phase", "length", "arm", *_WHERE, "status", "ratio",
+        "comparison", "phase", "length", "arm", *_WHERE, "status", "paired", "ratio",
+        "quiet_ratio", "aa_ratio", "verdict",
     ],
     "memory": [
         "comparison", "phase", "length", "arm", *_WHERE, "peak_tensor_bytes",

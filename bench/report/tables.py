@@ -404,11 +404,14 @@ _LEAST_CROSSING = 2
 def settings(records: list[Record]) -> pd.DataFrame:
     """What a setting does to an arm's speed: subnormals flushed, all threads, another dtype.
 
-    The two were measured in different groups, so their rounds are no pairs: the interval is made
-    from those of the two medians (MOVER; Donner and Zou 2012, doi:10.1177/0962280210389082), and
-    knows nothing of how the machine drifted in between.
+    ``paired``: the two were timed in the same rounds, so the ratio is that of pairs, with the wider
+    of the A/A controls of the two settings and a verdict. Where they were measured in different
+    groups the interval is made from those of the two medians (MOVER; Donner and Zou 2012,
+    doi:10.1177/0962280210389082), and knows nothing of how the machine drifted in between: there
+    is no verdict.
     """
     timed = of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED)
+    pairs = {verdict.record["key"]: verdict for verdict in verdicts.of_settings(timed)}
     rows = []
     for coordinate, base in _AGAINST.items():
         groups: dict[str, dict[Any, Record]] = {}
@@ -418,19 +421,21 @@ def settings(records: list[Record]) -> pd.DataFrame:
             group[record["cell"][coordinate]] = record
         for group in groups.values():
             for value, record in group.items():
-                if value != base and base in group:
-                    rows.append(_effect(coordinate, record, group[base]))
-    return pd.DataFrame(rows)
+                pair = pairs.get(record["key"]) if coordinate == "denormals" else None
+                against = group.get(base) if pair is None else pair.reference
+                if value != base and against is not None:
+                    rows.append(_effect(coordinate, record, against, pair))
+    optional = (name + end for name in ("quiet_ratio", "aa_ratio") for end in _ENDS)
+    return _with(pd.DataFrame(rows), ["verdict", *optional]) if rows else pd.DataFrame()
 
 
 #: What the other values of a coordinate are compared with.
 _AGAINST = {"denormals": "keep", "threads": 1, "dtype": "float32"}
 
 
-def _effect(coordinate: str, record: Record, base: Record) -> dict[str, Any]:
-    times = [
-        stats.median(r["samples"]["seconds"], 2, r["samples"].get("launch")) for r in (base, record)
-    ]
+def _effect(
+    coordinate: str, record: Record, base: Record, pair: verdicts.Verdict | None
+) -> dict[str, Any]:
     stable = record["status"] == base["status"] == DONE
     value, against = (r["cell"][coordinate] for r in (record, base))
     return _coordinates(record) | {
@@ -440,19 +445,30 @@ def _effect(coordinate: str, record: Record, base: Record) -> dict[str, Any]:
         "against": str(against),
         "against_record": base["key"],
         "status": DONE if stable else UNSTABLE,
-        **_interval("ratio", _unpaired(*times)),
+        "paired": pair is not None,
+        **(_unpaired(base, record) if pair is None else _paired(pair)),
     }
 
 
-def _unpaired(above: stats.Estimate, below: stats.Estimate) -> stats.Estimate:
-    """The ratio of two independent estimates, on the log scale."""
+def _paired(pair: verdicts.Verdict) -> dict[str, Any]:
+    """What the same rounds say of a setting, as verdicts say it of two arms."""
+    said = _verdict(pair)
+    names = [name + end for name in ("quiet_ratio", "aa_ratio") for end in _ENDS]
+    return _interval("ratio", pair.ratio) | {n: said[n] for n in (*names, "verdict") if n in said}
+
+
+def _unpaired(base: Record, record: Record) -> dict[str, Any]:
+    """The ratio of two medians that know nothing of one another, on the log scale."""
+    above, below = (
+        stats.median(r["samples"]["seconds"], 2, r["samples"].get("launch")) for r in (base, record)
+    )
     (x, x_low, x_high), (y, y_low, y_high) = (
         (math.log(e.value), math.log(e.low), math.log(e.high)) for e in (above, below)
     )
     ratio = x - y
     low = ratio - math.hypot(x - x_low, y_high - y)
     high = ratio + math.hypot(x_high - x, y - y_low)
-    return stats.Estimate(ratio, low, high).map(math.exp)
+    return _interval("ratio", stats.Estimate(ratio, low, high).map(math.exp))
 
 
 def _by_length(records: list[Record]) -> list[tuple[dict[str, Any], dict[int, Record]]]:

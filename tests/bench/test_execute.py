@@ -77,6 +77,15 @@ def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
     return heard
 
 
+def both_settings(decided):
+    """A group with every arm's subnormals kept and flushed, and the configurations of all."""
+    kept = cells_of("speed")[0]
+    flushed = [cell.model_copy(update={"denormals": "flush"}) for cell in kept]
+    configs = {new.key: decided[cell.key] for new, cell in zip(flushed, kept, strict=True)}
+    # One launch of two rounds is enough to see who takes turns, and too few for an interval.
+    return changed(decided | configs, [*kept, *flushed], rounds=2)
+
+
 def changed(decided, group, **protocol):
     """The cells of a group with other settings, and the configurations of all."""
     others = [cell.model_copy(update={"protocol": cell.protocol | protocol}) for cell in group]
@@ -263,6 +272,47 @@ class TestGroups:
         (ended,) = heard.outcomes.values()
         assert ended["status"] == outcome.KILLED
 
+    def test_both_settings_take_turns_with_a_control_each(self, server, decided, fingerprint):
+        group, configs = both_settings(decided)
+        heard = run(server, configs, fingerprint, group, Heard())
+        ended = [heard.outcomes[cell.key] for cell in group]
+        assert {one["status"] for one in ended} == {outcome.UNSTABLE}
+        assert len({one["together"] for one in ended}) == 1
+        assert {len(one["samples"]["seconds"]) for one in ended} == {4}
+        controlled = [(c.arm, c.denormals) for c in group
+                      if "canary_seconds" in heard.outcomes[c.key]["samples"]]  # fmt: skip
+        base = group[0].model.match_to
+        assert controlled == [(base, "keep"), (base, "flush")]
+
+    def test_a_canary_that_dies_twice_fails_its_own_setting(self, server, decided, fingerprint):
+        group, configs = both_settings(decided)
+        heard = run(server, configs, fingerprint, group, Heard(killer(-1, times=2)))
+        for cell in group:
+            ended = heard.outcomes[cell.key]
+            if cell.denormals == "keep":
+                assert ended["status"] == outcome.UNSTABLE, "measured, but in two rounds only"
+            else:
+                assert "its A/A control, ended: the worker died" in ended["reason"]
+
+    def test_an_imprecise_effect_of_a_setting_is_unstable(self):
+        """It is a ratio that is reported, though both arms' to their references are precise."""
+        cell = cells_of("speed")[0][1]
+        flush = cell.model_copy(update={"denormals": "flush"})
+        steady, drift = [0.01] * 20, [0.01 * (1 + n // 2 % 2) for n in range(20)]
+
+        def seat(of, seconds):
+            return SimpleNamespace(cell=of, samples={"seconds": seconds})
+
+        seats = [seat(cell, steady), seat(flush, drift)]
+        controls = {
+            "keep": turns._Control(seats[0], seat(cell, steady)),
+            "flush": turns._Control(seats[1], seat(flush, drift)),
+        }
+        rounds = SimpleNamespace(count=10, launches=[0] * 10)
+        wide = turns._too_wide(seats, controls, rounds, 0.025)
+        assert list(wide) == [flush.key]
+        assert "its ratio to itself with subnormals kept is " in wide[flush.key]
+
     def test_a_killed_worker_is_recorded_and_the_group_goes_on(self, server, decided, fingerprint):
         group = cells_of("speed")[0]
         before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -422,6 +472,75 @@ def test_an_estimate_counts_all_that_the_engine_does(monkeypatch, decided, round
     shares = prepare._shares({cell.key: cell for cell in group}, spent)
     assert sum(shares.values()) == pytest.approx(Virtual.now)
     assert shares[group[1].key] > shares[group[0].key] / 2, "the reference runs twice"
+
+
+def test_an_estimate_counts_a_canary_of_each_setting(monkeypatch, decided):
+    clock = SimpleNamespace(monotonic=lambda: Virtual.now, sleep=Virtual.pass_by)
+    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(turns, "_Seat", Virtual)
+    group, configs = both_settings(decided)
+    group, configs = changed(configs, group, rounds=20, budget_s=1e9, precision=1e-9)
+    Virtual.now = 0.0
+    heard = run(None, configs, "", group, Heard())
+    assert len(heard.outcomes) == len(group)
+    spent = {cell.key: (START[cell.arm], TURN[cell.arm]) for cell in group}
+    shares = prepare._shares({cell.key: cell for cell in group}, spent)
+    assert sum(shares.values()) == pytest.approx(Virtual.now)
+
+
+SUBNORMAL = """
+import torch
+from bench.execute.worker import settle
+
+torch.set_num_threads(2)
+if {started}:
+    torch.ones(2048, 64) @ torch.ones(64, 2048)
+settle({denormals!r}, 2)
+small = torch.full((2048, 64), 1e-20)
+lstm = torch.nn.LSTM(64, 64, 2)
+for weight in lstm.parameters():
+    weight.data.fill_(1e-3)
+hidden, _ = lstm(torch.randn(32, 16, 64, generator=torch.Generator().manual_seed(0)))
+(hidden[-1].sum() * 1e-36).backward()
+products = {{
+    "product": small @ small.T,
+    "scaled": torch.full((4_000_000,), 1e-38) * 1e-3,
+    "gradient": lstm.weight_hh_l0.grad,
+}}
+for name, value in products.items():
+    below = (value != 0) & (value.abs() < torch.finfo(value.dtype).tiny)
+    print(name, float(below.double().mean()))
+"""
+
+
+@pytest.mark.parametrize("denormals", ["keep", "flush"])
+def test_subnormal_floats_are_settled_on_every_thread(denormals):
+    """Of the pool, of matrix products and of the fused LSTM's backward pass."""
+    said = subnormal_shares(denormals, started=False)
+    assert set(said) == {"product", "scaled", "gradient"}
+    if denormals == "flush":
+        assert set(said.values()) == {0.0}
+    else:
+        assert said["product"] == said["scaled"] == 1.0
+        assert said["gradient"] > 0.5
+
+
+def test_subnormal_floats_are_settled_before_the_pool_starts():
+    """Why it comes first: a pool that is there already goes on as it was."""
+    assert 0.0 < subnormal_shares("flush", started=True)["product"] < 1.0
+
+
+def subnormal_shares(denormals, *, started):
+    """Share of subnormal numbers in what a fresh process of two threads computes."""
+    code = SUBNORMAL.format(denormals=denormals, started=started)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"},
+    )
+    return {name: float(share) for name, share in map(str.split, done.stdout.splitlines())}
 
 
 TIMED = {"metrics": {"tokens_per_step": 64}, "samples": {"seconds": [0.1, 0.2]}}

@@ -82,3 +82,26 @@ def test_a_cell_is_timed_in_its_own_setting():
         assert float(tiny * 1e-10) == 0.0
     assert torch.get_num_threads() == before
     assert float(tiny * 1e-10) > 0.0
+
+
+def test_a_pool_that_is_there_already_does_not_time_another_setting(monkeypatch):
+    """Its threads have floats as they were: half a matrix product would be of the other setting."""
+    both = [planned("speed", denormals=setting, threads=2) for setting in ("flush", "keep")]
+    cells = {cell.key: cell for cell in both}
+    small = torch.full((2048, 64), 1e-20)
+    kept: dict[str, float] = {}
+
+    class Pace:
+        def __init__(self, cell, config, data):
+            kept[cell.denormals] = float(((small @ small.T) != 0).double().mean())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(prepare, "_Pace", Pace)
+    monkeypatch.setattr(prepare, "_spent", lambda cell, pace: (1.0, 1.0))
+    try:
+        assert ((small @ small.T) != 0).all(), "the pool keeps them"
+        prepare._estimate(cells, {key: {"config": {}} for key in cells}, lambda cell: None)
+    finally:
+        torch.set_num_threads(before)
+    assert kept == {"keep": 1.0, "flush": 0.0}

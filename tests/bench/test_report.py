@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from bench import stats
-from bench.outcome import MEASURED
+from bench.outcome import MEASURED, UNSTABLE
 from bench.report import figures, findings, render, speed_figures, style, tables
 from bench.store import Store
 
@@ -513,8 +513,8 @@ def costs(rvt, tmp_path_factory):
     with Store(output / "costs", write=True) as store:
         records = store.records()
         speed, memory = tables.of(records, "speed"), tables.of(records, "memory")
-        records += [elsewhere(r, length=length) for r in speed for length in (32, 48)]
-        records += [elsewhere(r, denormals="flush") for r in speed]
+        kept = [r for r in speed if r["cell"]["denormals"] == "keep"]
+        records += [elsewhere(r, length=length) for r in kept for length in (32, 48)]
         records += [elsewhere(r, length=length) for r in memory for length in (32, 48)]
         for record in records:
             store.put(record)
@@ -604,6 +604,7 @@ def test_ratio_control_and_spread_are_recomputed_from_the_samples(costly):
         base = next(
             r for r in costly
             if (r["alike"], r["cell"]["arm"]) == (record["alike"], "transformer")
+            and r["cell"]["denormals"] == record["cell"]["denormals"]
         )  # fmt: skip
         own, other = (np.reshape(r["samples"]["seconds"], (-1, 2)) for r in (record, base))
         ratio = np.exp(np.median((np.log(other) - np.log(own)).mean(axis=1)))
@@ -753,7 +754,10 @@ def test_the_effect_of_a_setting_has_the_interval_of_two_independent_medians(cos
         next(r for r in costly if r["key"] == row[key]) for key in ("record", "against_record")
     )
     flush["samples"]["seconds"] = [0.5 * s + 1e-4 for s in keep["samples"]["seconds"]]
+    flush["together"] = "other rounds"
     (row, _) = tables.settings(costly).to_dict("records")
+    assert not row["paired"]
+    assert pd.isna(row["verdict"])
     ours, theirs = (
         stats.median(r["samples"]["seconds"], 2, r["samples"]["launch"]) for r in (flush, keep)
     )
@@ -761,6 +765,86 @@ def test_the_effect_of_a_setting_has_the_interval_of_two_independent_medians(cos
     alone = math.log(theirs.value / theirs.low), math.log(ours.high / ours.value)
     together = math.log(row["ratio"] / row["ratio_low"])
     assert together == pytest.approx(math.hypot(*alone))
+
+
+def flushed(records, factor):
+    """The group of both settings without noise, the LSTM that flushes this many times as fast."""
+    chosen = copy.deepcopy([r for r in tables.of(records, "speed") if r["cell"]["length"] == 16])
+    for record in chosen:
+        flat = [0.01 + 1e-6 * number for number in range(12)]
+        if "canary_seconds" in record["samples"]:
+            record["samples"]["canary_seconds"] = flat
+        if (record["cell"]["arm"], record["cell"]["denormals"]) == ("lstm", "flush"):
+            flat = [seconds / factor for seconds in flat]
+        record["samples"]["seconds"] = flat
+    return chosen
+
+
+def test_settings_that_took_turns_have_a_ratio_of_pairs(costly):
+    frame = tables.settings(costly)
+    assert frame["paired"].all()
+    for row in frame.to_dict("records"):
+        flush, keep = (
+            next(r for r in costly if r["key"] == row[key]) for key in ("record", "against_record")
+        )
+        assert (flush["alike"], flush["together"]) == (keep["alike"], keep["together"])
+        paired = stats.paired_ratio(
+            keep["samples"]["seconds"], flush["samples"]["seconds"], 2, keep["samples"]["launch"]
+        )
+        assert (row["ratio"], row["ratio_low"]) == pytest.approx((paired.value, paired.low))
+        assert row["aa_ratio_low"] <= row["aa_ratio"] <= row["aa_ratio_high"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(12.0, "faster"), (1 / 12, "slower"), (1.0, "no difference")]
+)
+def test_what_flushing_does_is_said_beyond_noise_only(costly, factor, said):
+    records = flushed(costly, factor)
+    rows = {row["arm"]: row for row in tables.settings(records).to_dict("records")}
+    assert rows["lstm"]["verdict"] == said
+    assert rows["lstm"]["ratio"] == pytest.approx(factor)
+    assert rows["transformer"]["verdict"] == "no difference"
+    records[0]["status"] = UNSTABLE
+    frame = tables.settings(records)
+    assert set(frame[frame["arm"] == records[0]["cell"]["arm"]]["verdict"]) == {"unstable"}
+
+
+def test_a_setting_is_compared_with_its_own_rounds_where_it_was_measured_twice(costly):
+    """The same arm is also in a group that only keeps them, with another budget."""
+    again = [
+        elsewhere(r, protocol=r["cell"]["protocol"] | {"budget_s": 1.0})
+        for r in flushed(costly, 3.0)
+        if r["cell"]["denormals"] == "keep"
+    ]
+    for records in (flushed(costly, 3.0) + again, again + flushed(costly, 3.0)):
+        frame = tables.settings(records)
+        assert list(frame["paired"]) == [True, True]
+        assert set(frame["against_record"]).isdisjoint(r["key"] for r in again)
+
+
+def test_a_setting_says_which_kind_of_ratio_it_has(costly):
+    records = flushed(costly, 12.0)
+    frame = tables.settings(records)
+    (line,) = findings._settings(frame)
+    assert "flushed to zero instead of kept, in the same rounds, A/A [1.00, 1.00]: LSTM 12" in line
+    assert "transformer 1.00× [1.00, 1.00] (no difference beyond noise)" in line
+    text = render._setting_limits(records, frame)
+    assert "took turns in the same rounds: " in text
+    assert "different groups" not in text
+    other = elsewhere(next(r for r in records if r["cell"]["arm"] == "lstm"), dtype="bfloat16")
+    both = tables.settings([*records, other])
+    assert sorted(both["paired"]) == [False, True, True]
+    apart = [line for line in findings._settings(both) if "bfloat16" in line]
+    assert "one after the other, so that a drift of the machine is in the ratio: " in apart[0]
+    text = render._setting_limits(records, both)
+    assert "same rounds for 2 of 3 ratios" in text
+    assert "one after the other for the other 1" in text
+    assert "took turns" not in render._setting_limits(records, both[~both["paired"]])
+    for record in records:
+        record["samples"].pop("canary_seconds", None)
+    without = tables.settings(records)
+    assert set(without["verdict"]) == {"no difference"}, "without a control everything is noise"
+    assert "without an A/A control" in findings._settings(without)[0]
 
 
 def test_memory_that_did_not_grow_is_drawn_not_dropped(costly):

@@ -100,9 +100,13 @@ def test_shipped_studies_plan(name):
     assert [cell for group in planned.groups for cell in group] == list(planned.cells)
     for group in planned.groups:
         shared = {
-            cell.model_copy(update={"arm": "", "kernel": ""}).model_dump_json() for cell in group
-        }
-        assert len(shared) == 1, "cells of a group differ in arm or kernel only"
+            cell.model_copy(
+                update={"arm": "", "kernel": "", "denormals": ""}
+            ).model_dump_json()
+            for cell in group
+        }  # fmt: skip
+        assert len(shared) == 1, "cells of a group differ in arm, kernel or denormals only"
+        assert len({cell.threads for cell in group}) == 1
     assert len({group[0].alike for group in planned.groups}) == len(planned.groups)
 
 
@@ -397,6 +401,30 @@ def test_a_timing_that_cannot_be_is_refused(tmp_path, line, words):
         study.load(path)
     assert words in str(error.value), str(error.value)
     assert f".toml:{at + 1}: " in str(error.value)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_subnormals_kept_and_flushed_take_turns(tmp_path, apart):
+    """In one grid, or in two that say the same of everything else."""
+    text = TINY.read_text()
+    start = text.index("[[grid]]", text.index('probe = "speed"') - len("[[grid]]\n"))
+    grid = text[start : text.index("[[grid]]", start + 1)]
+    settings = ["denormals = 'keep'", "denormals = 'flush'"]
+    settings = settings if apart else ["denormals = ['keep', 'flush']"]
+    grids = [grid.replace("rounds =", f"{setting}\nrounds =") for setting in settings]
+    planned = study.load(written(tmp_path, text.replace(grid, "\n".join(grids))))
+    groups = [group for group in planned.groups if group[0].probe == "speed"]
+    assert groups
+    for group in groups:
+        arms = [cell.arm for cell in group if cell.denormals == "keep"]
+        assert [(c.denormals, c.arm) for c in group] == list(
+            itertools.product(["keep", "flush"], arms)
+        )
+        assert len({cell.group for cell in group}) == 1
+        assert len({cell.name for cell in group}) == len(group)
+        assert [(c.denormals, c.arm) for c in study.references(group)] == [
+            (setting, group[0].model.match_to) for setting in ("keep", "flush")
+        ]
 
 
 def test_threads_and_half_precision_are_coordinates(tmp_path):

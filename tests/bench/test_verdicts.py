@@ -20,7 +20,8 @@ def record(arm, speed, seed, *, status="done", **coordinates):
         "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
-        "key": arm + cell["kernel"], "cell": cell, "status": status, "alike": "a", "together": "t",
+        "key": arm + cell["kernel"] + cell["denormals"], "cell": cell, "status": status,
+        "alike": "a", "together": "t",
         "samples": {
             "seconds": list(0.01 / speed * np.exp(noise)),
             "launch": [0] * 10 + [1] * 10,
@@ -107,6 +108,60 @@ def test_kernels_of_one_arm_are_told_apart_by_name(base):
     (verdict,) = verdicts.of([base, record("transformer", 0.5, seed=3, kernel="eager")])
     assert verdict.sentence.startswith("transformer/eager trains 2.00×")
     assert "slower than transformer/fused" in verdict.sentence
+
+
+def flushing(arm, speed, seed, canary=None):
+    found = record(arm, speed, seed, denormals="flush")
+    if canary is not None:
+        other = record(arm, speed * canary, seed + 1)
+        found["samples"]["canary_seconds"] = other["samples"]["seconds"]
+    return found
+
+
+def test_arms_are_compared_under_one_setting(base):
+    """In the same rounds the LSTM is slow with subnormals kept, and level with them flushed."""
+    lstm = record("lstm", 0.1, seed=3)
+    other = flushing("transformer", 1.0, seed=5, canary=1.0)
+    found = verdicts.of([base, lstm, other, flushing("lstm", 1.0, seed=7)])
+    kept, flushed = found
+    assert (kept.difference, flushed.difference) == ("slower", None)
+    assert (kept.reference, flushed.reference) == (base, other)
+    assert "subnormals" not in kept.sentence
+    assert "task package, subnormals flushed: no difference" in flushed.sentence
+    assert verdicts.of([lstm, flushing("lstm", 1.0, seed=7), other])[0].reference is other
+
+
+def test_an_arm_is_compared_with_itself_under_the_other_setting(base):
+    records = [
+        base,
+        record("lstm", 0.1, seed=3),
+        flushing("transformer", 1.0, seed=5, canary=1.0),
+        flushing("lstm", 1.2, seed=7),
+    ]
+    level, faster = verdicts.of_settings(records)
+    assert (level.difference, faster.difference) == (None, "faster")
+    assert faster.ratio.value == pytest.approx(12, rel=0.01)
+    assert faster.sentence.startswith("LSTM/fused with subnormals flushed trains 1")
+    assert "faster than with them kept at T=512 on cpu, task package; A/A" in faster.sentence
+    records[3] |= {"together": "other rounds"}
+    assert len(verdicts.of_settings(records)) == 1
+    records[0]["status"] = "failed"
+    assert verdicts.of_settings(records) == []
+
+
+def test_noise_of_a_setting_is_the_wider_of_the_two(base):
+    records = [
+        base,
+        record("lstm", 1.0, seed=3),
+        flushing("transformer", 1.0, seed=5, canary=1.1),
+        flushing("lstm", 1.05, seed=7),
+    ]
+    (verdict,) = [v for v in verdicts.of_settings(records) if v.record is records[3]]
+    assert verdict.difference is None
+    assert verdict.canary.value == pytest.approx(1.1, rel=0.01)
+    records[2] = flushing("transformer", 1.0, seed=5, canary=1.0)
+    (verdict,) = [v for v in verdicts.of_settings(records) if v.record is records[3]]
+    assert verdict.difference == "faster"
 
 
 def test_flagged_rounds_are_left_out_of_the_quiet_ratio_only(base):
