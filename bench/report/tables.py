@@ -413,19 +413,19 @@ def settings(records: list[Record]) -> pd.DataFrame:
     timed = of(records, "speed", *MEASURED) + of(records, "decode", *MEASURED)
     pairs = {verdict.record["key"]: verdict for verdict in verdicts.of_settings(timed)}
     rows = []
-    for coordinate, base in _AGAINST.items():
+    for name, base in _AGAINST.items():
         groups: dict[str, dict[Any, Record]] = {}
         for record in timed:
-            where = _coordinates(record) | {coordinate: None, "record": None}
+            where = _coordinates(record) | {name: None, "record": None}
             group = groups.setdefault(json.dumps(where), {})
-            group[record["cell"][coordinate]] = record
+            group[record["cell"][name]] = record
         for group in groups.values():
             for value, record in group.items():
-                pair = pairs.get(record["key"]) if coordinate == "denormals" else None
+                pair = pairs.get(record["key"]) if name == "denormals" else None
                 against = group.get(base) if pair is None else pair.reference
                 if value != base and against is not None:
-                    rows.append(_effect(coordinate, record, against, pair))
-    optional = (name + end for name in ("quiet_ratio", "aa_ratio") for end in _ENDS)
+                    rows.append(_effect(name, record, against, pair))
+    optional = (column + end for column in ("quiet_ratio", "aa_ratio") for end in _ENDS)
     return _with(pd.DataFrame(rows), ["verdict", *optional]) if rows else pd.DataFrame()
 
 
