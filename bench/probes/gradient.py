@@ -67,6 +67,7 @@ PROTOCOL = {
 }
 TIMED = False
 INTERLEAVED = False
+ABREAST = True
 
 #: Heads that answer at every position, and are asked for one answer here.
 _EVERYWHERE = ("AutoModelForTokenClassification", "AutoModelForCausalLM")

@@ -144,6 +144,7 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
                 "whole_window": bool(group["whole_window"].all()),
                 "farthest": _farthest(values[keys.index("length")], group, records),
                 "growth": group["growth"].median(),
+                "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
                 "subnormal_share": group["subnormal_share"].median(),
                 "zero_share": group["zero_share"].median(),
                 "record": group["record"].iloc[0],
