@@ -47,16 +47,18 @@ def all_of(frames: Frames) -> list[tuple[str, list[str]]]:
 def _usual(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows in which nothing is varied: the depth, start and clipping that most rows have.
 
-    Of a task that was measured under several comparisons the one with most rows.
+    Of a task that was measured under several comparisons the one with most seeds.
     """
     if frame.empty:
         return frame
-    kept = []
+    kept: list[pd.DataFrame] = []
     for _, rows in frame.groupby([n for n in _TOGETHER if n != "comparison"], sort=False):
         start = rows[rows["initialization"] == "default"]
         rows = rows if start.empty else start
-        kept.append(rows[rows["comparison"] == rows["comparison"].mode().iloc[0]])
-    return pd.concat(kept)
+        most = rows.groupby("comparison", sort=False)["seeds"].sum().idxmax()
+        kept.append(rows[rows["comparison"] == most])
+    usual: pd.DataFrame = pd.concat(kept)
+    return usual
 
 
 def _reach(frame: pd.DataFrame) -> list[str]:
@@ -162,8 +164,9 @@ def _learning(frame: pd.DataFrame) -> list[str]:
 
 
 def _middle(frame: pd.DataFrame, column: str) -> str:
-    found = frame[column].dropna() if column in frame.columns else []
-    return f"{pd.Series(found).median():.0f}" if len(found) else "unknown"
+    if column not in frame.columns or frame[column].isna().all():
+        return "unknown"
+    return f"{frame[column].median():.0f}"
 
 
 def _association(frame: pd.DataFrame, when: str) -> str:
