@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from bench import flow
 from bench.outcome import MEASURED, UNSTABLE
 from bench.study import Cell, Study
 
@@ -149,9 +150,11 @@ def _headline(outcome: dict[str, Any]) -> str:
         parts.append(f"test {metrics['metric']} {score:.3g}{solved}")
     if "tokens_per_s" in metrics:
         parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
-    for when in ("init", "trained"):
-        if (norm := metrics.get(f"norm_at_half_{when}")) is not None:
-            parts.append(f"gradient half a window back, {when}: {norm:.1e}")
+    if norms := outcome["samples"].get("norm"):
+        distance = outcome["samples"]["distance"]
+        ends = [flow.reach(distance, norm) for norm in (norms[0], *norms[1:][-1:])]
+        told = " → ".join("nothing" if end is None else str(end) for end in ends)
+        parts.append(f"gradient reaches {told} of {distance[-1]} tokens")
     return ", ".join(parts) or "done"
 
 
