@@ -108,6 +108,70 @@ def killer(which, times=1):
     return kill
 
 
+@pytest.fixture(scope="module")
+def singles(decided):
+    """A group whose cells have one thread each, and the configurations of all."""
+    group = cells_of("gradient")[0]
+    cells = [cell.model_copy(update={"threads": 1}) for cell in group]
+    return cells, {new.key: decided[cell.key] for new, cell in zip(cells, group, strict=True)}
+
+
+class TestAbreast:
+    """Cells that are not timed and leave threads to others run beside one another."""
+
+    def run(self, server, singles, fingerprint, heard, threads):
+        cells, configs = singles
+        turns.run_group(
+            server,
+            cells,
+            {cell.key: configs[cell.key]["config"] for cell in cells},
+            corpus=fingerprint,
+            threads=threads,
+            timeout_s=60.0,
+            listener=heard,
+        )
+        return heard
+
+    @pytest.mark.parametrize(
+        ("probe", "changes", "width"),
+        [
+            ("gradient", {"threads": 1}, 4),
+            ("gradient", {"threads": 3}, 1),
+            ("gradient", {"threads": "all"}, 1),
+            ("gradient", {"threads": 1, "device": "cuda"}, 1),
+            ("learning", {"threads": 1}, 1),
+            ("memory", {"threads": 1}, 1),
+        ],
+    )
+    def test_as_many_as_there_are_threads_for(self, probe, changes, width):
+        cell = cells_of("gradient")[0][0].model_copy(update={"probe": probe} | changes)
+        assert turns.abreast(cell, 4) == width
+
+    def test_beside_one_another_as_alone(self, server, singles, fingerprint):
+        """Two are alive at once, and measure what each does alone."""
+        alive = set()
+
+        def look(cell):
+            workers = psutil.Process(server._process.pid).children()
+            alive.add(sum(child.status() != psutil.STATUS_ZOMBIE for child in workers))
+
+        both = self.run(server, singles, fingerprint, Heard(look), threads=2).outcomes
+        assert max(alive) == 2
+        alone = self.run(server, singles, fingerprint, Heard(), threads=1).outcomes
+        for cell in singles[0]:
+            assert both[cell.key]["status"] == outcome.DONE
+            samples = [found[cell.key]["samples"] for found in (both, alone)]
+            assert samples[0]["norm"] == samples[1]["norm"]
+            assert samples[0]["loss"] == samples[1]["loss"]
+            assert both[cell.key]["seconds"] > 0
+
+    @pytest.mark.parametrize("which", [0, -1])
+    def test_one_that_dies_takes_no_other_along(self, server, singles, fingerprint, which):
+        heard = self.run(server, singles, fingerprint, Heard(killer(which)), threads=2)
+        statuses = [heard.outcomes[cell.key]["status"] for cell in singles[0]]
+        assert sorted(statuses) == sorted([outcome.KILLED, *[outcome.DONE] * (len(singles[0]) - 1)])
+
+
 def children_of(process):
     return [child for child in process.children(recursive=True) if child.is_running()]
 
