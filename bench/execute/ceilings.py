@@ -1,11 +1,15 @@
 """What the machine can do at most: its rate of matrix products by dtype, and of copying memory.
 
+And how much longer its processor takes for numbers that are subnormal: some take as long as for any
+others, some a hundred times as long.
+
 Both are ceilings for a roofline (Williams, Waterman and Patterson, 2009), so each is the best of
 several tries spread over time: what else runs on a machine can only slow one down. A cell's time is
 never a minimum, as it says how long a step takes; a ceiling is one by what it means.
 """
 
 import copy
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +28,9 @@ _LARGEST_ON_CPU = 4096
 _REPEATS = 3  # of a size, at least
 _MIB = 2**20
 _COPY_BYTES = (64 * _MIB, 256 * _MIB)  # of the source, at least and at most
+_SMALL = 256  # rows of matrices that fit a cache, so that arithmetic is what takes the time
+_SUBNORMAL_S = 0.3  # of a comparison
+_LEAST_PAIRS = 5
 _CACHES = 4  # so many times the last-level cache, as far as that allows
 
 Ceilings = dict[str, Any]
@@ -49,7 +56,8 @@ def measure(
         For each of ``threads``: ``gemm_flops_per_s`` (dtype to rate, two operations a
         multiply-add), ``gemm_size`` (dtype to the rows of the matrices that reached it),
         ``copy_bytes_per_s`` (read and written, each once), ``copy_array_bytes``, ``absent`` (dtype
-        to why it has no rate), ``capability`` and ``threads``.
+        to why it has no rate), ``capability`` and ``threads``; of a CPU ``subnormal_ratios``, see
+        ``subnormal_ratios``.
 
     Raises:
         Unsupported: the device is absent.
@@ -82,8 +90,41 @@ def measure(
                     _try_product(best, device, name)
                 copied = 2 * size / _fastest(lambda: target.copy_(source), device, _COPY_S)
                 best["copy_bytes_per_s"] = max(best["copy_bytes_per_s"], copied)
+        if device == "cpu":
+            for best in found.values():
+                torch.set_num_threads(best["threads"])
+                best.setdefault("subnormal_ratios", subnormal_ratios())
     finally:
         torch.set_num_threads(before)
+    return found
+
+
+def subnormal_ratios() -> dict[str, float]:
+    """Time of arithmetic on subnormal float32 numbers over that on normal ones, medians of pairs.
+
+    ``product`` is of two matrices, one of them subnormal; ``elementwise`` a multiplication by a
+    number; ``sigmoid`` what gates are made of. Each pair is timed there and back, so that what
+    slows the machine meets both.
+    """
+    normal = 0.5 + torch.rand(_SMALL, _SMALL)
+    weights, out = torch.rand(_SMALL, _SMALL), torch.empty(_SMALL, _SMALL)
+    subnormal = normal * 1e-40
+    operations: dict[str, Callable[[torch.Tensor], object]] = {
+        "product": lambda numbers: torch.mm(numbers, weights, out=out),
+        "elementwise": lambda numbers: torch.mul(numbers, 0.75, out=out),
+        "sigmoid": lambda numbers: torch.sigmoid(numbers, out=out),
+    }
+    found = {}
+    for name, operation in operations.items():
+        ratios: list[float] = []
+        end = time.perf_counter() + _SUBNORMAL_S
+        while len(ratios) < _LEAST_PAIRS or time.perf_counter() < end:
+            taken = [
+                _fastest(lambda run=operation, of=numbers: run(of), "cpu", 0.0)  # type: ignore[misc]
+                for numbers in (normal, subnormal, subnormal, normal)
+            ]
+            ratios.append((taken[1] + taken[2]) / (taken[0] + taken[3]))
+        found[name] = statistics.median(ratios)
     return found
 
 

@@ -216,6 +216,15 @@ def _cost(frame: pd.DataFrame) -> list[str]:
                 f"{label(arm)} trains with them flushed, beside kept ({_where(rows[0])}, batch "
                 f"{rows[0]['batch_size']}): {'; '.join(parts)}."
             )
+        if not math.isnan(rows[0]["product_ratio"]):
+            first = rows[0]
+            lines.append(
+                "This processor itself takes "
+                f"{first['product_ratio']:.2g} times as long for a matrix product of subnormal "
+                f"numbers as for one of normal ones, {first['elementwise_ratio']:.2g} times for an "
+                f"elementwise product, {first['sigmoid_ratio']:.2g} times for a sigmoid: where "
+                "these are near 1, there is nothing for flushing to win."
+            )
     return lines
 
 

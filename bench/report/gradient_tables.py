@@ -234,16 +234,22 @@ def _number(value: float | None) -> float:
 _ALIKE = ("comparison", "task", "data", "length", "arm", "device", "dtype")
 
 
-def subnormals(settings: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+def subnormals(
+    settings: pd.DataFrame,
+    frame: pd.DataFrame,
+    ceilings: dict[str, dict[str, Any]] | None = None,
+) -> pd.DataFrame:
     """What keeping subnormal floats costs in training, beside how many of them there are.
 
     Args:
         settings: the table of what settings do, see ``tables.settings``.
         frame: the table ``gradient``, whose shares at initialisation are those of the entries at
             the embeddings and, the larger of the layers', at the states.
+        ceilings: device and threads to what these can do, as the store keeps them.
 
     Returns:
-        ``speedup`` is the rate with subnormals flushed over that with them kept.
+        ``speedup`` is the rate with subnormals flushed over that with them kept; ``..._ratio`` how
+        long the processor takes for arithmetic on subnormal numbers, over that on normal ones.
     """
     if settings.empty or frame.empty:
         return pd.DataFrame()
@@ -252,4 +258,13 @@ def subnormals(settings: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     flushed = settings[(settings["coordinate"] == "denormals") & (settings["phase"] == "training")]
     found = flushed.merge(shares.median().reset_index(), on=list(_ALIKE))
     renamed = {f"ratio{end}": f"speedup{end}" for end in ("", "_low", "_high")}
-    return found.rename(columns=renamed)
+    found = found.rename(columns=renamed)
+    limits = [
+        ((ceilings or {}).get(device) or {}).get(str(threads)) or {}
+        for device, threads in zip(found["device"], found["threads"], strict=True)
+    ]
+    for name in ("product", "elementwise", "sigmoid"):
+        found[f"{name}_ratio"] = [
+            limit.get("subnormal_ratios", {}).get(name, math.nan) for limit in limits
+        ]
+    return found

@@ -35,7 +35,7 @@ def all_of(
         "reach": gradients.reach(records),
         "reach_and_learning": gradients.reach_and_learning(records),
         "norms": gradients.norms(records),
-        "subnormals": gradients.subnormals(set_apart, flows),
+        "subnormals": gradients.subnormals(set_apart, flows, ceilings),
         "speed": speed(records, ceilings, pairs),
         "decode": decode(records, ceilings, pairs),
         "decode_positions": decode_positions(records),

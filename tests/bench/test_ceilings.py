@@ -14,7 +14,7 @@ ACCELERATOR = devices.current()
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    for name in ("_GEMM_S", "_COPY_S", "_REST_S"):
+    for name in ("_GEMM_S", "_COPY_S", "_REST_S", "_SUBNORMAL_S"):
         monkeypatch.setattr(ceilings, name, 0.01)
     monkeypatch.setattr(ceilings, "_COPY_BYTES", (2**20, 2**22))
 
@@ -31,6 +31,8 @@ def test_rates_of_every_dtype_and_of_copying_by_threads():
         assert best["copy_bytes_per_s"] > 0
         assert 2**20 <= best["copy_array_bytes"] <= 2**22
         assert best["absent"] == {}
+        assert set(best["subnormal_ratios"]) == {"product", "elementwise", "sigmoid"}
+        assert min(best["subnormal_ratios"].values()) > 0
         assert best["capability"] == torch.backends.cpu.get_cpu_capability()
 
 
@@ -40,6 +42,20 @@ def test_rates_of_every_dtype_and_of_copying_by_threads():
 def test_what_is_copied_is_larger_than_the_caches(monkeypatch, caches, size):
     monkeypatch.setattr(environment, "caches", lambda: caches)
     assert ceilings._copy_bytes() == size
+
+
+def test_arithmetic_is_timed_on_numbers_that_are_subnormal(monkeypatch):
+    """A processor that takes a hundred times as long for them is found out."""
+    smallest = torch.finfo(torch.float32).smallest_normal
+
+    def multiply(numbers, factor, out):
+        assert (numbers > 0).all(), "none is flushed to zero"
+        time.sleep(0.002 if (numbers < smallest).all() else 0.0001)
+
+    monkeypatch.setattr(torch, "mul", multiply)
+    found = ceilings.subnormal_ratios()
+    assert found["elementwise"] > 3
+    assert found["product"] < found["elementwise"]
 
 
 def test_a_rate_is_that_of_the_fastest_call():

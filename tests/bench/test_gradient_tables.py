@@ -220,6 +220,16 @@ def test_the_cost_of_subnormals_stands_beside_their_share():
     assert tables.subnormals(flushed(length=7), tables.gradient(records)).empty
 
 
+def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
+    ratios = {"product": 40.0, "elementwise": 100.0, "sigmoid": 1.0}
+    ceilings = {"cpu": {"1": {"subnormal_ratios": ratios}}}
+    frame = tables.subnormals(flushed(), tables.gradient([record(falling(0.5))]), ceilings)
+    assert frame["product_ratio"].tolist() == [40.0]
+    assert "takes 40 times as long for a matrix product" in findings._cost(frame)[-1]
+    unknown = tables.subnormals(flushed(), tables.gradient([record(falling(0.5))]), {})
+    assert "itself takes" not in "".join(findings._cost(unknown))
+
+
 def test_what_is_varied_stands_beside_the_usual():
     usual = [record(falling(0.5), seed=seed) for seed in range(3)]
     deep = [record(falling(0.9), layers=4, comparison="deep")]
