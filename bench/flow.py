@@ -15,8 +15,18 @@ import numpy.typing as npt
 #: What must be left of the largest norm for a distance to count as reached.
 LEFT = 0.01
 #: The smallest normal and subnormal numbers of the types that a gradient is taken in.
-SMALLEST_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022, "bfloat16": 2.0**-126}
-SMALLEST_SUBNORMAL = {"float32": 2.0**-149, "float64": 2.0**-1074, "bfloat16": 2.0**-133}
+SMALLEST_NORMAL = {
+    "float32": 2.0**-126,
+    "float64": 2.0**-1022,
+    "bfloat16": 2.0**-126,
+    "float16": 2.0**-14,
+}
+SMALLEST_SUBNORMAL = {
+    "float32": 2.0**-149,
+    "float64": 2.0**-1074,
+    "bfloat16": 2.0**-133,
+    "float16": 2.0**-24,
+}
 
 _ALONE = 256  # distances that are kept one by one
 _LEAST_POINTS = 3  # a slope through two points fits anything
@@ -28,6 +38,7 @@ def curve(distance: Sequence[int], norm: Sequence[float | None]) -> tuple[Floats
     """Distances beyond 0 and their norms, NaN where a norm is not finite."""
     where = np.asarray(distance, dtype=float)
     norms = np.asarray([math.nan if n is None else n for n in norm], dtype=float)
+    norms[np.isinf(norms)] = math.nan
     return where[where > 0], norms[where > 0]
 
 
@@ -114,14 +125,15 @@ def zero_from(distance: Sequence[int], zero_share: Sequence[float | None]) -> in
     """The first distance from which on every entry is exactly zero, None where there is none.
 
     Args:
-        distance: of the curve.
+        distance: of the curve, growing.
         zero_share: of the entries at each distance; empty where no entry is zero.
     """
     if not zero_share:
         return None
     left = [d for d, share in zip(distance, zero_share, strict=True) if share is None or share < 1]
-    first = max(left, default=-1) + 1
-    return first if first <= max(distance, default=-1) else None
+    if not left:
+        return distance[0]
+    return left[-1] + 1 if left[-1] < distance[-1] else None
 
 
 def run_ends(count: int) -> list[int]:
