@@ -160,6 +160,9 @@ def _learning(frame: pd.DataFrame) -> list[str]:
             f"solved after {first['training_steps']} steps: {', '.join(arms)}."
         )
     verdicts = [text for when in ("init", "end") if (text := _association(frame, when))]
+    verdicts.append(
+        "Seeds of one arm and task are not independent trials, so these intervals are too narrow."
+    )
     return verdicts + lines
 
 
@@ -179,13 +182,17 @@ def _association(frame: pd.DataFrame, when: str) -> str:
     counts = []
     for solved in (inside, outside):
         count, total = int(solved.sum()), len(solved)
-        counts.append(f"{count} of {total} {stats.share(count, total).interval()}")
-    time = "at initialisation" if when == "init" else "at the end of training"
-    told = f"Needed distance inside the reach {time}: solved {counts[0]}; outside it: {counts[1]}."
+        ends = stats.share(count, total)
+        counts.append(f"{count} of {total} (95% interval {ends.low:.0%} to {ends.high:.0%})")
+    time = "At initialisation" if when == "init" else "At the end of training"
+    told = (
+        f"{time}: of trainings whose needed distance lay inside the reach {counts[0]} solved the "
+        f"task, of those where it lay outside {counts[1]}."
+    )
     if not (inside.any() or outside.any()):
         return f"{told} As nothing was solved, it explains nothing here."
     if outside.any():
-        needed = "it was not needed, as some solved the task without"
+        needed = "reach was not needed, as some solved the task without"
     else:
         needed = "nobody solved a task without it" if len(outside) else "nobody was without it"
     enough = "it was not enough, as some who had it did not solve the task"
@@ -236,7 +243,8 @@ def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
     """Depth, initialisation and clipping, each beside the usual, at one length."""
     lines = []
     for name, words in _VARIED.items():
-        for rows in _groups(frame, ["task", "data", "length", "arm", "when", "steps", "device"]):
+        ends = frame[frame["when"].isin([_START, _END])]
+        for rows in _groups(ends, ["task", "data", "length", "arm", "when", "steps", "device"]):
             others = {key for key in _VARIED if key != name}
             base = next((row for row in rows if _is_of(row, usual)), None)
             if base is None:

@@ -139,9 +139,9 @@ def learned(arm, start, end, solved, **cell):
     ("trainings", "needed", "enough"),
     [
         ([(1.0, True), (0.5, False)], "nobody solved a task without it", "everybody who had it"),
-        ([(1.0, False), (0.5, True)], "it was not needed", "it was not enough"),
+        ([(1.0, False), (0.5, True)], "reach was not needed", "it was not enough"),
         ([(1.0, True), (1.0, False)], "nobody was without it", "it was not enough"),
-        ([(0.5, True)], "it was not needed", "nobody had it"),
+        ([(0.5, True)], "reach was not needed", "nobody had it"),
     ],
 )
 def test_whether_reach_was_needed_and_whether_it_was_enough(trainings, needed, enough):
@@ -162,8 +162,9 @@ def test_reach_may_grow_in_training():
     assert (row["inside_init"], row["inside_end"]) == (False, True)
     assert (row["reach_init"], row["reach_end"]) == (7, 100)
     init, end = findings._learning(frame)[:2]
-    assert "outside it: 1 of 1" in init
-    assert "at the end of training: solved 1 of 1" in end
+    assert "outside 1 of 1" in init
+    assert end.startswith("At the end of training: of trainings whose needed distance lay inside")
+    assert "the reach 1 of 1" in end
 
 
 def test_where_nothing_is_solved_nothing_is_explained():
