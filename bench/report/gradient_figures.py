@@ -50,7 +50,7 @@ _COLUMNS = 4  # panels side by side
 _ROWS = 3  # lengths of a figure that has a row for each
 _STAGES = 8  # panels of the strip
 _LEAST_STAGES = 4  # of a training that is drawn as it goes
-_MOST_POINTS = 600  # of a curve; beyond that the median of each so many distances
+MOST_POINTS = 600  # of a curve; beyond that the median of each so many distances
 _ZERO, _NO_NUMBER = "#d9d9d9", "#882255"
 _GREY = "#555555"
 _DISTANCE = "distance from the loss (tokens)"
@@ -250,7 +250,7 @@ def state_flow(records: Sequence[Record]) -> Figure | None:
         for r in records
         for stage in r["samples"]["state_norm"]
         for name, row in zip(r["samples"]["states"], stage, strict=True)
-        if 0 in row
+        if (_followed(_floats(row)) == 0).any()
     ]
     axis = _Axis.holding(np.concatenate(norms), names)
     with mpl.rc_context(STYLE):
@@ -302,8 +302,15 @@ def _state_lines(here: Axes, axis: "_Axis", records: Sequence[Record]) -> None:
                 marker="o" if second else "", markersize=3, markevery=(0.05, 0.12),
             )  # fmt: skip
             said = f"{name}: " if number else None
-            axis.zeros(here, name, distance, middle, said, shade)
+            if name in axis.rows:
+                axis.zeros(here, name, distance, _followed(middle), said, shade, colour(arm))
     _remarks(here, [*_ends(records), *((arm, text) for text in dict.fromkeys(lost))])
+
+
+def _followed(norm: Floats) -> Floats:
+    """Without the zeros that lie beyond what has left the axis: float64 has an end too."""
+    gone = np.cumsum((norm > 0) & (norm < _LOWEST)) > 0
+    return np.where(gone & (norm == 0), np.nan, norm)
 
 
 def _state_curve(record: Record, number: int, index: int) -> Floats | None:
@@ -415,12 +422,13 @@ class _Axis:
 
     def zeros(
         self, here: Axes, row: str, distance: Floats, norm: Floats, name: str | None = "",
-        shade: Any = None,
+        shade: Any = None, ink: Any = None,
     ) -> None:  # fmt: skip
         """Draw exact zeros in the strip, and say from where on there is nothing else.
 
         Args:
-            name: of what is zero, before the words; None for no words. shade: the arm's by default.
+            name: of what is zero, before the words; None for no words. shade, ink: of
+                the strip and the words, the arm's colour by default.
         """
         zero = norm == 0
         if not zero.any():
@@ -432,7 +440,7 @@ class _Axis:
         )  # fmt: skip
         if name is None:
             return
-        style: dict[str, Any] = {"color": shade, "fontsize": 6.5, "va": "center"}
+        style: dict[str, Any] = {"color": ink or shade, "fontsize": 6.5, "va": "center"}
         first = int(zero.argmax())
         if not zero[first:].all():
             return
@@ -514,7 +522,7 @@ def _line(here: Axes, axis: _Axis, arm: str, distance: Floats, norm: Floats, **s
 
 def _thinned(distance: Floats, norm: Floats) -> tuple[Floats, Floats]:
     """Of a long curve the median of each so many distances, the loss's own kept apart."""
-    width = -(-len(distance) // _MOST_POINTS)
+    width = -(-len(distance) // MOST_POINTS)
     if width <= 1:
         return distance, norm
     starts = np.arange(1, len(distance), width)

@@ -33,8 +33,9 @@ from bench.report.style import (
 _GREY, _SOLVED = "#555555", "#117733"
 _DASHES: dict[str, Literal["--", "-"]] = {"init": "--", "end": "-"}
 _SETTING = ["comparison", "layers", "initialization", "clip_norm"]
+_FATES = {"zero": "nothing arrives", "alone": "one token, no distance"}
 _VISIBLE = 0.1  # on the log scale: what is nearer has no room for an arrow
-_APART = 0.04  # of the axis: points of the same share stand side by side
+_APART = 0.025  # of the axis: points of the same share stand side by side
 _PLACES = ("o", "s", "D", "v", "P", "X", "<", ">")  # a marker a length
 
 
@@ -67,7 +68,9 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
                 )  # fmt: skip
                 for place, row in zip(x, series.to_dict("records"), strict=True):
                     if np.isnan(row["reach_tokens"]):
-                        lost.append(f"{label(arm)}, T = {row['length']}, {_word(when)}")
+                        lost.append(
+                            f"{label(arm)}, T = {row['length']}, {_word(when)}: {_why(row)}"
+                        )
                         continue
                     _dot(here, place, row, when, vertical=True)
         lengths = sorted(rows["length"].unique())
@@ -77,10 +80,11 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
         drawn = rows[["reach_tokens", "reach_least", "reach_most", "farthest"]]
         amount_axis(here, drawn, lambda value: f"{value:g}")
         here.set_ylabel("effective reach (tokens)")
+        lost += _lost(rows)
         if lost:
             here.text(
-                0.02, 0.98, "nothing arrives: " + "; ".join(lost), transform=here.transAxes,
-                fontsize=7, va="top", color=_GREY, wrap=True,
+                0.02, 0.98, "\n".join(lost), transform=here.transAxes, fontsize=7, va="top",
+                color=_GREY,
             )  # fmt: skip
         entries = handles(list(rows["arm"].unique()))
         entries += kinds
@@ -181,7 +185,7 @@ def _setting(here: Axes, y: float, series: pd.DataFrame, arm: str) -> None:
         for row in _when(series, when).to_dict("records")[:1]:
             if np.isnan(row["reach_tokens"]):
                 style: dict[str, Any] = {"fontsize": 6.5, "va": "center", "color": colour(arm)}
-                text = f" nothing arrives {_word(when)}"
+                text = f" {_word(when)}: {_why(row)}"
                 here.text(0.0, y, text, transform=here.get_yaxis_transform(), **style)
                 continue
             _dot(here, y, row, when, vertical=False)
@@ -196,11 +200,26 @@ def _when(rows: pd.DataFrame, when: str) -> pd.DataFrame:
 
     A seed from which two trainings start is in two rows at initialisation: that of more seeds.
     """
-    chosen = rows[rows["steps"] == 0] if when == "init" else rows[rows["steps"] > 0]
+    ended = (rows["steps"] > 0) & (rows["diverged"] < rows["seeds"])
+    chosen = rows[rows["steps"] == 0] if when == "init" else rows[ended]
     first = "seeds" if when == "init" else "steps"
     return chosen.sort_values(first, ascending=False, kind="stable").drop_duplicates(
         [*_SETTING, "length", "arm", "kernel"]
     )
+
+
+def _lost(rows: pd.DataFrame) -> list[str]:
+    """Arms no seed of which came to the end of its training."""
+    found = []
+    for (arm, length), group in rows[rows["steps"] > 0].groupby(["arm", "length"], sort=False):
+        if (group["diverged"] == group["seeds"]).all():
+            found.append(f"{label(str(arm))}, T = {length}: training diverged")
+    return found
+
+
+def _why(row: dict[Any, Any]) -> str:
+    """Why there is no reach."""
+    return _FATES.get(row["fate"], row["fate"])
 
 
 def _word(when: str) -> str:
@@ -264,20 +283,23 @@ def subnormals(rows: pd.DataFrame) -> Figure | None:
             1, len(shares), sharey=True, squeeze=False, figsize=(max(5.6, 4.4 * len(shares)), 4.2)
         )
         controls = _controls(rows)
+        ranks = {arm: number for number, arm in enumerate(sorted(set(rows["arm"]), key=rank))}
+        rows = rows.sort_values(
+            ["arm", "length"], key=lambda c: c.map(ranks) if c.name == "arm" else c
+        )
         for here, name in zip(axes[0], shares, strict=True):
             here.axhline(1, color=_GREY, linewidth=0.9, linestyle="--")
             if controls is not None:
                 here.axhspan(*controls, color="#e8e8e8", zorder=0)
             largest = 100 * rows[name].max() or 1.0
-            places: dict[int, int] = {}
-            for row in rows.dropna(subset=[name]).sort_values(["arm", "length"]).to_dict("records"):
-                share = 100 * row[name]
-                near = round(share / largest / _APART)
-                while near in places:
-                    near += 1
-                places[near] = 1
-                _cost(here, max(share, near * _APART * largest), row)
-            here.set_xlim(-0.06 * largest, max(1.06, max(places) * _APART + 0.06) * largest)
+            shown = rows.dropna(subset=[name])
+            places = _side_by_side((100 * shown[name]).tolist(), _APART * largest)
+            for x, row in zip(places, shown.to_dict("records"), strict=True):
+                _cost(here, x, row)
+            edges = [*places, 0.0, largest]
+            here.set_xlim(min(edges) - 0.05 * largest, max(edges) + 0.05 * largest)
+            if not shown[name].any():
+                here.set_xticks([0.0])
             here.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}%"))
             here.set_xlabel(f"subnormal at initialisation,\n{_SHARES[name]}")
         every = [*rows["speedup"], *rows["speedup_low"], *rows["speedup_high"], *(controls or ())]
@@ -291,6 +313,23 @@ def subnormals(rows: pd.DataFrame) -> Figure | None:
             entries.append(Line2D([], [], color="#e8e8e8", linewidth=6, label="A/A control"))
         legend(figure, entries)
     return figure
+
+
+def _side_by_side(values: Sequence[float], apart: float) -> list[float]:
+    """Places for points at these values: those too near to one another around their middle."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    groups: list[list[int]] = []
+    for index in order:
+        if groups and values[index] - values[groups[-1][-1]] < apart:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    places = list(values)
+    for group in groups:
+        middle = float(np.mean([values[index] for index in group]))
+        for number, index in enumerate(group):
+            places[index] = middle + (number - (len(group) - 1) / 2) * apart
+    return places
 
 
 def _controls(rows: pd.DataFrame) -> tuple[float, float] | None:

@@ -414,7 +414,7 @@ def _caption(title: str, comparison: str, records: list[Record]) -> str:
 def _gradient_limits(records: list[Record]) -> str:
     return (
         f"{_seeds_and_rows(records)}The norm at one position, mean over rows, taken in float64 of "
-        "gradients of the cell's type; of windows beyond 600 tokens the median of each few. "
+        f"gradients of the cell's type. {_thinned(records)}"
         "Compare slopes, not heights: embeddings have other scales in other arms. It says how much "
         "of the loss reaches a token, not whether the task needs that token, and holds for one "
         "task, these sizes and this initialisation."
@@ -430,6 +430,13 @@ def _seeds_and_rows(records: list[Record]) -> str:
     counts = {len(found) for found in seeds.values()}
     text = "Thick: the median over seeds, thin: each. " if max(counts) > 1 else ""
     return text + ("Shaded: quartiles over rows of a single seed. " if 1 in counts else "")
+
+
+def _thinned(records: list[Record]) -> str:
+    longest = max(len(record["samples"]["distance"]) for record in records)
+    if longest <= gradients.MOST_POINTS:
+        return ""
+    return f"Of windows beyond {gradients.MOST_POINTS} tokens the median of each few is drawn. "
 
 
 def _heatmap_limits(records: list[Record]) -> str:
@@ -480,21 +487,22 @@ def _needed_limits(records: list[Record], rows: pd.DataFrame) -> str:
     return (
         f"{_task(records)}Of {len(rows)} trainings {int(inside.sum())} start with the needed "
         f"distance inside their reach, {int((inside & solved).sum())} of these solve the task; of "
-        f"the other {int((~inside).sum())} it is {int((~inside & solved).sum())}. They are few "
-        "short trainings at one learning rate: it does not say that reach is the cause, nor who "
-        "would solve the task in the end."
+        f"the other {int((~inside).sum())} it is {int((~inside & solved).sum())}. The "
+        "learning rate was not tuned, and few trainings of few arms cannot part reach from what "
+        "else differs: it does not say that reach is the cause, nor who would solve the task in "
+        "the end."
     )
 
 
 _SUBNORMAL_TEXT = (
     "A float32 keeps 24 bits of a number and the power of two to scale them by. The smallest power "
-    "is 2^-126, about 1.2e-38; what is smaller is stored with fewer and fewer of the 24 bits, down "
+    "of full precision is 2^-126, about 1.2e-38; what is smaller is stored with fewer and fewer of the 24 bits, down "
     "to 2^-149, about 1.4e-45. These are subnormal numbers, and below them there is only zero. A "
     "gradient that loses the same factor with every token passes through all of this: far enough "
     "from the loss its entries are subnormal, and farther still exactly zero. Arithmetic units are "
     "built for normal numbers. Many x86 processors leave an operation on a subnormal one to a slow "
     "path that takes many times as long; other processors take no longer at all. Where they do, "
-    "training spends most time on the part of the gradient that teaches least. A processor can be "
+    "training can spend most of its time on the part of the gradient that teaches least. A processor can be "
     "told to flush subnormal numbers, which takes them for zero."
     "\n\n"
     "Look at whether points rise to the right. To the right stand arms and lengths more of whose "
@@ -509,13 +517,15 @@ _SUBNORMAL_TEXT = (
 
 def _subnormal_limits(records: list[Record], rows: pd.DataFrame) -> str:
     text = "Numbers at the points: T. Points of the same share stand side by side. "
-    most = rows.sort_values("speedup").iloc[-1]
-    text += (
-        f"The largest ratio is {most['speedup']:.2f} "
-        f"[{most['speedup_low']:.2f}, {most['speedup_high']:.2f}], of {style.label(most['arm'])} "
-        f"at T = {most['length']}, {most['subnormal_share']:.1%} of whose gradient at the "
-        "embeddings are subnormal. "
-    )
+    stable = rows[rows["status"] != UNSTABLE].sort_values("speedup")
+    if len(stable):
+        most = stable.iloc[-1]
+        text += (
+            f"The largest ratio is {most['speedup']:.2f} [{most['speedup_low']:.2f}, "
+            f"{most['speedup_high']:.2f}], that of the {style.label(most['arm'])} at T = "
+            f"{most['length']}, where {most['subnormal_share']:.1%} of the gradient's entries at "
+            "the embeddings are subnormal. "
+        )
     if loose := int((rows["status"] == UNSTABLE).sum()):
         text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
     if "verdict" in rows.columns:
