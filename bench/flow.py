@@ -18,6 +18,7 @@ LEFT = 0.01
 SMALLEST_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022, "bfloat16": 2.0**-126}
 SMALLEST_SUBNORMAL = {"float32": 2.0**-149, "float64": 2.0**-1074, "bfloat16": 2.0**-133}
 
+_ALONE = 256  # distances that are kept one by one
 _LEAST_POINTS = 3  # a slope through two points fits anything
 
 Floats = npt.NDArray[np.float64]
@@ -110,13 +111,41 @@ def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
 
 
 def zero_from(distance: Sequence[int], zero_share: Sequence[float | None]) -> int | None:
-    """The first distance from which on every entry is exactly zero, None where there is none."""
+    """The first distance from which on every entry is exactly zero, None where there is none.
+
+    Args:
+        distance: of the curve.
+        zero_share: of the entries at each distance; empty where no entry is zero.
+    """
+    if not zero_share:
+        return None
     left = [d for d, share in zip(distance, zero_share, strict=True) if share is None or share < 1]
     first = max(left, default=-1) + 1
     return first if first <= max(distance, default=-1) else None
 
 
-def short(values: Any, digits: int = 5) -> list[Any]:
+def run_ends(count: int) -> list[int]:
+    """Where runs of neighbouring distances end, the last index of each.
+
+    Each of the first 256 is a run of its own; beyond, a run is 1/128 of its distance long, so that
+    a record of a long window can still be kept by Git, and no token is left out of a mean.
+    """
+    ends, start = [], 0
+    while start < count:
+        end = min(start + max(1, start // 128 if start >= _ALONE else 1), count) - 1
+        ends.append(end)
+        start = end + 1
+    return ends
+
+
+def run_means(values: Sequence[float], ends: Sequence[int]) -> Floats:
+    """The mean of each run that ends there."""
+    starts = np.asarray([0, *(end + 1 for end in ends[:-1])])
+    sums = np.add.reduceat(np.asarray(values, dtype=float), starts)
+    return np.asarray(sums / (np.asarray(ends) + 1 - starts))
+
+
+def short(values: Any, digits: int = 4) -> list[Any]:
     """Numbers of an array with so many digits, for a record that is read by people and Git."""
     return [
         short(value, digits) if isinstance(value, list) else float(f"{value:.{digits}g}")

@@ -96,6 +96,14 @@ def median(
     return Estimate(value, min(logs.low, value), max(logs.high, value))
 
 
+def share(count: int, total: int) -> Estimate:
+    """A share with Wilson's 95% interval (1927, doi:10.1080/01621459.1927.10502953)."""
+    if not total:
+        return Estimate(math.nan, 0.0, 1.0)
+    found = stats.binomtest(count, total).proportion_ci(method="wilson")
+    return Estimate(count / total, float(found.low), float(found.high))
+
+
 def log_ratios(
     numerator: Sequence[float], denominator: Sequence[float], per_round: int = 1
 ) -> Floats:

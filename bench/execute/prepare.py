@@ -454,6 +454,8 @@ def _shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> di
     for keys in groups.values():
         first = cells[keys[0]]
         if not _in_turn(first):
+            width = min(len(keys), turns.abreast(first, environment.threads()))
+            shares |= {key: shares[key] / width for key in keys}
             continue
         rounds = min(first.protocol["rounds"], registry.EXPECTED_ROUNDS)
         seats = [*keys, *(c.key for c in references([cells[key] for key in keys]))]  # run twice

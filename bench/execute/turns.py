@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench import environment, registry, stats
+from bench.execute.channel import Closed
 from bench.execute.local import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.study import Cell, references
@@ -47,7 +48,8 @@ def run_group(
     """Measure the cells of one group and tell the listener of each outcome.
 
     An interleaved probe has all its arms alive at once and visits them in turn, see ``_in_turn``.
-    Any other probe's cells run one after the other.
+    Any other probe's cells run one after the other, or as many at once as there are threads for
+    where nothing of them is timed, see ``abreast``.
 
     Args:
         server: forks the workers.
@@ -74,14 +76,29 @@ def run_group(
             canaries += len(again) == len(remaining)  # no arm has failed, so a canary has
             remaining = again
         return
-    for cell in cells:
-        alone = seat(cell)
-        for action in (alone.start, alone.round, alone.finish):
-            alone.attempt(action)
-        if alone.failure is None:
-            listener.cell_ended(cell, alone.outcome(DONE, None, None))
-        else:
-            listener.cell_ended(cell, alone.failed(None))
+    width = abreast(cells[0], threads)
+    for first in range(0, len(cells), width):
+        seats = [seat(cell) for cell in cells[first : first + width]]
+        for alone in seats:
+            alone.attempt(alone.begin)
+        for alone in seats:
+            alone.attempt(alone.follow)
+            done = alone.failure is None
+            listener.cell_ended(
+                alone.cell, alone.outcome(DONE, None, None) if done else alone.failed(None)
+            )
+
+
+def abreast(cell: Cell, threads: int) -> int:
+    """How many cells like this one run at once, of those that the probe says may.
+
+    Args:
+        cell: one of a group.
+        threads: of a worker whose cell wants all.
+    """
+    if not registry.probes()[cell.probe].literals.get("ABREAST", False) or cell.device != "cpu":
+        return 1
+    return 1 if cell.threads == "all" else max(1, threads // cell.threads)
 
 
 class _Seat:
@@ -108,6 +125,7 @@ class _Seat:
         }
         self._worker: Worker | None = None
         self._spent_s = 0.0
+        self._begun = 0.0
         self._turns = 0  # of the worker that there is now
         self.metrics: dict[str, Any] = {}
         self.samples: dict[str, list[Any]] = {}
@@ -136,13 +154,33 @@ class _Seat:
         self._ask({"round": True})
         self._turns += 1
 
+    def begin(self) -> None:
+        """Start a worker that measures once and ends, told in advance; nobody waits for it yet."""
+        self._begun = time.monotonic()
+        self._worker = self._server.start(self._job)
+        with contextlib.suppress(Closed):  # one that died at once is found when it is followed
+            for message in ({"round": True}, {"finish": True}):
+                self._worker.channel.send(message)
+
+    def follow(self) -> None:
+        """Hear out a worker that was begun, and has worked while another was heard out."""
+        self._spent_s += time.monotonic() - self._begun
+        self._ask(None)
+        self._ask(None)
+        self._turns = 1
+        self._take(self._ask(None))
+
     def finish(self) -> None:
+        """End the worker's turns and take what it measured."""
+        self._take(self._ask({"finish": True}))
+
+    def _take(self, answer: dict[str, Any]) -> None:
         """Add what the worker measured to what those before it did, and let it go.
 
         Metrics are those of the first launch, samples are everyone's; what sums these up is said
         of all launches, see ``_timed``.
         """
-        result = self._ask({"finish": True}).get("result")
+        result = answer.get("result")
         assert self._worker is not None
         self._worker.end()
         self._worker = None
@@ -174,7 +212,7 @@ class _Seat:
         self.samples |= self.failure.samples
         return self.outcome(self.failure.status, self.failure.reason, together)
 
-    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, message: dict[str, Any] | None) -> dict[str, Any]:
         assert self._worker is not None, "a seat that has not failed has a worker"
         return self._worker.ask(message, self._timeout_s, self._tell)
 

@@ -9,6 +9,7 @@ A probe file says literally, beside its docstring:
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``registry.ROUNDS`` too, and leaves the sample ``seconds`` (of one step, twice a
   round) and the metric ``tokens_per_step``
+- ``ABREAST``, if cells on few threads may run beside one another, as nothing of them is timed
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
   median of. A cell timed in turn has several processes, none of which can tell alone
 

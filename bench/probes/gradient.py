@@ -67,6 +67,7 @@ PROTOCOL = {
 }
 TIMED = False
 INTERLEAVED = False
+ABREAST = True
 
 #: Heads that answer at every position, and are asked for one answer here.
 _EVERYWHERE = ("AutoModelForTokenClassification", "AutoModelForCausalLM")
@@ -183,7 +184,7 @@ def flow(model: PreTrainedModel, designated: Designated) -> Tensor:
         (rows, length, embedding_size), in the model's dtype.
     """
     embeds, loss = designated.loss(model)
-    gradient: Tensor = torch.autograd.grad(loss, embeds)[0]
+    (gradient,) = torch.autograd.grad(loss, embeds)
     return gradient
 
 
@@ -201,7 +202,9 @@ class Measurement:
         self.designated = Designated(_full(subject), subject.head, self._loss_position())
         self.twins = self._twins()
         self.trainer: Trainer | None = None
-        self.samples: dict[str, list[Any]] = {"distance": self.designated.distance.tolist()}
+        distance = self.designated.distance.tolist()
+        self.ends = curves.run_ends(len(distance))
+        self.samples: dict[str, list[Any]] = {"distance": [distance[end] for end in self.ends]}
 
     def round(self) -> None:
         protocol, subject = self.protocol, self.subject
@@ -290,15 +293,16 @@ class Measurement:
         """Norm by distance in the cell's type, and what of it is subnormal or zero."""
         entries = self.designated.by_distance(gradient)
         norms = _norms(entries)
-        distance, dtype = self.samples["distance"], self.subject.cell.dtype
+        self._mean = norms.mean(dim=0)
+        distance, dtype = self.designated.distance.tolist(), self.subject.cell.dtype
         # A norm taken in its own type squares its entries first, and reads 0.0 long before they do.
         naive = (entries.norm(dim=-1).sum(dim=0) == 0).tolist()
         zero, subnormal = _zero(entries), _subnormal(entries)
         self._add(
-            norm=short(norms.mean(dim=0)),
-            norm_low=short(norms.quantile(0.25, dim=0)),
-            norm_high=short(norms.quantile(0.75, dim=0)),
-            zero_by_distance=short(zero.mean(dim=(0, 2))),
+            norm=self._short(self._mean),
+            norm_low=self._short(norms.quantile(0.25, dim=0), 3),
+            norm_high=self._short(norms.quantile(0.75, dim=0), 3),
+            zero_by_distance=self._short(zero.mean(dim=(0, 2)), 3) if zero.any() else [],
             zero_share=float(zero.mean()),
             subnormal_share=float(subnormal.mean()),
             naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
@@ -307,7 +311,7 @@ class Measurement:
 
     def _twin(self, twin: PreTrainedModel, dtype: str, own: bool) -> None:
         """The same weights in float64, and the states, in the cell's own type and in float64."""
-        designated, distance = self.designated, self.samples["distance"]
+        designated, distance = self.designated, self.designated.distance.tolist()
         states: dict[str, Tensor] = {}
         if self.protocol["states"]:
             with self.subject.arm.trace(twin) as gradients:
@@ -319,8 +323,7 @@ class Measurement:
             gradient = flow(twin, designated)
         norms = _norms(designated.by_distance(gradient))
         if own and states:
-            known = torch.tensor(self.samples["norm"][-1], dtype=norms.dtype, device=norms.device)
-            apart = (norms.mean(dim=0) - known).abs().max() / known.max()
+            apart = (norms.mean(dim=0) - self._mean).abs().max() / self._mean.max()
             self._add(
                 kernel_difference=float(apart),
                 state_zero_share=[float(_zero(state).mean()) for state in states.values()],
@@ -328,12 +331,16 @@ class Measurement:
             )
         if dtype == "float64":
             self._add(
-                norm_float64=short(norms.mean(dim=0)),
+                norm_float64=self._short(norms.mean(dim=0)),
                 log_decay_float64=[curves.log_decay(distance, row) for row in norms.tolist()],
             )
         if states and dtype == max(self.twins):
             self.samples["states"] = list(states)
-            self._add(state_norm=[short(_norms(state).mean(dim=0)) for state in states.values()])
+            self._add(state_norm=[self._short(_norms(s).mean(dim=0), 3) for s in states.values()])
+
+    def _short(self, values: Tensor, digits: int = 4) -> list[float]:
+        """(distances,) means over the runs that a record keeps."""
+        return short(curves.run_means(values.tolist(), self.ends), digits)
 
     def _add(self, **measured: Any) -> None:
         """One entry more of each sample: of a stage."""
@@ -374,7 +381,8 @@ def _full(subject: Subject) -> Batch:
 
 def _norms(entries: Tensor) -> Tensor:
     """(..., size) to (...), in float64 on the CPU: 1e-40 vanishes when squared in float32."""
-    return entries.to("cpu", torch.float64).norm(dim=-1)
+    found: Tensor = entries.to("cpu", torch.float64).norm(dim=-1)
+    return found
 
 
 def _zero(entries: Tensor) -> Tensor:

@@ -10,12 +10,11 @@ import pandas as pd
 from bench import anchors, registry
 from bench.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
+from bench.report import gradient_findings
 from bench.report.style import in_units, label, rank
 from bench.stats import Estimate
 
 Row = dict[str, Any]
-
-_FLAT = 100  # a norm that stays within this factor from the second token on is called level
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,7 @@ def all_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """The questions that these tables say something about, see ``tables.all_of``."""
     found = [
         Finding("Are known results reproduced?", _published(frames["published"])),
-        Finding(
-            "Does the gradient vanish? Its norm along the window, at initialisation",
-            _gradient(frames["gradient"]),
-        ),
+        *(Finding(*told) for told in gradient_findings.all_of(frames)),
         *_slow(frames),
         Finding(
             "How much memory does a step take beyond the weights and the optimizer's state?",
@@ -72,51 +68,6 @@ def _published(frame: pd.DataFrame) -> list[str]:
                 f"{row['because']}."
             )
     return lines
-
-
-def _gradient(frame: pd.DataFrame) -> list[str]:
-    """For every comparison, its two longest windows, the longest first."""
-    if frame.empty:
-        return []
-    lines = []
-    start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
-    keys = ["comparison", "task", "data", "device", "dtype"]
-    for (comparison, task, data, device, dtype), group in start.groupby(keys, sort=False):
-        for length in sorted(group["length"].unique(), reverse=True)[:2]:
-            rows = group[group["length"] == length].to_dict("records")
-            rows.sort(key=lambda row: rank(row["arm"]))
-            fates = "; ".join(f"{label(row['arm'])} {_fate(row)}" for row in rows)
-            where = f"{comparison}, task {registry.named(str(task), str(data))}, {device}, {dtype}"
-            lines.append(f"T={length} ({where}): {fates}.")
-    return lines
-
-
-def _fate(row: dict[str, Any]) -> str:
-    """What becomes of an arm's gradient along the window."""
-    half, zero_from = row["norm_at_half"], row["zero_from_distance"]
-    if pd.notna(zero_from):
-        if half == 0:
-            return f"is exactly 0.0 half a window back, every entry of it from {zero_from:.0f} on"
-        naive = row["float32_norm_zero_from_distance"]
-        caveat = ""
-        if pd.notna(naive) and naive <= row["length"] // 2:
-            caveat = f" (where a norm taken in float32 already reads 0.0, from {naive:.0f} on)"
-        return (
-            f"is {half:.0e} half a window back{caveat}, "
-            f"every entry exactly 0.0 from {zero_from:.0f} on"
-        )
-    least, most = row["norm_least_beyond_0"], row["norm_most_beyond_0"]
-    if not least:
-        return f"is {half:.0e} half a window back, with zeros in between"
-    if most / least < _FLAT:
-        return (
-            f"is level: {row['norm_at_loss']:.0e} at the loss, "
-            f"between {least:.0e} and {most:.0e} everywhere else"
-        )
-    return (
-        f"falls from {row['norm_at_loss']:.0e} to {half:.0e} half a window back "
-        f"and {row['norm_at_end']:.0e} at its end"
-    )
 
 
 _GROUP = [

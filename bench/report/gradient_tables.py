@@ -117,6 +117,7 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
     frame = gradient(records)
     if frame.empty:
         return frame
+    farthest = {r["key"]: r["samples"]["distance"][-1] for r in of_flow(records)}
     rows = []
     keys = [*_where(of_flow(records)[0]), "when", "steps"]
     for values, group in frame.groupby(keys, sort=False, dropna=False):
@@ -142,20 +143,15 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
                 "reach_least": reaches.min() if len(reaches) else None,
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
-                "farthest": _farthest(values[keys.index("length")], group, records),
+                "farthest": farthest[group["record"].iloc[0]],
                 "growth": group["growth"].median(),
+                "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
                 "subnormal_share": group["subnormal_share"].median(),
                 "zero_share": group["zero_share"].median(),
                 "record": group["record"].iloc[0],
             }
         )
     return pd.DataFrame(rows)
-
-
-def _farthest(length: int, group: pd.DataFrame, records: Sequence[Record]) -> int:
-    """The last distance of the window."""
-    keys = set(group["record"])
-    return max(r["samples"]["distance"][-1] for r in records if r["key"] in keys)
 
 
 def _over_seeds(values: Any) -> stats.Estimate:

@@ -1,0 +1,299 @@
+"""What gradients say in plain words, with intervals: reach, flatness, who learns, what it costs.
+
+Every function takes tables of :mod:`bench.report.gradient_tables` and returns sentences.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench import registry, stats
+from bench.flow import LEFT
+from bench.outcome import UNSTABLE
+from bench.report.style import label, rank
+
+Row = dict[str, Any]
+Frames = Mapping[str, pd.DataFrame]
+
+#: What a reach is told of together; within it arms, lengths and stages differ.
+_TOGETHER = ["comparison", "task", "data", "device", "dtype", "denormals"]
+#: What may lengthen a reach, beside training, and how it is called.
+_VARIED = {
+    "layers": "{} layers",
+    "initialization": "initialisation {}",
+    "clip_norm": "clip at {:g}",
+}
+_START, _END = "init", "100%"
+
+
+def all_of(frames: Frames) -> list[tuple[str, list[str]]]:
+    """The questions, with what these tables say to each."""
+    reach, usual = frames["reach"], _usual(frames["reach"])
+    return [
+        ("Does the gradient vanish? Over how many tokens it reaches", _reach(usual)),
+        ("Is it level where it does not vanish?", _level(usual)),
+        (
+            "Does that explain who solves which task?",
+            _learning(frames["reach_and_learning"]),
+        ),
+        ("What do vanishing gradients cost on this CPU?", _cost(frames["subnormals"])),
+        ("What lengthens the reach?", _longer(reach, usual)),
+        ("How often was the gradient clipped?", _clipped(frames["norms"])),
+    ]
+
+
+def _usual(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows in which nothing is varied: the depth, start and clipping that most rows have.
+
+    Of a task that was measured under several comparisons the one with most seeds.
+    """
+    if frame.empty:
+        return frame
+    kept: list[pd.DataFrame] = []
+    for _, rows in frame.groupby([n for n in _TOGETHER if n != "comparison"], sort=False):
+        start = rows[rows["initialization"] == "default"]
+        rows = rows if start.empty else start
+        most = rows.groupby("comparison", sort=False)["seeds"].sum().idxmax()
+        kept.append(rows[rows["comparison"] == most])
+    usual: pd.DataFrame = pd.concat(kept)
+    return usual
+
+
+def _reach(frame: pd.DataFrame) -> list[str]:
+    """A sentence for every arm: at initialisation, and from there to the end of training."""
+    lines = []
+    for rows in _groups(frame, [*_TOGETHER, "arm"]):
+        starts = [row for row in rows if row["when"] == _START]
+        ends = [row for row in rows if row["when"] == _END]
+        parts = []
+        if start := _longest(starts):
+            parts.append(f"at initialisation {_tokens(start)}{_halves(start)}")
+        if end := _longest(ends):
+            before = [row for row in starts if _same_training(row, end)]
+            if before and before[0] is not start:
+                parts.append(f"at T={end['length']} {_tokens(before[0])} at initialisation")
+            parts.append(f"{_tokens(end)} after {end['steps']} training steps")
+        if parts:
+            lines.append(f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'; '.join(parts)}.")
+    if lines:
+        lines.insert(
+            0,
+            f"Reach: the farthest token that gets {LEFT:.0%} of the largest gradient norm that any "
+            "token gets, the one where the loss is read left out.",
+        )
+    return lines
+
+
+def _tokens(row: Row) -> str:
+    """``14 tokens [12, 17] of 4095 (6 seeds)``, or that the whole window is reached."""
+    if math.isnan(row["reach_tokens"]):
+        return f"no token ({row['fate']})"
+    seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
+    if row["whole_window"]:
+        text = f"all {row['farthest']} tokens of the window ({seeds}"
+        return text + (f", {row['fate']})" if row["fate"] != "lasts" else ")")
+    text = f"{row['reach_tokens']:.0f} tokens"
+    if not math.isnan(row["reach_tokens_low"]):
+        text += f" [{row['reach_tokens_low']:.0f}, {row['reach_tokens_high']:.0f}]"
+    elif row["seeds"] > 1:
+        text += f" (from {row['reach_least']:.0f} to {row['reach_most']:.0f})"
+        seeds += ", exploratory"
+    return f"{text} of {row['farthest']} ({seeds})"
+
+
+def _halves(row: Row) -> str:
+    half = row["half_life_tokens"]
+    if half is None or not math.isfinite(half) or row["whole_window"]:
+        return ""
+    return f", halving every {half:.2g} tokens"
+
+
+def _level(frame: pd.DataFrame) -> list[str]:
+    """Of arms whose whole window is reached: how level, and how thin."""
+    lines = []
+    whole = frame[frame["whole_window"]] if not frame.empty else frame
+    for rows in _groups(whole, [*_TOGETHER, "arm"]):
+        parts = []
+        for when, words in ((_START, "at initialisation"), (_END, "after training")):
+            row = _longest([row for row in rows if row["when"] == when])
+            if row is None or math.isnan(row["growth"]):
+                continue
+            text = (
+                f"{words}, T={row['length']}, the farthest tenth of the window gets "
+                f"{row['growth']:.3g} times the norm of the nearest"
+            )
+            if not math.isnan(row["decay_per_token_low"]):
+                total = [
+                    row[f"decay_per_token{end}"] ** row["farthest"] for end in ("_low", "_high")
+                ]
+                text += f" (by the fitted slope {total[0]:.3g} to {total[1]:.3g})"
+            if not math.isnan(row["nearest_over_loss"]):
+                text += (
+                    f"; a token gets {row['nearest_over_loss']:.2g} times what the loss's own "
+                    "position gets"
+                )
+            parts.append(text)
+        if parts:
+            lines.append(f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'. '.join(parts)}.")
+    return lines
+
+
+def _learning(frame: pd.DataFrame) -> list[str]:
+    """Who solved what, beside the reach; and whether reach was needed, or enough."""
+    if frame.empty:
+        return []
+    lines = []
+    for rows in _groups(frame, [*_TOGETHER, "length", "training_steps", "needed_distance"]):
+        arms = []
+        for arm in dict.fromkeys(row["arm"] for row in rows):
+            own = pd.DataFrame([row for row in rows if row["arm"] == arm])
+            arms.append(
+                f"{label(arm)} by {int(own['solved'].sum())} of {len(own)} seeds (reach "
+                f"{_middle(own, 'reach_init')} at initialisation, {_middle(own, 'reach_end')} at "
+                "the end)"
+            )
+        first = rows[0]
+        lines.append(
+            f"{_where(first)}, T={first['length']}, needs {first['needed_distance']} tokens; "
+            f"solved after {first['training_steps']} steps: {', '.join(arms)}."
+        )
+    verdicts = [text for when in ("init", "end") if (text := _association(frame, when))]
+    return verdicts + lines
+
+
+def _middle(frame: pd.DataFrame, column: str) -> str:
+    if column not in frame.columns or frame[column].isna().all():
+        return "unknown"
+    return f"{frame[column].median():.0f}"
+
+
+def _association(frame: pd.DataFrame, when: str) -> str:
+    """How many trainings were solved whose needed distance was inside the reach, and outside."""
+    if f"inside_{when}" not in frame.columns:
+        return ""
+    known = frame.dropna(subset=[f"inside_{when}"])
+    inside = known[known[f"inside_{when}"].astype(bool)]["solved"]
+    outside = known[~known[f"inside_{when}"].astype(bool)]["solved"]
+    counts = []
+    for solved in (inside, outside):
+        count, total = int(solved.sum()), len(solved)
+        counts.append(f"{count} of {total} {stats.share(count, total).interval()}")
+    time = "at initialisation" if when == "init" else "at the end of training"
+    told = f"Needed distance inside the reach {time}: solved {counts[0]}; outside it: {counts[1]}."
+    if not (inside.any() or outside.any()):
+        return f"{told} As nothing was solved, it explains nothing here."
+    if outside.any():
+        needed = "it was not needed, as some solved the task without"
+    else:
+        needed = "nobody solved a task without it" if len(outside) else "nobody was without it"
+    enough = "it was not enough, as some who had it did not solve the task"
+    if inside.all():
+        enough = "everybody who had it solved the task" if len(inside) else "nobody had it"
+    return f"{told} So {needed}; and {enough}."
+
+
+def _cost(frame: pd.DataFrame) -> list[str]:
+    """The rate with subnormal floats flushed over that with them kept, beside their share."""
+    lines = []
+    for rows in _groups(frame, [*_TOGETHER[:-1], "threads", "batch_size"]):
+        for arm in dict.fromkeys(row["arm"] for row in rows):
+            parts = []
+            for row in sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["length"]):
+                speed = stats.Estimate(row["speedup"], row["speedup_low"], row["speedup_high"])
+                text = (
+                    f"T={row['length']} {speed.value:.2f}× {speed.interval()} with "
+                    f"{_share(row['subnormal_share'])} of the entries at the embeddings subnormal"
+                )
+                verdict = row["verdict"]
+                if row["status"] == UNSTABLE:
+                    text += " (unstable, so no claim)"
+                elif isinstance(verdict, str) and verdict:
+                    text += f" ({verdict})"
+                parts.append(text)
+            lines.append(
+                f"{label(arm)} trains with them flushed, beside kept ({_where(rows[0])}, batch "
+                f"{rows[0]['batch_size']}): {'; '.join(parts)}."
+            )
+    return lines
+
+
+def _share(value: float) -> str:
+    return "none" if value == 0 else f"{value:.1%}"
+
+
+def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
+    """Depth, initialisation and clipping, each beside the usual, at one length."""
+    lines = []
+    for name, words in _VARIED.items():
+        for rows in _groups(frame, ["task", "data", "length", "arm", "when", "steps", "device"]):
+            others = {key for key in _VARIED if key != name}
+            base = next((row for row in rows if _is_of(row, usual)), None)
+            if base is None:
+                continue
+            alike = [row for row in rows if all(row[o] == base[o] for o in others)]
+            found = {row[name]: row for row in alike}
+            if len(found) < 2 or (name == "clip_norm" and base["when"] == _START):
+                continue
+            told = ", ".join(
+                f"{words.format(value)} {_tokens(row)}" for value, row in found.items()
+            )
+            when = "at initialisation" if base["when"] == _START else f"after {base['steps']} steps"
+            lines.append(
+                f"{label(base['arm'])} ({registry.named(base['task'], base['data'])}, "
+                f"T={base['length']}, {when}): {told}."
+            )
+    return lines
+
+
+def _is_of(row: Row, frame: pd.DataFrame) -> bool:
+    return bool((frame["record"] == row["record"]).any())
+
+
+def _clipped(frame: pd.DataFrame) -> list[str]:
+    """The share of steps that were scaled down."""
+    if frame.empty:
+        return []
+    lines = []
+    whole = frame[frame["group"] == "all"]
+    keys = ["comparison", "task", "data", "device", "dtype", "denormals", "length"]
+    for rows in _groups(whole, [*keys, "training_steps", "clip_norm"]):
+        shares: dict[str, list[float]] = {}
+        for row in rows:
+            shares.setdefault(row["arm"], []).append(row["clipped_share"])
+        told = ", ".join(
+            f"{label(arm)} {sum(found) / len(found):.0%}" for arm, found in shares.items()
+        )
+        lines.append(
+            f"{_where(rows[0])}, T={rows[0]['length']}, {rows[0]['training_steps']} steps clipped "
+            f"at {rows[0]['clip_norm']:g}: {told} of the steps."
+        )
+    return lines
+
+
+def _longest(rows: Sequence[Row]) -> Row | None:
+    """Of the longest window that row with most seeds."""
+    return max(rows, key=lambda row: (row["length"], row["seeds"]), default=None)
+
+
+def _same_training(row: Row, other: Row) -> bool:
+    names = ("length", "training_steps", "clip_norm", "layers", "initialization", "batch_size")
+    return all(row[name] == other[name] for name in names)
+
+
+def _where(row: Row) -> str:
+    """The comparison and the task, and what is not usual."""
+    parts = [str(row["comparison"]), f"task {registry.named(row['task'], row['data'])}"]
+    parts += [row["device"]] if row["device"] != "cpu" else []
+    parts += [row["dtype"]] if row["dtype"] != "float32" else []
+    return ", ".join(parts)
+
+
+def _groups(frame: pd.DataFrame, keys: Sequence[str]) -> list[list[Row]]:
+    """Rows that agree on the keys, in the order of the legend."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for found in frame.to_dict("records"):
+        row = {str(name): value for name, value in found.items()}
+        groups.setdefault(tuple(row[name] for name in keys), []).append(row)
+    return [sorted(rows, key=lambda row: rank(row["arm"])) for rows in groups.values()]
