@@ -160,7 +160,7 @@ def _settings(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
         if "layers" in several:
             parts.append(f"{row['layers']} layer{'s' if row['layers'] > 1 else ''}")
         if "initialization" in several:
-            parts.append(f"{row['initialization']} initialisation")
+            parts.append(f"initialisation: {row['initialization']}")
         if "clip_norm" in several:
             parts.append(f"clipped above {row['clip_norm']:g}")
         said = ",\n".join(parts)
@@ -219,7 +219,7 @@ def _lost(rows: pd.DataFrame) -> list[str]:
 
 def _why(row: dict[Any, Any]) -> str:
     """Why there is no reach."""
-    return _FATES.get(row["fate"], row["fate"])
+    return _FATES.get(row["fate"], str(row["fate"]))
 
 
 def _word(when: str) -> str:
