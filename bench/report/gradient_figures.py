@@ -52,6 +52,7 @@ _STAGES = 8  # panels of the strip
 _LEAST_STAGES = 4  # of a training that is drawn as it goes
 MOST_POINTS = 600  # of a curve; beyond that the median of each so many distances
 _ZERO, _NO_NUMBER = "#d9d9d9", "#882255"
+_LEAST_COLOUR = 1e-250  # float64's subnormals have no logarithm that a colour bar could bear
 _GREY = "#555555"
 _DISTANCE = "distance from the loss (tokens)"
 _NORM = "‖∂loss/∂embedding‖"
@@ -167,7 +168,8 @@ def flow_heatmap(records: Sequence[Record]) -> Figure | None:
     }
     seen = np.concatenate([values.ravel() for _, _, values in maps.values()])
     positive = seen[seen > 0]
-    scale = LogNorm(positive.min(), positive.max()) if len(positive) else LogNorm(0.1, 1)
+    least, most = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
+    scale = LogNorm(max(least, _LEAST_COLOUR), max(most, 10 * _LEAST_COLOUR))
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure, axes = plt.subplots(
             len(lengths), len(columns), squeeze=False, sharey="row",
@@ -264,10 +266,6 @@ def state_flow(records: Sequence[Record]) -> Figure | None:
             _state_lines(here, axis, chosen)
             here.set_title(f"{label(arm)}, T = {longest}")
             here.set_xlabel(_DISTANCE)
-            here.legend(
-                loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=7,
-                handlelength=1.6,
-            )  # fmt: skip
         axes[0][0].set_ylabel("‖∂loss/∂state‖")
         entries = [
             Line2D([], [], color=_GREY, linestyle="--", label="at initialisation"),
@@ -278,14 +276,17 @@ def state_flow(records: Sequence[Record]) -> Figure | None:
 
 
 def _state_lines(here: Axes, axis: "_Axis", records: Sequence[Record]) -> None:
-    """One arm: a colour a kind of state, paler with each layer away from the loss."""
+    """One arm: a shade a layer, the darker the nearer to the head; a marker a kind of state."""
     names = records[0]["samples"]["states"]
     layers = [int(name.rpartition(" ")[2]) for name in names]
     kinds = list(dict.fromkeys(name.partition(",")[0] for name in names))
-    arm, lost = records[0]["cell"]["arm"], []
+    arm, lost, entries = records[0]["cell"]["arm"], [], []
     for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
         shade = _shade(colour(arm), layer, max(layers))
-        second = kinds.index(name.partition(",")[0]) > 0
+        marker = _MARKERS[kinds.index(name.partition(",")[0]) % len(_MARKERS)]
+        entries.append(
+            Line2D([], [], color=shade, marker=marker, markersize=3, linewidth=1.6, label=name)
+        )
         for number, style in ((0, "--"), (-1, "-")):
             found = [_state_curve(r, number, index) for r in records]
             curves = [curve for curve in found if curve is not None]
@@ -296,15 +297,23 @@ def _state_lines(here: Axes, axis: "_Axis", records: Sequence[Record]) -> None:
             distance = _floats(records[0]["samples"]["distance"])[:count]
             if np.isnan(middle).any():
                 lost.append(f"{name}: {_where_lost(middle, distance)}")
-            here.plot(
-                *_thinned(distance, axis.shown(middle)), color=shade, linestyle=style,
-                linewidth=0.9 if number == 0 else 1.6, label=name if number else None,
-                marker="o" if second else "", markersize=3, markevery=(0.05, 0.12),
-            )  # fmt: skip
+            shown = axis.shown(middle)
+            if np.isfinite(shown).any():
+                here.plot(
+                    *_thinned(distance, shown), color=shade, linestyle=style, markersize=3,
+                    linewidth=0.9 if number == 0 else 1.6, marker=marker, markevery=(0.05, 0.12),
+                )  # fmt: skip
             said = f"{name}: " if number else None
             if name in axis.rows:
                 axis.zeros(here, name, distance, _followed(middle), said, shade, colour(arm))
     _remarks(here, [*_ends(records), *((arm, text) for text in dict.fromkeys(lost))])
+    here.legend(
+        handles=entries, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=7,
+        handlelength=1.6,
+    )  # fmt: skip
+
+
+_MARKERS = ("", "o", "s")  # a kind of state each
 
 
 def _followed(norm: Floats) -> Floats:
@@ -318,7 +327,9 @@ def _state_curve(record: Record, number: int, index: int) -> Floats | None:
     rows = [_floats(stage[index]) for stage in record["samples"]["state_norm"]]
     if number == 0:
         return rows[0]
-    return next((row for row in rows[:0:-1] if np.isfinite(row).any()), None)
+    if record["status"] == DIVERGED:
+        return next((row for row in rows[:0:-1] if np.isfinite(row).any()), None)
+    return rows[-1]
 
 
 def _shade(base: str, layer: int, layers: int) -> tuple[float, float, float]:

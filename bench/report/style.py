@@ -129,6 +129,8 @@ def amount_axis(here: Axes, values: Any, form: Callable[[float], str]) -> None:
     low, high = positive.min() / _ROOM, positive.max() * _ROOM
     if _round_below(_round_below(high) * 0.9) < low:  # no two round numbers in between
         low, high = _round_below(positive.min()), -_round_below(-positive.max())
+    if low >= high:  # one value, and a round one
+        low, high = low / 2, high * 2
     if len(positive) < len(finite):
         here.set_yscale("symlog", linthresh=low)
         here.set_ylim(-low / 4, high)

@@ -340,15 +340,15 @@ class TestStates:
     def test_a_line_a_kind_and_layer_before_and_after(self, records):
         figure = figures.state_flow(records)
         here = panel(figure, "LSTM, T = 32")
-        named = {line.get_label(): line for line in here.lines if line.get_linestyle() == "-"}
         states = of(records)[0]["samples"]["states"]
-        assert set(states) <= set(named) == {*states}
+        assert [text.get_text() for text in here.get_legend().get_texts()] == states
+        bold = [line.get_ydata() for line in here.lines if line.get_linewidth() == 1.6]
         curves = [r["samples"]["state_norm"] for r in of(records, length=32)]
-        for number, name in enumerate(states):
-            expected = np.median([curve[-1][number] for curve in curves], axis=0)
-            np.testing.assert_allclose(named[name].get_ydata(), expected)
-        dashed = [line for line in here.lines if line.get_linewidth() == 0.9]
-        assert sum(line.get_linestyle() == "--" for line in dashed) >= len(states)
+        expected = np.median([curve[-1] for curve in curves], axis=0)
+        np.testing.assert_allclose(bold, expected)
+        thin = [line.get_ydata() for line in here.lines if line.get_linewidth() == 0.9]
+        for row in np.median([curve[0] for curve in curves], axis=0):
+            assert any(np.array_equal(row, y) for y in thin if len(y) == len(row))
         assert {"at initialisation", "after 4 steps"} <= set(words(figure).splitlines())
 
     def test_structural_zeros_are_in_the_strip(self, records):
@@ -582,17 +582,23 @@ def test_nothing_measured_is_no_figure(name):
     assert getattr(figures, name)([]) is None
 
 
-@pytest.mark.parametrize("name", [*FLOWS, "gradient_norm", "group_norms"])
+@pytest.mark.parametrize("name", FLOWS)
 @pytest.mark.parametrize("spoilt", [None, 0.0, 1e300, 5e-324])
-def test_spoilt_curves_are_drawn(records, name, spoilt, tmp_path):
+def test_spoilt_curves_are_drawn(records, name, spoilt):
     for record in records:
         samples = record["samples"]
         fill(record, lambda d: spoilt, double=lambda d: spoilt)
         samples["state_norm"] = [
             [[spoilt] * len(row) for row in stage] for stage in samples["state_norm"]
         ]
+    getattr(figures, name)(of(records)).canvas.draw()
+
+
+@pytest.mark.parametrize("name", ["gradient_norm", "group_norms"])
+@pytest.mark.parametrize("spoilt", [None, 0.0, 3e38, 1.4e-45])
+def test_spoilt_traces_are_drawn(records, name, spoilt):
+    for record in records:
+        samples = record["samples"]
         samples["gradient_norm"] = [spoilt] * 4
         samples["group_norms"] = [[g, [spoilt] * 4] for g, _ in samples["group_norms"]]
-    figure = getattr(figures, name)(records)
-    style.save(figure, tmp_path, name)
-    assert (tmp_path / f"{name}.png").stat().st_size > 0
+    getattr(figures, name)(of(records)).canvas.draw()
