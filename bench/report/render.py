@@ -6,6 +6,7 @@ Everything is made in a folder beside its place and moved there when it is whole
 import base64
 import html
 import json
+import math
 import re
 import shutil
 import tempfile
@@ -23,8 +24,10 @@ from matplotlib.figure import Figure
 from bench import __version__, registry, stats
 from bench.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
-from bench.report import figures, findings, scores, style, tables
+from bench.report import figures, findings, reach_figures, scores, style, tables
+from bench.report import gradient_figures as gradients
 from bench.report import speed_figures as costs
+from bench.report.records import coordinate, coordinates, of
 from bench.store import Store, StoreError
 
 PAGE = "README.md"
@@ -53,6 +56,11 @@ class Section:
     text: str
     pictures: list[Picture] = field(default_factory=list)
     tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The text, cut at its empty lines."""
+        return self.text.split("\n\n")
 
 
 def write(store: Store, folder: Path) -> Path:
@@ -135,7 +143,8 @@ def _sections(
             return
         file = _slug(f"{name}-{facet}")
         style.save(figure, work / "figures", file)
-        summary = comparisons[members[0]["cell"]["comparison"]]["summary"]
+        compared = dict.fromkeys(r["cell"]["comparison"] for r in members)
+        summary = "; ".join(comparisons[name]["summary"] for name in compared)
         caption = _caption(section.title, summary, members) + " " + limits
         section.pictures.append(Picture(file, f"{section.title}: {facet}", caption))
 
@@ -152,18 +161,33 @@ def _sections(
         limits: Callable[[list[Record]], str],
     ) -> None:  # fmt: skip
         # A training that diverged is drawn as far as it went.
-        diverged = [
-            r for r in tables.of(records, probe, DIVERGED) if r["samples"].get("validation")
-        ]
+        diverged = [r for r in of(records, probe, DIVERGED) if r["samples"].get("validation")]
         where = pd.DataFrame(
-            [
-                tables.coordinates(r["cell"]) | {"record": r["key"]}
-                for r in tables.of(records, probe) + diverged
-            ]
+            [coordinates(r["cell"]) | {"record": r["key"]} for r in of(records, probe) + diverged]
         )
         for facet, rows in _facets(where, _FACET):
             members = [by_key[key] for key in rows["record"]]
             picture(section, name, facet, draw(members), members, limits(members))
+
+    def of_flows(
+        section: Section, name: str, draw: Callable[[list[Record]], Figure | None],
+        limits: Callable[[list[Record]], str], trained: bool = False,
+    ) -> None:  # fmt: skip
+        where = frames["gradient"]
+        if trained:
+            where = where[where["training_steps"] > 0] if len(where) else where
+        for facet, rows in _facets(where, _FLOW_FACET):
+            members = [by_key[key] for key in dict.fromkeys(rows["record"])]
+            picture(section, name, facet, draw(members), members, limits(members))
+
+    def of_reach(
+        section: Section, name: str, draw: Draw, limits: Limits, by: Sequence[str]
+    ) -> None:
+        # The table has a row for what seeds have in common; the caption names all of them.
+        seeds = dict(_facets(frames["gradient"], by))
+        for facet, rows in _facets(frames["reach"], by):
+            members = [by_key[key] for key in dict.fromkeys(seeds[facet]["record"])]
+            picture(section, name, facet, draw(rows), members, limits(members, rows))
 
     flow = Section(
         "Gradient by distance from the loss",
@@ -171,7 +195,46 @@ def _sections(
         "a straight slope decays by the same factor every token; one that enters the grey "
         "strip has become exactly 0.0, so the tokens beyond it teach the model nothing.",
     )
-    of_records(flow, "gradient_flow", "gradient", figures.gradient_flow, _gradient_limits)
+    of_flows(flow, "gradient_flow", gradients.gradient_flow, _gradient_limits)
+    reach = Section(
+        "How far a gradient reaches",
+        "The effective reach: the farthest distance at which 1% of the gradient's largest norm is "
+        "left, the loss's own token aside. A reach that grows with the window goes with it; a "
+        "level one is a distance that the arm has, however long its window.",
+    )
+    of_reach(reach, "reach_by_length", reach_figures.by_length, _reach_limits, _FLOW_FACET)
+    of_reach(
+        reach, "reach_by_setting", reach_figures.by_setting, _setting_reach_limits,
+        ("task", "data", "device", "dtype", "denormals", "threads"),
+    )  # fmt: skip
+    evolving = Section(
+        "The gradient through training",
+        "The same curves as training changes the weights. In the map a column is a measurement "
+        "and the colour how much arrives that far from the loss; below, the stages side by side.",
+    )
+    of_flows(evolving, "flow_heatmap", gradients.flow_heatmap, _heatmap_limits, trained=True)
+    of_flows(evolving, "flow_strip", gradients.flow_strip, _gradient_limits, trained=True)
+    states = Section(
+        "Gradient at the states",
+        "The gradient at what a model keeps in between, layer by layer: a recurrence's hidden "
+        "state h, an LSTM's cell state c, a transformer's residual stream behind each layer.",
+    )
+    of_flows(states, "state_flow", gradients.state_flow, _state_flow_limits, trained=True)
+    needed = Section(
+        "Does the reach say who learns the task?",
+        "In these tasks it is known how far back the answer depends on. Left of 1 the gradient of "
+        "that token is below 1% of the largest. If reach explained learning, filled markers would "
+        "stand on the right only, and hollow ones on the left.",
+    )
+    of_frame(
+        needed, "reach_and_learning", frames["reach_and_learning"],
+        reach_figures.reach_and_learning, _needed_limits, _FLOW_FACET,
+    )  # fmt: skip
+    subnormal = Section("What subnormal floats cost", _SUBNORMAL_TEXT)
+    of_frame(
+        subnormal, "subnormals", frames["subnormals"], reach_figures.subnormals, _subnormal_limits,
+        ("comparison", "task", "data", "device", "dtype", "threads"),
+    )  # fmt: skip
     speed = Section(
         "Speed",
         "Tokens per second. The arms of a group are alive at once, each in a process of its own, "
@@ -235,8 +298,14 @@ def _sections(
     of_records(
         longer, "out_of_distribution", "learning", figures.out_of_distribution, _longer_limits
     )
-    norm = Section("Global gradient norm", "The norm over all parameters, taken before clipping.")
-    of_records(norm, "gradient_norm", "learning", figures.gradient_norm, _norm_limits)
+    norm = Section(
+        "Gradient norm through training",
+        "The norm over all parameters, taken before clipping, at every step. Above the dashed "
+        "line the gradient was scaled down to it; the bars below mark those steps.",
+    )
+    of_records(norm, "gradient_norm", "learning", gradients.gradient_norm, _norm_limits)
+    of_flows(norm, "gradient_norm_measured", gradients.gradient_norm, _norm_limits, trained=True)
+    of_flows(norm, "group_norms", gradients.group_norms, _group_limits, trained=True)
     known = Section(
         "Beside published results",
         "What others report of the same task, and ours. Agrees: both lie on the same side of the "
@@ -244,16 +313,21 @@ def _sections(
         "lengths, or another arm solves the task with the same training. Published figures are "
         "mostly the best of many runs of larger models that were trained far longer.",
     )
-    sections = [known, flow, speed, decoding, memory, roofline, setting, learning, longer, norm]
+    sections = [
+        known, flow, reach, evolving, states, needed, subnormal, speed, decoding, memory, roofline,
+        setting, learning, longer, norm,
+    ]  # fmt: skip
     for section, names in (
-        (known, ["published"]), (flow, ["gradient"]),
+        (known, ["published"]), (reach, ["reach"]), (needed, ["reach_and_learning"]),
+        (subnormal, ["subnormals"]), (norm, ["norms"]),
         (speed, ["speed", "crossover", "growth"]), (decoding, ["decode"]),
         (memory, ["memory"]), (setting, ["settings"]),
         (learning, ["tasks", "learning"]), (longer, ["out_of_distribution"]),
     ):  # fmt: skip
         for name in names:
             if not frames[name].empty:
-                section.tables.append((f"tables/{name}.csv", _shown(name, frames[name])))
+                frame = _on_page(name, frames[name])
+                section.tables.append((f"tables/{name}.csv", _shown(name, frame)))
     missing = tables.missing(cells, plan, records)
     for name, frame in (frames | {"missing": missing}).items():
         tables.write_csv(frame, work / "tables" / f"{name}.csv")
@@ -282,7 +356,9 @@ def _sections(
 
 
 _FACET = ("comparison", "task", "data", "device", "dtype", "denormals", "threads")
-_USUAL = {"data": "offline", "denormals": "keep", "threads": "all"}
+_FLOW_FACET = (*_FACET, "clip_norm")
+_USUAL = {"data": "offline", "denormals": "keep", "threads": "all", "clip_norm": 1.0}
+_NAMED = {"threads": "threads", "clip_norm": "clipped at"}
 
 
 def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -295,7 +371,7 @@ def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFr
     found = []
     for values, rows in frame.groupby(list(by), sort=False):
         parts = [
-            f"threads {value}" if name == "threads" else str(value)
+            f"{_NAMED[name]} {value}" if name in _NAMED else str(value)
             for name, value in zip(by, values, strict=True)
             if _USUAL.get(name) != value
         ]
@@ -337,11 +413,126 @@ def _caption(title: str, comparison: str, records: list[Record]) -> str:
 
 def _gradient_limits(records: list[Record]) -> str:
     return (
-        "The mean over rows of the norm at one position, taken in float64. Compare slopes, not "
-        "heights: embeddings have other scales in other arms. It says how much of the loss "
-        "reaches a token, not whether the task needs that token, and holds for one task, these "
-        "sizes and each architecture's usual initialisation."
+        f"{_seeds_and_rows(records)}The norm at one position, mean over rows, taken in float64 of "
+        f"gradients of the cell's type. {_thinned(records)}"
+        "Compare slopes, not heights: embeddings have other scales in other arms. It says how much "
+        "of the loss reaches a token, not whether the task needs that token, and holds for one "
+        "task, these sizes and this initialisation."
     )
+
+
+def _seeds_and_rows(records: list[Record]) -> str:
+    """What thick, thin and shaded are."""
+    seeds: dict[tuple[Any, ...], set[int]] = {}
+    for record in records:
+        cell = record["cell"]
+        seeds.setdefault((cell["arm"], cell["length"]), set()).add(cell["seed"])
+    counts = {len(found) for found in seeds.values()}
+    text = "Thick: the median over seeds, thin: each. " if max(counts) > 1 else ""
+    return text + ("Shaded: quartiles over rows of a single seed. " if 1 in counts else "")
+
+
+def _thinned(records: list[Record]) -> str:
+    longest = max(len(record["samples"]["distance"]) for record in records)
+    if longest <= gradients.MOST_POINTS:
+        return ""
+    return f"Of windows beyond {gradients.MOST_POINTS} tokens the median of each few is drawn. "
+
+
+def _heatmap_limits(records: list[Record]) -> str:
+    return (
+        "The median over the seeds that came that far; each measurement, at a small mark of the "
+        "axis, fills the steps nearest to it. One colour scale for all panels: compare how fast "
+        "colours change upwards, not heights between arms. It does not say what happened between "
+        "two measurements."
+    )
+
+
+def _state_flow_limits(records: list[Record]) -> str:
+    return (
+        "Of the longest window trained on; the median over seeds, in float64 where the device has "
+        "it, so that it goes on where float32 ends. Recurrences run step by step here, proven "
+        "equal to their fused kernels. An exact zero is no loss of precision where no path leads "
+        "from the state to the loss, as behind a transformer's last layer. Norms of states of "
+        "other kinds and arms have other scales and are not compared."
+    )
+
+
+def _reach_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    return (
+        f"{_reach_bars(rows)} A triangle reaches the window's end, so its reach is at least that. "
+        "It is a threshold on a curve, not on what can be learned: less than 1% may still be "
+        "enough to learn from, and more does not say that it is used."
+    )
+
+
+def _reach_bars(rows: pd.DataFrame) -> str:
+    """What the bars of a reach are."""
+    short, known = rows["seeds"].min() < _EXPLORATORY, rows["reach_tokens_low"].notna().any()
+    parts = ["95% intervals of the median over seeds"] if known else []
+    parts += [f"the range of fewer than {_EXPLORATORY} seeds (exploratory)"] if short else []
+    return f"Medians over seeds; bars: {', or '.join(parts)}."
+
+
+def _setting_reach_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    return (
+        f"{_reach_bars(rows)} Settings that differ in more than what they are named by are not "
+        "one change: their numbers of parameters are matched anew. It says how far the gradient "
+        "reaches under a setting, not that it learns better there."
+    )
+
+
+def _needed_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    inside, solved = rows["inside_init"].astype(bool), rows["solved"].astype(bool)
+    return (
+        f"{_task(records)}Of {len(rows)} trainings {int(inside.sum())} start with the needed "
+        f"distance inside their reach, {int((inside & solved).sum())} of these solve the task; of "
+        f"the other {int((~inside).sum())} it is {int((~inside & solved).sum())}. The "
+        "learning rate was not tuned, and few trainings of few arms cannot part reach from what "
+        "else differs: it does not say that reach is the cause, nor who would solve the task in "
+        "the end."
+    )
+
+
+_SUBNORMAL_TEXT = (
+    "A float32 keeps 24 bits of a number and the power of two to scale them by. The smallest "
+    "power of full precision is 2^-126, about 1.2e-38; what is smaller is stored with fewer and "
+    "fewer of the 24 bits, down to 2^-149, about 1.4e-45. These are subnormal numbers, and below "
+    "them there is only zero. A gradient that loses the same factor with every token passes "
+    "through all of this: far enough from the loss its entries are subnormal, and farther still "
+    "exactly zero. Arithmetic units are built for normal numbers. Many x86 processors leave an "
+    "operation on a subnormal one to a slow path that takes many times as long; other processors "
+    "take no longer at all. Where they do, training can spend most of its time on the part of the "
+    "gradient that teaches least. A processor can be told to flush subnormal numbers, which takes "
+    "them for zero."
+    "\n\n"
+    "Look at whether points rise to the right. To the right stand arms and lengths more of whose "
+    "gradient is subnormal; upwards, how many times as fast the same training step is when they "
+    "are flushed. What lies in the grey band is no faster than the same arm beside itself. An arm "
+    "without subnormal numbers should stay at 1. The share is counted at initialisation, in what "
+    "was measured, and not in everything that a step computes, so it need not be proportional to "
+    "the time lost; the figure does not say that flushing is harmless to what is learned, and it "
+    "holds for the processor named below it."
+)
+
+
+def _subnormal_limits(records: list[Record], rows: pd.DataFrame) -> str:
+    text = "Numbers at the points: T. Points of the same share stand side by side. "
+    stable = rows[rows["status"] != UNSTABLE].sort_values("speedup")
+    if len(stable):
+        most = stable.iloc[-1]
+        text += (
+            f"The largest ratio is {most['speedup']:.2f} [{most['speedup_low']:.2f}, "
+            f"{most['speedup_high']:.2f}], that of the {style.label(most['arm'])} at T = "
+            f"{most['length']}, where {most['subnormal_share']:.1%} of the gradient's entries at "
+            "the embeddings are subnormal. "
+        )
+    if loose := int((rows["status"] == UNSTABLE).sum()):
+        text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
+    if "verdict" in rows.columns:
+        faster = int((rows["verdict"] == "faster").sum())
+        text += f"Faster beyond the A/A controls of both settings: {faster} of {len(rows)}. "
+    return text + "Nothing follows for another processor, size or batch."
 
 
 def _speed_limits(records: list[Record], rows: pd.DataFrame) -> str:
@@ -506,7 +697,7 @@ def _learning_limits(records: list[Record]) -> str:
 def _task(records: list[Record]) -> str:
     """The task of a figure, and how it is scored."""
     first = scores.Scores(records[0])
-    name = registry.named(*(tables.coordinate(first.cell, name) for name in ("task", "data")))
+    name = registry.named(*(coordinate(first.cell, name) for name in ("task", "data")))
     direction = "higher" if first.metric.higher_is_better else "lower"
     return f"Task {name}, by {first.metric.name}: {direction} is better. "
 
@@ -523,8 +714,17 @@ def _longer_limits(records: list[Record]) -> str:
 
 def _norm_limits(records: list[Record]) -> str:
     return (
-        "Norms of different architectures have different scales: compare a line with itself, not "
-        "with another arm's."
+        "Of more than 400 steps the median of each few; a bar for every clipped step and seed, and "
+        "the share over all of them. Norms of different architectures have different scales: "
+        "compare a line with itself, not with another arm's."
+    )
+
+
+def _group_limits(records: list[Record]) -> str:
+    return (
+        "Of the longest window, before clipping, the median over seeds. A larger group has a "
+        "larger norm for its size alone: it says whose gradient the global norm is, not how much "
+        "each weight changes."
     )
 
 
@@ -621,10 +821,22 @@ _SHOWN = {
         "total_parameters", "matched_to", "match", "target", "match_error", "at_length",
         "forward_flops_per_token", "training_flops_per_token", "state_bytes",
     ],
-    "gradient": [
-        "comparison", "length", "arm", "when", "steps", "norm_at_loss", "norm_at_half",
-        "norm_at_end", "subnormal_share", "zero_share", "zero_from_distance",
-        "float32_norm_zero_from_distance",
+    "reach": [
+        "comparison", "length", "arm", *_WHERE, "layers", "initialization", "clip_norm", "when",
+        "steps", "seeds", "diverged", "fate", "decay_per_token", "half_life_tokens",
+        "reach_tokens", "whole_window", "subnormal_share", "zero_share",
+    ],
+    "reach_and_learning": [
+        "comparison", "length", "arm", *_WHERE, "needed_distance", "reach_init", "inside_init",
+        "reach_end", "inside_end", "metric", "test_metric", "solved",
+    ],
+    "norms": [
+        "comparison", "probe", "length", "arm", *_WHERE, "training_steps", "clip_norm",
+        "clipped_share", "norm_median", "norm_most", "clipped_norm_median",
+    ],
+    "subnormals": [
+        "comparison", "length", "arm", *_WHERE, "status", "subnormal_share",
+        "state_subnormal_share", "zero_share", "speedup", "aa_ratio", "verdict",
     ],
     "speed": [
         "comparison", "phase", "length", "arm", *_WHERE, "status", "rounds", "flagged_rounds",
@@ -695,6 +907,15 @@ def _shown(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def _on_page(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table that a page shows: of long ones what stands for the rest."""
+    if name == "reach":
+        alike = list(frame.columns[: frame.columns.get_loc("when")])
+        last = frame.groupby(alike, dropna=False)["steps"].transform("max")
+        return frame[(frame["steps"] == 0) | (frame["steps"] == last)]
+    return frame[frame["group"] == "all"] if name == "norms" else frame
+
+
 def _ranged(column: str, value: float, low: float, high: float) -> str:
     """``1.71 [1.66, 1.77]``, the interval only where there is one."""
     text = cell_text(value, column)
@@ -710,6 +931,9 @@ def _slug(text: str) -> str:
 
 def _listed(items: list[Any]) -> str:
     return ", ".join(str(item) for item in items)
+
+
+_LONG = 100  # from so many tokens on, tenths of one are not shown
 
 
 def cell_text(value: Any, column: str = "") -> str:
@@ -728,7 +952,11 @@ def cell_text(value: Any, column: str = "") -> str:
         return style.in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):
         return style.in_units(value, "s")
-    if column.endswith("_ratio") or column in ("ratio", "exponent"):
+    if column.endswith("_tokens") or column.startswith("reach_"):
+        if math.isinf(value):
+            return "∞"
+        return f"{value:,.0f}" if value >= _LONG else f"{value:.3g}"
+    if column.endswith("_ratio") or column in ("ratio", "exponent", "speedup"):
         return f"{value:.2f}"
     if column == "at_length":
         return f"{value:.0f}"

@@ -1,5 +1,6 @@
 """How every figure looks: one colour an arm, one legend, one way to save; and common axes."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from matplotlib.ticker import (
 )
 
 from bench import registry
+from bench.report.records import Record
 
 # Okabe and Ito's palette, safe for colour-blind readers.
 _COLOURS = {
@@ -52,6 +54,7 @@ _APART = 1.19  # lengths nearer than this would print their names over one anoth
 _MARGIN = 1.2  # room beside the shortest and the longest window
 _ROOM = 1.15  # above and below the values
 _MANY = 1e3  # a range over which only powers of ten are named
+_MOST_POINTS = 400  # of a line; a trace with more steps is binned
 _EXACT = 1e-9  # rounding of powers of ten
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -126,6 +129,8 @@ def amount_axis(here: Axes, values: Any, form: Callable[[float], str]) -> None:
     low, high = positive.min() / _ROOM, positive.max() * _ROOM
     if _round_below(_round_below(high) * 0.9) < low:  # no two round numbers in between
         low, high = _round_below(positive.min()), -_round_below(-positive.max())
+    if low >= high:  # one value, and a round one
+        low, high = low / 2, high * 2
     if len(positive) < len(finite):
         here.set_yscale("symlog", linthresh=low)
         here.set_ylim(-low / 4, high)
@@ -157,3 +162,48 @@ def in_units(value: float, unit: str) -> str:
     prefixes = _SMALL if unit == "s" else _LARGE
     scale, prefix = next((p for p in prefixes if abs(value) >= p[0]), prefixes[-1])
     return f"{value / scale:.3g} {prefix}{unit}"
+
+
+def seeds_and_median(here: Axes, arm: str, series: Sequence[tuple[Any, Any]]) -> None:
+    """Every seed thin, a cross where it diverged, and the median as far as all seeds go."""
+    longest = max(len(x) for x, _ in series)
+    common = min(len(x) for x, _ in series)
+    for x, values in series:
+        if len(series) > 1:
+            here.plot(x, values, color=colour(arm), linewidth=0.6, alpha=0.5)
+        if len(x) < longest:
+            here.plot(x[-1:], values[-1:], color=colour(arm), marker="x")
+    middle = np.median(np.stack([values[:common] for _, values in series]), axis=0)
+    here.plot(series[0][0][:common], middle, color=colour(arm), linewidth=1.8)
+
+
+def by_step(values: Any) -> tuple[Any, Any]:
+    """Steps counted from 1, and their values; those that are not numbers end the line."""
+    numbers = np.asarray([v for v in values if v is not None], dtype=float)
+    return np.arange(1, len(numbers) + 1), numbers
+
+
+def binned(values: Any) -> tuple[Any, Any]:
+    """The same, of a trace with more steps than a panel shows the median of each so many."""
+    steps, numbers = by_step(values)
+    width = -(-len(numbers) // _MOST_POINTS)
+    if width <= 1:
+        return steps, numbers
+    starts = np.arange(0, len(numbers), width)
+    middles = [np.median(numbers[start : start + width]) for start in starts]
+    return steps[np.minimum(starts + width, len(numbers)) - 1], np.asarray(middles)
+
+
+def arms(records: Sequence[Record]) -> list[str]:
+    """Each record's arm."""
+    return [r["cell"]["arm"] for r in records]
+
+
+def by_arm(records: Sequence[Record]) -> list[list[Record]]:
+    """Records of one arm, kernel and protocol together: a line each, its seeds inside."""
+    series: dict[str, list[Record]] = {}
+    for record in records:
+        cell = record["cell"]
+        alike = json.dumps([cell["arm"], cell["kernel"], cell["protocol"]], sort_keys=True)
+        series.setdefault(alike, []).append(record)
+    return list(series.values())

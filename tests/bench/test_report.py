@@ -17,7 +17,15 @@ import pytest
 
 from bench import stats
 from bench.outcome import MEASURED, UNSTABLE
-from bench.report import figures, findings, render, speed_figures, style, tables
+from bench.report import (
+    figures,
+    findings,
+    gradient_figures,
+    render,
+    speed_figures,
+    style,
+    tables,
+)
 from bench.store import Store
 
 from ..conftest import DATA
@@ -149,29 +157,6 @@ def sentences(records):
     return [line for finding in found for line in finding.sentences]
 
 
-def flow_record(norms, arm="lstm"):
-    return {
-        "cell": {"length": len(norms), "arm": arm},
-        "samples": {"distance_init": list(range(len(norms))), "norm_init": norms},
-    }
-
-
-def test_zeros_are_drawn_below_the_log_axis_not_dropped():
-    figure = figures.gradient_flow([flow_record([1.0, 1e-20, 0.0, 0.0])])
-    (here,) = figure.axes
-    low, _ = here.get_ylim()
-    drawn = [
-        (x, y)
-        for line in here.lines
-        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
-        if np.isfinite(y) and line.get_color() == style.colour("lstm")
-    ]
-    assert {x for x, _ in drawn} == {0, 1, 2, 3}
-    assert all(low < y < figures._FLOOR for x, y in drawn if x >= 2)
-    assert "exactly 0" in [label.get_text() for label in here.get_yticklabels()]
-    plt.close(figure)
-
-
 def test_trainings_of_different_lengths_share_a_figure(records):
     """Two grids of one study may train the same arm for different numbers of steps."""
     learning = [json.loads(json.dumps(r)) for r in tables.of(records, "learning")]
@@ -179,19 +164,13 @@ def test_trainings_of_different_lengths_share_a_figure(records):
     shorter["cell"]["protocol"]["steps"] = 2
     for name in ("loss", "gradient_norm", "seconds", "validation"):
         shorter["samples"][name] = shorter["samples"][name][:2]
-    for figure in (figures.learning_curves(learning), figures.gradient_norm(learning)):
+    for figure in (figures.learning_curves(learning), gradient_figures.gradient_norm(learning)):
         assert figure is not None
         plt.close(figure)
 
 
-def test_a_gradient_that_is_not_a_number_is_a_gap_not_an_exception():
-    figure = figures.gradient_flow([flow_record([1.0, None, 0.5])])
-    assert figure is not None
-    plt.close(figure)
-
-
 def test_nothing_measured_is_no_figure():
-    for name in ("gradient_flow", "gradient_norm", "learning_curves", "out_of_distribution"):
+    for name in ("learning_curves", "out_of_distribution"):
         assert getattr(figures, name)([]) is None
     nothing = pd.DataFrame()
     assert speed_figures.throughput(nothing, nothing) is None
