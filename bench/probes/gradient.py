@@ -125,6 +125,8 @@ class Designated:
         self._row = torch.arange(count, device=window.device)
         if head in _EVERYWHERE:
             labelled = rows["labels"] != _NOTHING
+            if head == "AutoModelForCausalLM":
+                labelled[:, 0] = False  # which nothing stands before
             if not bool(labelled.any(dim=1).all()):
                 raise Unsupported("a row has no labelled position, from which to count distance")
             last = length - 1 - labelled.flip(1).int().argmax(dim=1)
@@ -212,7 +214,7 @@ class Measurement:
             rate, clip = protocol["learning_rate"], protocol["clip_norm"]
             trainer = self.trainer = Trainer(self.model, subject.head, rate, clip)
             size = -(-protocol["steps"] // _CHUNKS)
-            stops = {*_stages(protocol), *range(size, protocol["steps"], size)}
+            stops = {*_stages(protocol), *range(size, protocol["steps"], size), protocol["steps"]}
             done = 0
             for stop in sorted(stops):
                 trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
@@ -278,9 +280,10 @@ class Measurement:
         cell = self.subject.cell
         with _random_numbers_kept(cell.device):
             gradient = flow(self.model, self.designated)
-            self._flow(gradient)
-            for dtype, twin in sorted(self.twins.items()):  # float64 last
-                twin.load_state_dict(self.model.state_dict())
+        self._flow(gradient)
+        for dtype, twin in sorted(self.twins.items()):  # float64 last
+            twin.load_state_dict(self.model.state_dict())
+            with _random_numbers_kept(cell.device):  # the twins' dropout draws the same
                 self._twin(twin, dtype, dtype == cell.dtype)
         self.samples.setdefault("steps", []).append(step)
         if not bool(gradient.isfinite().all()):
@@ -320,9 +323,9 @@ class Measurement:
         norms = _norms(designated.by_distance(gradient))
         if own and states:
             known = torch.tensor(self.samples["norm"][-1], dtype=norms.dtype, device=norms.device)
-            apart = (norms.mean(dim=0) - known).abs().max() / known.max()
+            apart, largest = float((norms.mean(dim=0) - known).abs().max()), float(known.max())
             self._add(
-                kernel_difference=float(apart),
+                kernel_difference=apart / largest if largest else apart,
                 state_zero_share=[float(_zero(state).mean()) for state in states.values()],
                 state_subnormal_share=[float(_subnormal(s).mean()) for s in states.values()],
             )
