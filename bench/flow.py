@@ -28,7 +28,7 @@ SMALLEST_SUBNORMAL = {
     "float16": 2.0**-24,
 }
 
-_ALONE = 256  # distances that are kept one by one
+_ALONE = 128  # distances that are kept one by one
 _LEAST_POINTS = 3  # a slope through two points fits anything
 
 Floats = npt.NDArray[np.float64]
@@ -139,12 +139,12 @@ def zero_from(distance: Sequence[int], zero_share: Sequence[float | None]) -> in
 def run_ends(count: int) -> list[int]:
     """Where runs of neighbouring distances end, the last index of each.
 
-    Each of the first 256 is a run of its own; beyond, a run is 1/128 of its distance long, so that
-    a record of a long window can still be kept by Git, and no token is left out of a mean.
+    Each of the first 128 is a run of its own; beyond, a run is 1/64 of its distance long, so that a
+    record of a long window can still be kept by Git, and no token is left out of a mean.
     """
     ends, start = [], 0
     while start < count:
-        end = min(start + max(1, start // 128 if start >= _ALONE else 1), count) - 1
+        end = min(start + max(1, start // 64 if start >= _ALONE else 1), count) - 1
         ends.append(end)
         start = end + 1
     return ends

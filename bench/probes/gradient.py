@@ -126,6 +126,8 @@ class Designated:
         self._row = torch.arange(count, device=window.device)
         if head in _EVERYWHERE:
             labelled = rows["labels"] != _NOTHING
+            if head == "AutoModelForCausalLM":
+                labelled[:, 0] = False  # which nothing stands before
             if not bool(labelled.any(dim=1).all()):
                 raise Unsupported("a row has no labelled position, from which to count distance")
             last = length - 1 - labelled.flip(1).int().argmax(dim=1)
@@ -215,7 +217,7 @@ class Measurement:
             rate, clip = protocol["learning_rate"], protocol["clip_norm"]
             trainer = self.trainer = Trainer(self.model, subject.head, rate, clip)
             size = -(-protocol["steps"] // _CHUNKS)
-            stops = {*_stages(protocol), *range(size, protocol["steps"], size)}
+            stops = {*_stages(protocol), *range(size, protocol["steps"], size), protocol["steps"]}
             done = 0
             for stop in sorted(stops):
                 trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
@@ -281,9 +283,10 @@ class Measurement:
         cell = self.subject.cell
         with _random_numbers_kept(cell.device):
             gradient = flow(self.model, self.designated)
-            self._flow(gradient)
-            for dtype, twin in sorted(self.twins.items()):  # float64 last
-                twin.load_state_dict(self.model.state_dict())
+        self._flow(gradient)
+        for dtype, twin in sorted(self.twins.items()):  # float64 last
+            twin.load_state_dict(self.model.state_dict())
+            with _random_numbers_kept(cell.device):  # the twins' dropout draws the same
                 self._twin(twin, dtype, dtype == cell.dtype)
         self.samples.setdefault("steps", []).append(step)
         if not bool(gradient.isfinite().all()):
@@ -306,7 +309,7 @@ class Measurement:
             zero_share=float(zero.mean()),
             subnormal_share=float(subnormal.mean()),
             naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
-            log_decay=[curves.log_decay(distance, row, dtype) for row in norms.tolist()],
+            log_decay=[_slope(distance, row, dtype) for row in norms.tolist()],
         )
 
     def _twin(self, twin: PreTrainedModel, dtype: str, own: bool) -> None:
@@ -323,16 +326,17 @@ class Measurement:
             gradient = flow(twin, designated)
         norms = _norms(designated.by_distance(gradient))
         if own and states:
-            apart = (norms.mean(dim=0) - self._mean).abs().max() / self._mean.max()
+            apart = float((norms.mean(dim=0) - self._mean).abs().max())
+            largest = float(self._mean.max())
             self._add(
-                kernel_difference=float(apart),
+                kernel_difference=apart / largest if largest else apart,
                 state_zero_share=[float(_zero(state).mean()) for state in states.values()],
                 state_subnormal_share=[float(_subnormal(s).mean()) for s in states.values()],
             )
         if dtype == "float64":
             self._add(
                 norm_float64=self._short(norms.mean(dim=0)),
-                log_decay_float64=[curves.log_decay(distance, row) for row in norms.tolist()],
+                log_decay_float64=[_slope(distance, row) for row in norms.tolist()],
             )
         if states and dtype == max(self.twins):
             self.samples["states"] = list(states)
@@ -377,6 +381,12 @@ def _full(subject: Subject) -> Batch:
             f"of {tasks.BLOCK} rows {len(full)} fill T={subject.cell.length}, and {count} are asked"
         )
     return {name: tensor[full] for name, tensor in rows.items() if name != "attention_mask"}
+
+
+def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> float | None:
+    """A row's change from token to token, see ``bench.flow.log_decay``."""
+    found = curves.log_decay(distance, norms, dtype)
+    return None if found is None else float(short([found], 6)[0])
 
 
 def _norms(entries: Tensor) -> Tensor:

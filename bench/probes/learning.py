@@ -91,12 +91,11 @@ class Training:
         return sum(norm > clip_norm for norm in self.norms) / max(1, len(self.norms))
 
     def samples(self) -> dict[str, list[Any]]:
-        """The traces of a record."""
+        """The traces of a record, with the seven digits that float32 has, or four."""
         return {
-            "loss": self.losses,
-            "gradient_norm": self.norms,
+            "loss": short(self.losses, 7),
+            "gradient_norm": short(self.norms, 7),
             "group_norms": [[name, short(norms)] for name, norms in self.group_norms.items()],
-            "seconds": self.seconds,
         }
 
 
@@ -245,6 +244,7 @@ class Measurement:
     def _samples(self) -> dict[str, list[Any]]:
         training = self.trainer.training()
         return training.samples() | {
+            "seconds": training.seconds,
             "validation": [list(point) for point in self.curve],
             "trials": [list(trial.values()) for trial in self.trials],
         }

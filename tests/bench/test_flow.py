@@ -215,17 +215,17 @@ def test_curve_leaves_out_the_losss_own_token():
 
 
 class TestRuns:
-    @pytest.mark.parametrize("count", [0, 1, 2, 255, 256, 257, 512, 4096, 8192])
+    @pytest.mark.parametrize("count", [0, 1, 2, 127, 128, 129, 512, 4096, 8192])
     def test_every_distance_is_in_one_run(self, count):
         ends = run_ends(count)
         assert ends == sorted(set(ends))
         assert ends[-1:] == ([count - 1] if count else [])
-        assert ends[:256] == list(range(min(count, 256)))
+        assert ends[:128] == list(range(min(count, 128)))
         widths = np.diff(ends)
-        assert all(width <= max(1, end // 100) for width, end in zip(widths, ends, strict=False))
+        assert all(width <= max(1, end // 50) for width, end in zip(widths, ends, strict=False))
 
     def test_a_long_window_has_few(self):
-        assert len(run_ends(8192)) < 1000
+        assert len(run_ends(8192)) < 600
 
     def test_a_mean_is_of_all_its_members_however_small(self):
         """Of a curve that falls by three hundred orders of magnitude, to the last digit."""

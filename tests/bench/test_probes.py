@@ -1,6 +1,4 @@
-"""What the probes measure, against bare PyTorch and finite differences."""
-
-import copy
+"""What the probes measure, against bare PyTorch; the gradient has a file of its own."""
 
 import pytest
 import torch
@@ -9,7 +7,6 @@ from bench import devices, probes, registry, study
 from bench.execute import prepare
 from bench.outcome import Diverged, Unsupported
 from bench.probes import speed
-from bench.probes.gradient import flow
 from bench.probes.learning import Trainer
 from bench.probes.scoring import evaluate
 from bench.probes.subject import Subject
@@ -121,86 +118,6 @@ class TestTraining:
         losses = dict(result.samples["trials"])
         assert result.metrics["learning_rate"] == min(losses, key=losses.get)
         assert result.metrics["learning_rate_trials"] == 2
-
-
-class TestGradient:
-    def test_equals_finite_differences(self, corpus, arm):
-        """In float64, entry by entry, at the loss position and far from it."""
-        subject = subjects(corpus, "gradient", dtype="float64", length=16)[arm]
-        model, rows = subject.build(), subject.rows("validation", 2, seed=0)
-        gradient = flow(model, rows)
-        embeds = model.get_input_embeddings()(rows["input_ids"]).detach()
-        step = 1e-6
-        for position in (0, 5, 15):
-            for entry in (0, 17):
-                nudge = torch.zeros_like(embeds)
-                nudge[0, position, entry] = step
-                with torch.no_grad():
-                    high, low = (
-                        model(inputs_embeds=embeds + sign * nudge, labels=rows["labels"]).loss * 2
-                        for sign in (1, -1)
-                    )
-                difference = float(high - low) / (2 * step)
-                assert float(gradient[0, position, entry]) == pytest.approx(
-                    difference, rel=1e-4, abs=1e-9
-                )
-
-    def test_a_rows_gradient_does_not_depend_on_the_batch(self, corpus, arm):
-        subject = subjects(corpus, "gradient", dtype="float64")[arm]
-        model, rows = subject.build(), subject.rows("validation", 4, seed=0)
-        alone = {name: tensor[:1] for name, tensor in rows.items()}
-        torch.testing.assert_close(flow(model, rows)[:1], flow(model, alone))
-
-    def test_probing_changes_nothing_in_training(self, corpus, arm):
-        """A probed and an unprobed run end with bitwise the same weights."""
-        subject = subjects(corpus, "gradient")[arm]
-        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
-        plain = Trainer(copy.deepcopy(measurement.model), measurement.subject.head, 1e-3, 1.0)
-        measurement.round()
-        plain.run(subject.batches(2, 2))
-        for probed, unprobed in zip(
-            measurement.model.parameters(), plain.model.parameters(), strict=True
-        ):
-            assert torch.equal(probed, unprobed)
-
-    def test_distance_is_counted_from_where_the_loss_is_read(self, corpus, arm):
-        """The first distance is 0, and its norm is the one at the designated position."""
-        subject = subjects(corpus, "gradient")[arm]
-        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
-        measurement.round()
-        samples = measurement.result().samples
-        length = subject.cell.length
-        assert samples["distance_init"] == list(range(length))
-        norms = flow(subject.build(), subject.rows("validation", 2, seed=0)).double().norm(dim=-1)
-        at_loss = norms[:, subject.arm.loss_position(length, subject.task.HEAD)].mean()
-        assert samples["norm_init"][0] == pytest.approx(float(at_loss))
-
-    def test_exact_zeros_are_counted_and_located(self, corpus):
-        """An LSTM whose forget gates are shut lets nothing through but the last steps."""
-        subject = subjects(corpus, "gradient")["lstm"]
-        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
-        layers = measurement.model.recurrent.layers
-        with torch.no_grad():
-            layers.weight_hh_l0.zero_()
-            layers.bias_ih_l0[subject.config.hidden_size : 2 * subject.config.hidden_size] = -1e4
-        measurement._measure("init")
-        metrics, samples = measurement.metrics, measurement.samples
-        assert metrics["zero_from_distance_init"] == 1
-        assert metrics["zero_share_init"] == pytest.approx(31 / 32)
-        assert samples["norm_init"][0] > 0
-        assert samples["norm_init"][1:] == [0.0] * 31
-
-    def test_norm_is_not_lost_to_float32_squares(self, corpus):
-        """Entries of 1e-30 have a norm, though their squares underflow in float32."""
-        subject = subjects(corpus, "gradient")["transformer"]
-        measurement = probes.load("gradient").Measurement(subject, lambda share: None)
-        with torch.no_grad():
-            measurement.model.classifier.weight.mul_(1e-28)
-        measurement._measure("init")
-        metrics = measurement.metrics
-        assert 1e-33 < metrics["norm_at_end_init"] < 1e-25
-        assert metrics["zero_from_distance_init"] is None
-        assert metrics["float32_norm_zero_from_distance_init"] is not None
 
 
 class TestSpeed:

@@ -102,14 +102,20 @@ def test_both_ways_backward_give_the_same(name):
     ("name", "kernel"),
     [(name, kernel) for name, arm in registry.arms().items() for kernel in arm.literals["KERNELS"]],
 )
-def test_another_kernel_is_refused(name, kernel):
+def test_what_another_kernel_keeps_of_its_states(name, kernel):
+    """A recurrence's only the loop does; whoever asks is told under which kernel to trace."""
     arm, model = build(name, kernel=kernel)
-    if kernel == arm.reference_kernel:
-        with arm.trace(model):
-            return
-    expected = rf"trace needs kernel '{arm.reference_kernel}'\. Got '{kernel}'"
-    with pytest.raises(ValueError, match=expected), arm.trace(model):
-        pytest.fail("it was traced")
+    fed = example(model.config, SEQUENCE, rows=ROWS, length=LENGTH)
+    traced = arm.traced_kernel(kernel)
+    assert arm.traced_kernel(traced) == traced
+    if kernel == traced:
+        with arm.trace(model) as gradients:
+            loss = model(**fed).loss
+        loss.backward()
+        assert all(gradient.any() for layers in gradients().values() for gradient in layers)
+        return
+    with pytest.raises(ValueError, match=rf"needs kernel .*\. Got '{kernel}'"), arm.trace(model):
+        model(**fed)
 
 
 def test_says_why_there_is_no_answer(name):
