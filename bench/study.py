@@ -518,7 +518,8 @@ def _number(field: dict[str, Any]) -> Any:
     if default == [] or (isinstance(default, list) and type(default[0]) is int):
         return list[Annotated[StrictInt, Field(ge=field["least"])]]
     if isinstance(default, list):
-        return _axis(Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)])
+        ends = Field(gt=field["least"], le=field.get("most"), allow_inf_nan=False)
+        return _axis(Annotated[StrictFloat, ends])
     if isinstance(default, float):
         return Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)]
     return Annotated[StrictInt, Field(ge=field["least"], le=field.get("most"))]

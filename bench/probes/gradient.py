@@ -51,6 +51,7 @@ PROTOCOL = {
     "stages": {
         "default": [0.1, 0.5, 1.0],
         "least": 0.0,
+        "most": 1.0,
         "help": "shares of the training after which it is measured, beside initialisation",
     },
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},

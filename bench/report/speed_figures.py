@@ -190,8 +190,11 @@ def state(rows: pd.DataFrame) -> Figure | None:
     Args:
         rows: of the table ``state``; ``state_bytes`` as counted from the architecture, and
             ``measured_bytes`` of the real cache where decoding was measured.
+
+    Returns:
+        None where there is one length only: the table says it better than a few dots.
     """
-    if rows.empty:
+    if rows.empty or rows["length"].nunique() < 2:
         return None
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(5.6, 3.8))

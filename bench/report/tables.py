@@ -284,9 +284,14 @@ _MEMORY = {
 
 
 def state(records: list[Record]) -> pd.DataFrame:
-    """What one row keeps in order to read one more token, counted, and measured in decoding."""
+    """What one row keeps in order to read one more token, counted, and measured in decoding.
+
+    Of what was decoded, or whose memory was measured: elsewhere nobody asks.
+    """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
+        if record["cell"]["probe"] not in ("decode", "memory"):
+            continue
         cell, cost = record["cell"], record["model"].get("cost") or {}
         if cost.get("state_bytes") is None:
             continue

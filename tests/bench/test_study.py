@@ -403,6 +403,26 @@ def test_a_timing_that_cannot_be_is_refused(tmp_path, line, words):
     assert f".toml:{at + 1}: " in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("stages = [0.5, 1.5]", "less than or equal to 1. Got 1.5"),
+        ("stages = [0.0]", "greater than 0. Got 0.0"),
+        ("stages = []", "at least 1 item"),
+        ("stages = [0.5, 0.5]", "repeats 0.5"),
+        ("states = 2", "less than or equal to 1. Got 2"),
+        ("rows = 0", "greater than or equal to 1. Got 0"),
+        ("clip_norm = 0.0", "greater than 0. Got 0.0"),
+        ("clip_norm = inf", "finite number. Got inf"),
+    ],
+)
+def test_a_gradient_that_cannot_be_measured_is_refused(tmp_path, line, words):
+    text = TINY.read_text().replace('probe = "gradient"\n', f'probe = "gradient"\n{line}\n', 1)
+    with pytest.raises(study.StudyError) as error:
+        study.load(written(tmp_path, text))
+    assert words in str(error.value), str(error.value)
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_subnormals_kept_and_flushed_take_turns(tmp_path, apart):
     """In one grid, or in two that say the same of everything else."""
