@@ -509,10 +509,11 @@ _SUBNORMAL_TEXT = (
     "Look at whether points rise to the right. To the right stand arms and lengths more of whose "
     "gradient is subnormal; upwards, how many times as fast the same training step is when they "
     "are flushed. What lies in the grey band is no faster than the same arm beside itself. An arm "
-    "without subnormal numbers should stay at 1. The share is counted at initialisation, in what "
-    "was measured, and not in everything that a step computes, so it need not be proportional to "
-    "the time lost; the figure does not say that flushing is harmless to what is learned, and it "
-    "holds for the processor named below it."
+    "without subnormal numbers should stay at 1, and a longer window may lie further left than a "
+    "shorter one, as what lies beyond its subnormal numbers is exactly zero. The share is counted "
+    "at initialisation, in what was measured, and not in everything that a step computes, so it "
+    "need not be proportional to the time lost; the figure does not say that flushing is harmless "
+    "to what is learned, and it holds for the processor named below it."
 )
 
 
