@@ -217,7 +217,7 @@ def _map(records: Sequence[Record]) -> tuple[Floats, Floats, Floats]:
 def _heat(here: Axes, steps: Floats, distance: Floats, norms: Floats, scale: LogNorm) -> Any:
     """Each measurement fills the steps that are nearest to its own."""
     x = np.concatenate([steps[:1], (steps[1:] + steps[:-1]) / 2, steps[-1:]])
-    y = np.append(distance, distance[-1] + 1) - 0.5
+    y = np.append(distance[0] - 0.5, distance + 0.5)  # of a long window a distance ends a run
     # A long window has more cells than an SVG should have paths.
     style: dict[str, Any] = {"rasterized": True, "shading": "flat"}
     for chosen, shade in ((norms == 0, _ZERO), (np.isnan(norms), _NO_NUMBER)):
