@@ -386,7 +386,7 @@ def _full(subject: Subject) -> Batch:
 def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> float | None:
     """A row's change from token to token, see ``bench.flow.log_decay``."""
     found = curves.log_decay(distance, norms, dtype)
-    return None if found is None else float(short([found], 6)[0])
+    return None if found is None else float(short([found], 9)[0])
 
 
 def _norms(entries: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from bench.execute import prepare
 from bench.execute.channel import finite
 from bench.execute.worker import describe
 from bench.outcome import DIVERGED, UNSUPPORTED, CellError, Diverged, Unsupported
-from bench.probes import gradient
+from bench.probes import gradient, learning
 from bench.probes.gradient import Designated, Measurement, flow
 from bench.probes.learning import Trainer
 from bench.probes.objective import embed
@@ -46,6 +46,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def digits(monkeypatch):
+    """A record keeps few digits; here it keeps enough to be checked against what is known."""
+    for module in (gradient, learning):
+        monkeypatch.setattr(module, "short", lambda values, digits=4: curves.short(values, 17))
 
 
 @pytest.fixture(params=ARMS)
@@ -358,9 +365,10 @@ class TestSamples:
         samples, metrics = measured(of)
         assert samples["steps"] == [0, 2, 4]
         count = len(samples["distance"])
-        by_distance = ("norm", "norm_low", "norm_high", "norm_float64", "zero_by_distance")
-        for name in by_distance:
+        for name in ("norm", "norm_low", "norm_high", "norm_float64"):
             assert np.shape(samples[name]) == (3, count), name
+        for share, zeros in zip(samples["zero_share"], samples["zero_by_distance"], strict=True):
+            assert len(zeros) == (count if share else 0), "none is kept where none is zero"
         for name in ("log_decay", "log_decay_float64"):
             assert np.shape(samples[name]) == (3, 4), name
         states = len(samples["states"])
