@@ -50,7 +50,6 @@ _COLUMNS = 4  # panels side by side
 _ROWS = 3  # lengths of a figure that has a row for each
 _STAGES = 8  # panels of the strip
 _LEAST_STAGES = 4  # of a training that is drawn as it goes
-MOST_POINTS = 600  # of a curve; beyond that the median of each so many distances
 _ZERO, _NO_NUMBER = "#d9d9d9", "#882255"
 _LEAST_COLOUR = 1e-250  # float64's subnormals have no logarithm that a colour bar could bear
 _GREY = "#555555"
@@ -217,7 +216,7 @@ def _map(records: Sequence[Record]) -> tuple[Floats, Floats, Floats]:
 def _heat(here: Axes, steps: Floats, distance: Floats, norms: Floats, scale: LogNorm) -> Any:
     """Each measurement fills the steps that are nearest to its own."""
     x = np.concatenate([steps[:1], (steps[1:] + steps[:-1]) / 2, steps[-1:]])
-    y = np.append(distance, distance[-1] + 1) - 0.5
+    y = np.append(distance[0] - 0.5, distance + 0.5)  # of a long window a distance ends a run
     # A long window has more cells than an SVG should have paths.
     style: dict[str, Any] = {"rasterized": True, "shading": "flat"}
     for chosen, shade in ((norms == 0, _ZERO), (np.isnan(norms), _NO_NUMBER)):
@@ -300,7 +299,7 @@ def _state_lines(here: Axes, axis: "_Axis", records: Sequence[Record]) -> None:
             shown = axis.shown(middle)
             if np.isfinite(shown).any():
                 here.plot(
-                    *_thinned(distance, shown), color=shade, linestyle=style, markersize=3,
+                    distance, shown, color=shade, linestyle=style, markersize=3,
                     linewidth=0.9 if number == 0 else 1.6, marker=marker, markevery=(0.05, 0.12),
                 )  # fmt: skip
             said = f"{name}: " if number else None
@@ -527,19 +526,7 @@ def _line(here: Axes, axis: _Axis, arm: str, distance: Floats, norm: Floats, **s
     if not finite.any():
         return
     marker = "o" if finite.sum() == 1 else ""  # a lone point is no line
-    x, y = _thinned(distance, shown)
-    here.plot(x, y, color=colour(arm), marker=marker, markersize=4, **style)
-
-
-def _thinned(distance: Floats, norm: Floats) -> tuple[Floats, Floats]:
-    """Of a long curve the median of each so many distances, the loss's own kept apart."""
-    width = -(-len(distance) // MOST_POINTS)
-    if width <= 1:
-        return distance, norm
-    starts = np.arange(1, len(distance), width)
-    parts = [norm[start : start + width] for start in starts]
-    x = [distance[start : start + width].mean() for start in starts]
-    return np.append(distance[:1], x), np.append(norm[:1], [np.median(part) for part in parts])
+    here.plot(distance, shown, color=colour(arm), marker=marker, markersize=4, **style)
 
 
 def _where_lost(norm: Floats, distance: Floats) -> str:

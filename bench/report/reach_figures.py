@@ -35,7 +35,7 @@ _DASHES: dict[str, Literal["--", "-"]] = {"init": "--", "end": "-"}
 _SETTING = ["comparison", "layers", "initialization", "clip_norm"]
 _FATES = {"zero": "nothing arrives", "alone": "one token, no distance"}
 _VISIBLE = 0.1  # on the log scale: what is nearer has no room for an arrow
-_APART = 0.025  # of the axis: points of the same share stand side by side
+_APART = 0.03  # of the axis: points of the same share stand side by side
 _PLACES = ("o", "s", "D", "v", "P", "X", "<", ">")  # a marker a length
 
 
@@ -296,7 +296,7 @@ def subnormals(rows: pd.DataFrame) -> Figure | None:
             places = _side_by_side((100 * shown[name]).tolist(), _APART * largest)
             for x, row in zip(places, shown.to_dict("records"), strict=True):
                 _cost(here, x, row)
-            edges = [*places, 0.0, largest]
+            edges = [*places, 0.0, largest if shown[name].any() else 0.0]
             here.set_xlim(min(edges) - 0.05 * largest, max(edges) + 0.05 * largest)
             if not shown[name].any():
                 here.set_xticks([0.0])

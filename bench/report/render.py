@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -414,7 +415,7 @@ def _caption(title: str, comparison: str, records: list[Record]) -> str:
 def _gradient_limits(records: list[Record]) -> str:
     return (
         f"{_seeds_and_rows(records)}The norm at one position, mean over rows, taken in float64 of "
-        f"gradients of the cell's type. {_thinned(records)}"
+        f"gradients of the cell's type. {_runs(records)}"
         "Compare slopes, not heights: embeddings have other scales in other arms. It says how much "
         "of the loss reaches a token, not whether the task needs that token, and holds for one "
         "task, these sizes and this initialisation."
@@ -432,11 +433,11 @@ def _seeds_and_rows(records: list[Record]) -> str:
     return text + ("Shaded: quartiles over rows of a single seed. " if 1 in counts else "")
 
 
-def _thinned(records: list[Record]) -> str:
-    longest = max(len(record["samples"]["distance"]) for record in records)
-    if longest <= gradients.MOST_POINTS:
+def _runs(records: list[Record]) -> str:
+    """Whether a point stands for more than one distance, as those of long windows do."""
+    if all(np.diff(record["samples"]["distance"]).max(initial=1) == 1 for record in records):
         return ""
-    return f"Of windows beyond {gradients.MOST_POINTS} tokens the median of each few is drawn. "
+    return "Far from the loss a point is the mean of a run of neighbouring distances. "
 
 
 def _heatmap_limits(records: list[Record]) -> str:
@@ -509,10 +510,11 @@ _SUBNORMAL_TEXT = (
     "Look at whether points rise to the right. To the right stand arms and lengths more of whose "
     "gradient is subnormal; upwards, how many times as fast the same training step is when they "
     "are flushed. What lies in the grey band is no faster than the same arm beside itself. An arm "
-    "without subnormal numbers should stay at 1. The share is counted at initialisation, in what "
-    "was measured, and not in everything that a step computes, so it need not be proportional to "
-    "the time lost; the figure does not say that flushing is harmless to what is learned, and it "
-    "holds for the processor named below it."
+    "without subnormal numbers should stay at 1, and a longer window may lie further left than a "
+    "shorter one, as what lies beyond its subnormal numbers is exactly zero. The share is counted "
+    "at initialisation, in what was measured, and not in everything that a step computes, so it "
+    "need not be proportional to the time lost; the figure does not say that flushing is harmless "
+    "to what is learned, and it holds for the processor named below it."
 )
 
 

@@ -309,6 +309,14 @@ class TestTraining:
         scales = {m.norm for here in figure.axes[:4] for m in here.findobj(QuadMesh)}
         assert len(scales) == 1, "one colour bar for all panels"
 
+    def test_distances_of_a_long_window_stand_for_the_runs_they_end(self, records):
+        for record in of(records):
+            record["samples"]["distance"] = [*range(8), *range(11, 32, 4), 31, 40][:16]
+            record["samples"]["distance"][-2:] = [35, 39]
+        (mesh,) = panel(figures.flow_heatmap(records), "LSTM, T = 16").findobj(QuadMesh)
+        assert mesh.get_coordinates()[7:10, 0, 1].tolist() == [6.5, 7.5, 11.5]
+        assert mesh.get_coordinates()[-1, 0, 1] == 39.5
+
     def test_the_map_has_colours_for_zero_and_for_what_is_no_number(self, records):
         for record in of(records):
             fill(record, lambda d: 0.0 if d > 9 else 1.0, stage=1)
