@@ -391,8 +391,15 @@ def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> f
 
 
 def _norms(entries: Tensor) -> Tensor:
-    """(..., size) to (...), in float64 on the CPU: 1e-40 vanishes when squared in float32."""
-    found: Tensor = entries.to("cpu", torch.float64).norm(dim=-1)
+    """(..., size) to (...), in float64 on the CPU.
+
+    1e-40 vanishes when squared in float32, and 1e-170 in float64: the largest entry is taken out
+    before squaring.
+    """
+    precise = entries.to("cpu", torch.float64)
+    largest = precise.abs().amax(dim=-1, keepdim=True)
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    found: Tensor = (precise / scale).norm(dim=-1) * scale.squeeze(-1)
     return found
 
 

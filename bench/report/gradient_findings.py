@@ -241,6 +241,8 @@ def _share(value: float) -> str:
 
 def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
     """Depth, initialisation and clipping, each beside the usual, at one length."""
+    if frame.empty:
+        return []
     lines = []
     for name, words in _VARIED.items():
         ends = frame[frame["when"].isin([_START, _END])]

@@ -206,7 +206,7 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
         total = np.asarray([_number(norm) for norm in samples["gradient_norm"]])
         left = np.minimum(1.0, clip / (total + 1e-6))  # as PyTorch scales
         for group, before in [("all", total), *samples["group_norms"]]:
-            trace = np.asarray([_number(norm) for norm in before])
+            trace = np.asarray([_number(norm) for norm in before[: len(total)]])
             rows.append(
                 coordinates(record["cell"])
                 | {
