@@ -296,14 +296,15 @@ class Measurement:
         distance, dtype = self.samples["distance"], self.subject.cell.dtype
         # A norm taken in its own type squares its entries first, and reads 0.0 long before they do.
         naive = (entries.norm(dim=-1).sum(dim=0) == 0).tolist()
-        zero, subnormal = _zero(entries), _subnormal(entries)
+        zero = _zero(entries, (0, 2))
+        low, high = norms.quantile(norms.new_tensor([0.25, 0.75]), dim=0)
         self._add(
             norm=short(norms.mean(dim=0)),
-            norm_low=short(norms.quantile(0.25, dim=0)),
-            norm_high=short(norms.quantile(0.75, dim=0)),
-            zero_by_distance=short(zero.mean(dim=(0, 2))),
+            norm_low=short(low),
+            norm_high=short(high),
+            zero_by_distance=short(zero),
             zero_share=float(zero.mean()),
-            subnormal_share=float(subnormal.mean()),
+            subnormal_share=_subnormal(entries),
             naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
             log_decay=[curves.log_decay(distance, row, dtype) for row in norms.tolist()],
         )
@@ -326,8 +327,8 @@ class Measurement:
             apart, largest = float((norms.mean(dim=0) - known).abs().max()), float(known.max())
             self._add(
                 kernel_difference=apart / largest if largest else apart,
-                state_zero_share=[float(_zero(state).mean()) for state in states.values()],
-                state_subnormal_share=[float(_subnormal(s).mean()) for s in states.values()],
+                state_zero_share=[float(_zero(state)) for state in states.values()],
+                state_subnormal_share=[_subnormal(state) for state in states.values()],
             )
         if dtype == "float64":
             self._add(
@@ -377,16 +378,20 @@ def _full(subject: Subject) -> Batch:
 
 def _norms(entries: Tensor) -> Tensor:
     """(..., size) to (...), in float64 on the CPU: 1e-40 vanishes when squared in float32."""
-    return entries.to("cpu", torch.float64).norm(dim=-1)
+    norms: Tensor = torch.linalg.vector_norm(entries.to("cpu", torch.float64), dim=-1)
+    return norms
 
 
-def _zero(entries: Tensor) -> Tensor:
-    return (entries == 0).double()
+def _zero(entries: Tensor, over: tuple[int, ...] = (0, 1, 2)) -> Tensor:
+    """The share of entries that are exactly zero, over these dimensions."""
+    left = entries.count_nonzero(dim=over)  # counted, as a mean would need a copy in doubles
+    return 1 - left.double() / math.prod(entries.shape[axis] for axis in over)
 
 
-def _subnormal(entries: Tensor) -> Tensor:
-    size = entries.abs()
-    return ((size > 0) & (size < torch.finfo(entries.dtype).smallest_normal)).double()
+def _subnormal(entries: Tensor) -> float:
+    """The share of entries that are subnormal numbers of their type."""
+    small = entries.abs() < torch.finfo(entries.dtype).smallest_normal
+    return float(small.logical_and_(entries != 0).count_nonzero()) / entries.numel()
 
 
 @contextlib.contextmanager
