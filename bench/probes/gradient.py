@@ -301,14 +301,15 @@ class Measurement:
         distance, dtype = self.designated.distance.tolist(), self.subject.cell.dtype
         # A norm taken in its own type squares its entries first, and reads 0.0 long before they do.
         naive = (entries.norm(dim=-1).sum(dim=0) == 0).tolist()
-        zero, subnormal = _zero(entries), _subnormal(entries)
+        zero = _zero(entries, (0, 2))
+        low, high = norms.quantile(norms.new_tensor([0.25, 0.75]), dim=0)
         self._add(
             norm=self._short(self._mean),
-            norm_low=self._short(norms.quantile(0.25, dim=0), 3),
-            norm_high=self._short(norms.quantile(0.75, dim=0), 3),
-            zero_by_distance=self._short(zero.mean(dim=(0, 2)), 3) if zero.any() else [],
+            norm_low=self._short(low, 3),
+            norm_high=self._short(high, 3),
+            zero_by_distance=self._short(zero, 3) if zero.any() else [],
             zero_share=float(zero.mean()),
-            subnormal_share=float(subnormal.mean()),
+            subnormal_share=_subnormal(entries),
             naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
             log_decay=[_slope(distance, row, dtype) for row in norms.tolist()],
         )
@@ -331,8 +332,8 @@ class Measurement:
             largest = float(self._mean.max())
             self._add(
                 kernel_difference=apart / largest if largest else apart,
-                state_zero_share=[float(_zero(state).mean()) for state in states.values()],
-                state_subnormal_share=[float(_subnormal(s).mean()) for s in states.values()],
+                state_zero_share=[float(_zero(state)) for state in states.values()],
+                state_subnormal_share=[_subnormal(state) for state in states.values()],
             )
         if dtype == "float64":
             self._add(
@@ -393,23 +394,29 @@ def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> f
 def _norms(entries: Tensor) -> Tensor:
     """(..., size) to (...), in float64 on the CPU.
 
-    1e-40 vanishes when squared in float32, and 1e-170 in float64: the largest entry is taken out
-    before squaring.
+    1e-40 vanishes when squared in float32, and 1e-170 in float64, whose largest entry is therefore
+    taken out before squaring.
     """
     precise = entries.to("cpu", torch.float64)
+    if entries.dtype != torch.float64:
+        plain: Tensor = torch.linalg.vector_norm(precise, dim=-1)
+        return plain
     largest = precise.abs().amax(dim=-1, keepdim=True)
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
-    found: Tensor = (precise / scale).norm(dim=-1) * scale.squeeze(-1)
+    found: Tensor = torch.linalg.vector_norm(precise / scale, dim=-1) * scale.squeeze(-1)
     return found
 
 
-def _zero(entries: Tensor) -> Tensor:
-    return (entries == 0).double()
+def _zero(entries: Tensor, over: tuple[int, ...] = (0, 1, 2)) -> Tensor:
+    """The share of entries that are exactly zero, over these dimensions."""
+    left = entries.count_nonzero(dim=over)  # counted, as a mean would need a copy in doubles
+    return 1 - left.double() / math.prod(entries.shape[axis] for axis in over)
 
 
-def _subnormal(entries: Tensor) -> Tensor:
-    size = entries.abs()
-    return ((size > 0) & (size < torch.finfo(entries.dtype).smallest_normal)).double()
+def _subnormal(entries: Tensor) -> float:
+    """The share of entries that are subnormal numbers of their type."""
+    small = entries.abs() < torch.finfo(entries.dtype).smallest_normal
+    return float(small.logical_and_(entries != 0).count_nonzero()) / entries.numel()
 
 
 @contextlib.contextmanager

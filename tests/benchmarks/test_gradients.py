@@ -48,7 +48,7 @@ def subject(arm, length, batch_size=8, dtype="float32"):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("arm", ARMS)
 def test_one_flow_beside_one_forward_and_backward(arm, length):
-    of = subject(arm, length, batch_size=2 if length == 4096 else 8)
+    of = subject(arm, length, batch_size=4 if length == 4096 else 8)
     measurement = Measurement(of, lambda share: None)
     model, rows = measurement.model, measurement.designated.rows
 
@@ -60,7 +60,7 @@ def test_one_flow_beside_one_forward_and_backward(arm, length):
     def measured():
         measurement._flow(flow(model, measurement.designated))
 
-    rounds = {64: 40, 256: 16, 1024: 6, 4096: 3}[length]
+    rounds = {64: 40, 256: 16, 1024: 6, 4096: 6}[length]
     seconds = take_turns({"flow": measured, "bare": bare}, rounds, warm=1)
     slower = speed(seconds, "bare", "flow")
     milliseconds = 1e3 * float(np.median(seconds["bare"]))
