@@ -72,6 +72,8 @@ def half_life(log_decay: float | None) -> float | None:
 def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:
     """The farthest distance to which 1% of the largest norm beyond the loss's own token comes.
 
+    Of means over runs of tokens the end of the last such run, see ``run_ends``.
+
     Returns:
         The last distance of the window where it comes that far: the reach is at least that. None
         where no norm beyond distance 0 is above zero.
@@ -84,18 +86,29 @@ def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:
 
 
 def growth(distance: Sequence[int], norm: Sequence[float | None]) -> float | None:
-    """The norm at the last distance over that at the nearest: above 1 it grows on its way.
+    """The norm at the last distances over that at the nearest: above 1 it grows on its way.
 
     Both are means over a tenth of the window, as single tokens differ.
     """
-    _, norms = curve(distance, norm)
-    if not len(norms):
-        return None
-    few = max(1, len(norms) // 10)
-    near, far = norms[:few].mean(), norms[-few:].mean()
+    near, far = _ends(distance, norm)
     if not near > 0 or math.isnan(far):
         return None
     return float(far / near)
+
+
+def _ends(distance: Sequence[int], norm: Sequence[float | None]) -> tuple[float, float]:
+    """Mean norms over the nearest and the farthest tenth of the window, NaN without a window.
+
+    A distance stands for all tokens since the one before it, see ``run_ends``.
+    """
+    where, norms = curve(distance, norm)
+    if not len(where):
+        return math.nan, math.nan
+    widths = np.diff(where, prepend=where[0] - 1)
+    near = where <= max(where[0], where[0] - 1 + (where[-1] - where[0] + 1) / 10)
+    far = where > min(where[-1] - 1, where[-1] - (where[-1] - where[0] + 1) / 10)
+    means = [float(norms[part] @ widths[part] / widths[part].sum()) for part in (near, far)]
+    return means[0], means[1]
 
 
 def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
@@ -117,7 +130,7 @@ def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
     grown = growth(distance, norm)
     if grown is not None and grown > 1 / LEFT:
         return "explodes"
-    far = norms[-max(1, len(norms) // 10) :].mean()
+    _, far = _ends(distance, norm)
     return "vanishes" if far < LEFT * norms.max() else "lasts"
 
 

@@ -131,7 +131,7 @@ class Designated:
                 labelled[:, 0] = False  # which nothing stands before
             if not bool(labelled.any(dim=1).all()):
                 raise Unsupported("a row has no labelled position, from which to count distance")
-            last = length - 1 - labelled.flip(1).int().argmax(dim=1)
+            last = _last_labelled(rows["labels"])
             self._label = rows["labels"][self._row, last]
             # A language model predicts a label from the tokens before it.
             self._at = last - 1 if head == "AutoModelForCausalLM" else last
@@ -202,7 +202,7 @@ class Measurement:
             raise Unsupported(
                 f"{type(self.model).__name__} takes no inputs_embeds, at which the gradient is read"
             )
-        self.designated = Designated(_full(subject), subject.head, self._loss_position())
+        self.designated = Designated(_rows(subject), subject.head, self._loss_position())
         self.twins = self._twins()
         self.trainer: Trainer | None = None
         distance = self.designated.distance.tolist()
@@ -307,7 +307,7 @@ class Measurement:
             norm=self._short(self._mean),
             norm_low=self._short(low, 3),
             norm_high=self._short(high, 3),
-            zero_by_distance=self._short(zero, 3) if zero.any() else [],
+            zero_by_distance=self._short(zero, 9) if zero.any() else [],
             zero_share=float(zero.mean()),
             subnormal_share=_subnormal(entries),
             naive_zero_from=next((d for d, no in zip(distance, naive, strict=True) if no), None),
@@ -365,24 +365,40 @@ def _stages(protocol: dict[str, Any]) -> list[int]:
     )
 
 
-def _full(subject: Subject) -> Batch:
-    """Validation rows without padding, which would end where it ends for each row.
+def _rows(subject: Subject) -> Batch:
+    """Validation rows of the cell's seed, over which a distance means the same for each.
+
+    Without padding, which would end where it ends for each row. Where a head is asked for its last
+    labelled answer, those of a thousand rows whose answer comes last: what lies farther back than
+    the earliest of them is seen from no other.
 
     Raises:
         Unsupported: too few of a thousand fill their window.
     """
-    count = subject.cell.protocol["rows"]
-    rows = subject.rows("validation", count, seed=0)
-    if "attention_mask" not in rows or bool(rows["attention_mask"].all()):
+    count, seed = subject.cell.protocol["rows"], subject.cell.seed
+    rows = subject.rows("validation", count, seed)
+    padded = "attention_mask" in rows and not bool(rows["attention_mask"].all())
+    if not padded and subject.head not in _EVERYWHERE:
         return rows
-    rows = subject.rows("validation", tasks.BLOCK, seed=0)
-    full = rows["attention_mask"].bool().all(dim=1).nonzero().flatten()[:count]
-    if len(full) < count:
-        raise Unsupported(
-            f"a gradient's distance is measured on rows without padding. {subject.cell.task} pads: "
-            f"of {tasks.BLOCK} rows {len(full)} fill T={subject.cell.length}, and {count} are asked"
-        )
-    return {name: tensor[full] for name, tensor in rows.items() if name != "attention_mask"}
+    rows = subject.rows("validation", tasks.BLOCK, seed)
+    if padded:
+        full = rows["attention_mask"].bool().all(dim=1).nonzero().flatten()
+        if len(full) < count:
+            raise Unsupported(
+                f"a gradient's distance is measured on rows without padding. {subject.cell.task} "
+                f"pads: of {tasks.BLOCK} rows {len(full)} fill T={subject.cell.length}, and "
+                f"{count} are asked"
+            )
+        rows = {name: tensor[full] for name, tensor in rows.items()}
+    if subject.head in _EVERYWHERE:
+        late = _last_labelled(rows["labels"]).argsort(descending=True, stable=True)
+        rows = {name: tensor[late] for name, tensor in rows.items()}
+    return {name: rows[name][:count] for name in rows if name != "attention_mask"}
+
+
+def _last_labelled(labels: Tensor) -> Tensor:
+    """(rows,) the last position that has a label, of rows that have one."""
+    return labels.shape[1] - 1 - (labels != _NOTHING).flip(1).int().argmax(dim=1)
 
 
 def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> float | None:
@@ -409,7 +425,7 @@ def _norms(entries: Tensor) -> Tensor:
 
 def _zero(entries: Tensor, over: tuple[int, ...] = (0, 1, 2)) -> Tensor:
     """The share of entries that are exactly zero, over these dimensions."""
-    left = entries.count_nonzero(dim=over)  # counted, as a mean would need a copy in doubles
+    left = entries.count_nonzero(dim=over).cpu()  # as a mean would need a copy in doubles
     return 1 - left.double() / math.prod(entries.shape[axis] for axis in over)
 
 

@@ -137,7 +137,7 @@ class Trainer:
         """What the steps so far left."""
         if not self._losses:
             return Training([], [], {}, [])
-        losses, norms = torch.stack(self._losses), torch.stack(self._norms).double().cpu()
+        losses, norms = torch.stack(self._losses), torch.stack(self._norms).cpu().double()
         place = {name: n for n, (name, _) in enumerate(self.model.named_parameters())}
         groups = {
             group: norms[:, [place[name] for name in names]].norm(dim=1).tolist()

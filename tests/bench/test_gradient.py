@@ -395,7 +395,7 @@ class TestSamples:
         assert metrics["test_loss"] > 0
 
     def test_what_the_task_needs_stands_beside_it(self):
-        assert measured(subject("gru", "mqar", 32))[1]["needed_distance"] == 28
+        assert measured(subject("gru", "mqar", 32))[1]["needed_distance"] == 27
         assert measured(subject("gru"))[1]["needed_distance"] is None
 
     def test_no_steps_is_initialisation_only(self, arm):
@@ -629,7 +629,7 @@ class TestBadInput:
         full = rows["attention_mask"].all(dim=1)
         count = int(full.sum())
         assert 4 < count < 900
-        found = gradient._full(of)
+        found = gradient._rows(of)
         assert found.keys() == {"input_ids", "labels"}
         assert torch.equal(found["input_ids"], rows["input_ids"][full][:4])
         many = subject("lstm", "listops", 32, protocol={"rows": count + 1})
@@ -675,3 +675,22 @@ def test_a_norm_is_not_lost_to_squares_in_float64_either(size):
 @pytest.mark.parametrize("entry", [math.nan, math.inf])
 def test_a_norm_of_what_is_no_number_is_none(entry):
     assert not gradient._norms(torch.tensor([[1.0, entry]])).isfinite().any()
+
+
+def test_rows_are_those_that_are_asked_last():
+    """Of a thousand rows of recall those with the latest query, which see the farthest value."""
+    of = subject("gru", "mqar", 32, protocol={"rows": 16, "steps": 0})
+    measurement = measuring(of)
+    distance = measurement.designated.distance.tolist()
+    assert distance[-1] >= 27, "every one of them sees as far as the task needs"
+    labelled = of.rows("validation", tasks.BLOCK, seed=0)["labels"] != -100
+    last = labelled.shape[1] - 1 - labelled.flip(1).int().argmax(dim=1)
+    assert int(last.sort().values[-16]) == distance[-1] + 1
+
+
+def test_rows_differ_from_seed_to_seed():
+    one, other = (
+        measuring(subject("gru", "parity", 12, protocol={"steps": 0}, seed=seed)) for seed in (0, 1)
+    )
+    ids = [m.designated.rows["input_ids"] for m in (one, other)]
+    assert not torch.equal(*ids)
