@@ -19,12 +19,18 @@ Frames = Mapping[str, pd.DataFrame]
 
 #: What a reach is told of together; within it arms, lengths and stages differ.
 _TOGETHER = ["comparison", "task", "data", "device", "dtype", "denormals"]
+#: What is the same where one thing is varied, beside what else may be.
+_FIXED = [
+    "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals", "matched_to",
+    "width", "when", "steps",
+]  # fmt: skip
 #: What may lengthen a reach, beside training, and how it is called.
 _VARIED = {
-    "layers": "{} layers",
+    "layers": "layers: {}",
     "initialization": "initialisation {}",
-    "clip_norm": "clip at {:g}",
+    "clip_norm": "clipped above {:,.4g}",
 }
+_MANY = 100.0  # tokens from which on none is divided
 _START, _END = "init", "100%"
 
 
@@ -45,9 +51,10 @@ def all_of(frames: Frames) -> list[tuple[str, list[str]]]:
 
 
 def _usual(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows in which nothing is varied: the depth, start and clipping that most rows have.
+    """The rows in which nothing is varied: of each task, what most seeds were measured under.
 
-    Of a task that was measured under several comparisons the one with most seeds.
+    That is the comparison, the depth and the clipping of most seeds whose initialisation is the
+    default, where there are such.
     """
     if frame.empty:
         return frame
@@ -55,8 +62,10 @@ def _usual(frame: pd.DataFrame) -> pd.DataFrame:
     for _, rows in frame.groupby([n for n in _TOGETHER if n != "comparison"], sort=False):
         start = rows[rows["initialization"] == "default"]
         rows = rows if start.empty else start
-        most = rows.groupby("comparison", sort=False)["seeds"].sum().idxmax()
-        kept.append(rows[rows["comparison"] == most])
+        for name in ("comparison", "layers", "clip_norm"):
+            most = rows.groupby(name, sort=False)["seeds"].sum().idxmax()
+            rows = rows[rows[name] == most]
+        kept.append(rows)
     usual: pd.DataFrame = pd.concat(kept)
     return usual
 
@@ -91,6 +100,10 @@ def _tokens(row: Row) -> str:
     if math.isnan(row["reach_tokens"]):
         return f"no token ({row['fate']})"
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
+    if row["begun_seeds"] > row["seeds"]:
+        seeds = f"{row['seeds']} of {row['begun_seeds']} seeds, as the others diverged"
+    if row["seeds"] < stats.LEAST_ROUNDS:
+        seeds += ", exploratory"
     if row["whole_window"]:
         text = f"all {row['farthest']} tokens of the window ({seeds}"
         return text + (f", {row['fate']})" if row["fate"] != "lasts" else ")")
@@ -99,7 +112,6 @@ def _tokens(row: Row) -> str:
         text += f" [{row['reach_tokens_low']:.0f}, {row['reach_tokens_high']:.0f}]"
     elif row["seeds"] > 1:
         text += f" (from {row['reach_least']:.0f} to {row['reach_most']:.0f})"
-        seeds += ", exploratory"
     return f"{text} of {row['farthest']} ({seeds})"
 
 
@@ -107,7 +119,8 @@ def _halves(row: Row) -> str:
     half = row["half_life_tokens"]
     if half is None or not math.isfinite(half) or row["whole_window"]:
         return ""
-    return f", halving every {half:.2g} tokens"
+    number = f"{half:,.0f}" if half >= _MANY else f"{half:.2g}"
+    return f", halving every {number} tokens"
 
 
 def _level(frame: pd.DataFrame) -> list[str]:
@@ -161,7 +174,9 @@ def _learning(frame: pd.DataFrame) -> list[str]:
         )
     verdicts = [text for when in ("init", "end") if (text := _association(frame, when))]
     verdicts.append(
-        "Seeds of one arm and task are not independent trials, so these intervals are too narrow."
+        "Tasks, lengths and starts are taken together there. Seeds of one arm and task are not "
+        "independent trials, so the intervals are too narrow; and arms differ in more than their "
+        "reach, so none of this says that reach is the cause."
     )
     return verdicts + lines
 
@@ -173,7 +188,7 @@ def _middle(frame: pd.DataFrame, column: str) -> str:
 
 
 def _association(frame: pd.DataFrame, when: str) -> str:
-    """How many trainings were solved whose needed distance was inside the reach, and outside."""
+    """How many trainings solved their task with the needed distance inside the reach, or not."""
     if f"inside_{when}" not in frame.columns:
         return ""
     known = frame.dropna(subset=[f"inside_{when}"])
@@ -186,25 +201,20 @@ def _association(frame: pd.DataFrame, when: str) -> str:
         counts.append(f"{count} of {total} (95% interval {ends.low:.0%} to {ends.high:.0%})")
     time = "At initialisation" if when == "init" else "At the end of training"
     told = (
-        f"{time}: of trainings whose needed distance lay inside the reach {counts[0]} solved the "
-        f"task, of those where it lay outside {counts[1]}."
+        f"{time}: of trainings in which 1% reached the needed distance {counts[0]} solved the "
+        f"task, of those in which it did not {counts[1]}."
     )
-    if not (inside.any() or outside.any()):
-        return f"{told} As nothing was solved, it explains nothing here."
-    if outside.any():
-        needed = "reach was not needed, as some solved the task without"
-    else:
-        needed = "nobody solved a task without it" if len(outside) else "nobody was without it"
-    enough = "it was not enough, as some who had it did not solve the task"
-    if inside.all():
-        enough = "everybody who had it solved the task" if len(inside) else "nobody had it"
-    return f"{told} So {needed}; and {enough}."
+    unseen = len(frame) - len(known)
+    return told + (f" Of {unseen} it was not measured." if unseen else "")
 
 
 def _cost(frame: pd.DataFrame) -> list[str]:
     """The rate with subnormal floats flushed over that with them kept, beside their share."""
+    if frame.empty:
+        return []
     lines = []
-    for rows in _groups(frame, [*_TOGETHER[:-1], "threads", "batch_size"]):
+    here = frame[frame["device"] == "cpu"]
+    for rows in _groups(here, [*_TOGETHER[:-1], "threads", "batch_size"]):
         for arm in dict.fromkeys(row["arm"] for row in rows):
             parts = []
             for row in sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["length"]):
@@ -226,48 +236,48 @@ def _cost(frame: pd.DataFrame) -> list[str]:
         if not math.isnan(rows[0]["product_ratio"]):
             first = rows[0]
             lines.append(
-                "This processor itself takes "
-                f"{first['product_ratio']:.2g} times as long for a matrix product of subnormal "
-                f"numbers as for one of normal ones, {first['elementwise_ratio']:.2g} times for an "
-                f"elementwise product, {first['sigmoid_ratio']:.2g} times for a sigmoid: where "
-                "these are near 1, there is nothing for flushing to win."
+                f"This processor itself takes {first['product_ratio']:,.3g} times as long for a "
+                "matrix product of subnormal numbers as for one of normal ones, "
+                f"{first['elementwise_ratio']:,.3g} times for an elementwise product, "
+                f"{first['sigmoid_ratio']:,.3g} times for a sigmoid: where these are near 1, there "
+                "is nothing for flushing to win."
             )
     return lines
 
 
 def _share(value: float) -> str:
+    if math.isnan(value):
+        return "an unknown share"
     return "none" if value == 0 else f"{value:.1%}"
 
 
 def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
-    """Depth, initialisation and clipping, each beside the usual, at one length."""
+    """Depth, initialisation and clipping, each beside the usual with all else the same."""
     if frame.empty:
         return []
     lines = []
+    known = set(usual["record"])
+    ends = frame[frame["when"].isin([_START, _END])]
     for name, words in _VARIED.items():
-        ends = frame[frame["when"].isin([_START, _END])]
-        for rows in _groups(ends, ["task", "data", "length", "arm", "when", "steps", "device"]):
-            others = {key for key in _VARIED if key != name}
-            base = next((row for row in rows if _is_of(row, usual)), None)
-            if base is None:
+        others = [other for other in _VARIED if other != name]
+        for rows in _groups(ends, _FIXED):
+            bases = [row for row in rows if row["record"] in known]
+            base = max(bases, key=lambda row: row["seeds"], default=None)
+            if base is None or (name == "clip_norm" and base["when"] == _START):
                 continue
-            alike = [row for row in rows if all(row[o] == base[o] for o in others)]
-            found = {row[name]: row for row in alike}
-            if len(found) < 2 or (name == "clip_norm" and base["when"] == _START):
+            varied = {base[name]: base}
+            for row in rows:
+                if all(row[other] == base[other] for other in others):
+                    varied.setdefault(row[name], row)
+            if len(varied) == 1:
                 continue
-            told = ", ".join(
-                f"{words.format(value)} {_tokens(row)}" for value, row in found.items()
-            )
+            told = ", ".join(f"{words.format(key)} {_tokens(row)}" for key, row in varied.items())
             when = "at initialisation" if base["when"] == _START else f"after {base['steps']} steps"
             lines.append(
                 f"{label(base['arm'])} ({registry.named(base['task'], base['data'])}, "
                 f"T={base['length']}, {when}): {told}."
             )
     return lines
-
-
-def _is_of(row: Row, frame: pd.DataFrame) -> bool:
-    return bool((frame["record"] == row["record"]).any())
 
 
 def _clipped(frame: pd.DataFrame) -> list[str]:
@@ -286,14 +296,15 @@ def _clipped(frame: pd.DataFrame) -> list[str]:
         )
         lines.append(
             f"{_where(rows[0])}, T={rows[0]['length']}, {rows[0]['training_steps']} steps clipped "
-            f"at {rows[0]['clip_norm']:g}: {told} of the steps."
+            f"at {rows[0]['clip_norm']:,.4g}: {told} of the steps."
         )
     return lines
 
 
 def _longest(rows: Sequence[Row]) -> Row | None:
-    """Of the longest window that row with most seeds."""
-    return max(rows, key=lambda row: (row["length"], row["seeds"]), default=None)
+    """Of those with seeds enough for an interval the longest window, else of all."""
+    enough = [row for row in rows if row["seeds"] >= stats.LEAST_ROUNDS]
+    return max(enough or rows, key=lambda row: (row["length"], row["seeds"]), default=None)
 
 
 def _same_training(row: Row, other: Row) -> bool:

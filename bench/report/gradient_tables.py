@@ -55,8 +55,12 @@ def _where(record: Record) -> dict[str, Any]:
     return coordinates(cell) | {
         "layers": model["num_layers"],
         "initialization": _initialization(model.get("recurrent") or {}),
+        "matched_to": model["match_to"],
+        "width": model["hidden_size"],
         "batch_size": protocol["batch_size"],
+        "rows": protocol["rows"],
         "training_steps": protocol["steps"],
+        "learning_rate": protocol["learning_rate"],
         "clip_norm": protocol["clip_norm"],
     }
 
@@ -119,17 +123,19 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
         return frame
     farthest = {r["key"]: r["samples"]["distance"][-1] for r in of_flow(records)}
     rows = []
-    keys = [*_where(of_flow(records)[0]), "when", "steps"]
+    where = list(_where(of_flow(records)[0]))
+    begun = frame.groupby(where, dropna=False)["seed"].transform("nunique")
+    keys = [*where, "when", "steps"]
     for values, group in frame.groupby(keys, sort=False, dropna=False):
         fates = group["fate"].value_counts()
-        decays = group["decay_per_token"].dropna()
-        reaches = group["reach_tokens"].dropna()
-        decay, reached = (_over_seeds(found) for found in (np.log(decays), reaches))
-        decay = decay.map(math.exp)
+        # Where nothing comes beyond the loss's own token, the gradient reaches no token.
+        reaches = group["reach_tokens"].mask(group["fate"] == "zero", 0.0).dropna()
+        decay = _over_seeds(np.log(group["decay_per_token"].dropna())).map(math.exp)
         rows.append(
             dict(zip(keys, values, strict=True))
             | {
-                "seeds": len(group),
+                "seeds": group["seed"].nunique(),
+                "begun_seeds": int(begun[group.index[0]]),
                 "diverged": int((group["status"] == DIVERGED).sum()),
                 "fate": ", ".join(
                     str(name) if count == len(group) else f"{name} in {count}"
@@ -139,7 +145,7 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
                 "half_life_tokens": flow.half_life(
                     None if math.isnan(decay.value) else math.log(decay.value)
                 ),
-                **_interval("reach_tokens", reached),
+                **_interval("reach_tokens", _over_seeds(reaches)),
                 "reach_least": reaches.min() if len(reaches) else None,
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
@@ -169,7 +175,7 @@ def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:
     """One row for every training of a task whose needed distance is known: reach, and outcome.
 
     ``inside`` says whether the needed distance lies within the reach, at initialisation and at the
-    end; a window that is reached as a whole holds it, wherever it is.
+    end; None where the rows that were measured do not go back as far.
     """
     rows = []
     for record in of_flow(records):
@@ -183,10 +189,10 @@ def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:
         row = _where(record) | {"seed": record["cell"]["seed"], "status": record["status"]}
         row |= {"needed_distance": needed}
         for when, reached in ends.items():
-            whole = reached == distance[-1]
+            inside = reached is not None and reached >= needed
             row |= {
                 f"reach_{when}": reached,
-                f"inside_{when}": reached is not None and (whole or reached >= needed),
+                f"inside_{when}": inside if distance[-1] >= needed else None,
             }
         metrics = record["metrics"]
         row |= {name: metrics.get(name) for name in ("metric", "test_metric", "floor", "solved_at")}
@@ -244,7 +250,8 @@ def subnormals(
     Args:
         settings: the table of what settings do, see ``tables.settings``.
         frame: the table ``gradient``, whose shares at initialisation are those of the entries at
-            the embeddings and, the larger of the layers', at the states.
+                the embeddings and, the larger of the layers', at the states; NaN where the gradient
+            was not measured.
         ceilings: device and threads to what these can do, as the store keeps them.
 
     Returns:
@@ -256,7 +263,7 @@ def subnormals(
     start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
     shares = start.groupby(list(_ALIKE))[["subnormal_share", "zero_share", "state_subnormal_share"]]
     flushed = settings[(settings["coordinate"] == "denormals") & (settings["phase"] == "training")]
-    found = flushed.merge(shares.median().reset_index(), on=list(_ALIKE))
+    found = flushed.merge(shares.median().reset_index(), on=list(_ALIKE), how="left")
     renamed = {f"ratio{end}": f"speedup{end}" for end in ("", "_low", "_high")}
     found = found.rename(columns=renamed)
     limits = [

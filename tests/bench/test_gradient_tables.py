@@ -20,7 +20,9 @@ def record(curve, arm="lstm", seed=0, status="done", needed=None, solved=False, 
     zero = [[float(n == 0) for n in norm] for norm in norms]
     recurrent = {"initialization": cell.pop("initialization", "default")}
     model = {"num_layers": cell.pop("layers", 2), "recurrent": recurrent}
-    protocol = {"batch_size": 8, "steps": 60 if len(stages) > 1 else 0, "clip_norm": 1.0}
+    model |= {"match_to": cell.pop("match_to", "transformer"), "hidden_size": 128}
+    protocol = {"batch_size": 8, "rows": 8, "learning_rate": cell.pop("learning_rate", 1e-3)}
+    protocol |= {"steps": 60 if len(stages) > 1 else 0, "clip_norm": cell.pop("clip_norm", 1.0)}
     where = {
         "comparison": "scratch", "task": "package", "data": "offline", "length": LENGTH,
         "arm": arm, "kernel": "fused", "device": "cpu", "dtype": "float32", "denormals": "keep",
@@ -116,8 +118,8 @@ def test_seeds_have_an_interval_from_six_on_and_a_range_before():
 
 def test_initialisation_stands_beside_the_end_of_training():
     text = told([record([falling(0.5), falling(0.7), falling(0.9)])])
-    assert "at initialisation 7 tokens of 100 (1 seed), halving every 1 tokens" in text
-    assert "44 tokens of 100 (1 seed) after 60 training steps" in text
+    assert "at initialisation 7 tokens of 100 (1 seed, exploratory), halving every 1 tokens" in text
+    assert "44 tokens of 100 (1 seed, exploratory) after 60 training steps" in text
 
 
 def test_a_level_gradient_is_said_to_be_thin():
@@ -135,25 +137,20 @@ def learned(arm, start, end, solved, **cell):
     return record(curves, arm=arm, task="adding", needed=80, solved=solved, **cell)
 
 
-@pytest.mark.parametrize(
-    ("trainings", "needed", "enough"),
-    [
-        ([(1.0, True), (0.5, False)], "nobody solved a task without it", "everybody who had it"),
-        ([(1.0, False), (0.5, True)], "reach was not needed", "it was not enough"),
-        ([(1.0, True), (1.0, False)], "nobody was without it", "it was not enough"),
-        ([(0.5, True)], "reach was not needed", "nobody had it"),
-    ],
-)
-def test_whether_reach_was_needed_and_whether_it_was_enough(trainings, needed, enough):
+def test_trainings_are_counted_with_the_needed_distance_inside_the_reach_and_outside():
+    trainings = [(1.0, True), (1.0, False), (0.5, True), (0.5, False), (0.5, False)]
     records = [
         learned("gru", decay, decay, solved, seed=seed)
         for seed, (decay, solved) in enumerate(trainings)
     ]
     frame = tables.reach_and_learning(records)
     assert frame["inside_init"].tolist() == [decay == 1.0 for decay, _ in trainings]
-    for line in findings._learning(frame)[:2]:
-        assert needed in line
-        assert enough in line
+    lines = findings._learning(frame)
+    for line in lines[:2]:
+        assert "reached the needed distance 1 of 2 (95% interval 9% to 91%) solved" in line
+        assert "in which it did not 1 of 3 (95% interval 6% to 79%)" in line
+        assert "not measured" not in line
+    assert "none of this says that reach is the cause" in lines[2]
 
 
 def test_reach_may_grow_in_training():
@@ -162,22 +159,17 @@ def test_reach_may_grow_in_training():
     assert (row["inside_init"], row["inside_end"]) == (False, True)
     assert (row["reach_init"], row["reach_end"]) == (7, 100)
     init, end = findings._learning(frame)[:2]
-    assert "outside 1 of 1" in init
-    assert end.startswith("At the end of training: of trainings whose needed distance lay inside")
-    assert "the reach 1 of 1" in end
+    assert "in which it did not 1 of 1" in init
+    assert end.startswith("At the end of training: of trainings in which 1% reached the needed")
+    assert "distance 1 of 1" in end
 
 
-def test_where_nothing_is_solved_nothing_is_explained():
-    frame = tables.reach_and_learning([learned("gru", 0.5, 0.5, False)])
-    assert "As nothing was solved, it explains nothing here" in findings._learning(frame)[0]
-
-
-def test_a_window_that_is_reached_as_a_whole_holds_the_needed_distance():
-    """The needed distance of a task may be the window's length itself."""
-    frame = tables.reach_and_learning([learned("gru", 1.0, 1.0, True) | {
-        "metrics": {"needed_distance": LENGTH, "solved": True}
-    }])  # fmt: skip
-    assert frame["inside_init"].tolist() == [True]
+def test_what_was_not_seen_is_neither_inside_nor_outside():
+    """Rows whose question stands early do not say how far back a gradient comes."""
+    far = learned("gru", 1.0, 1.0, True) | {"metrics": {"needed_distance": 150, "solved": True}}
+    frame = tables.reach_and_learning([far])
+    assert frame["inside_init"].tolist() == [None]
+    assert "Of 1 it was not measured" in findings._learning(frame)[0]
 
 
 def test_norms_after_clipping_are_those_before_scaled():
@@ -218,7 +210,9 @@ def test_the_cost_of_subnormals_stands_beside_their_share():
     assert "T=101 3.00× [2.50, 3.50] with 25.0% of the entries" in text
     assert "(faster)" in text
     assert "unstable, so no claim" in told(records, flushed(status="unstable"))
-    assert tables.subnormals(flushed(length=7), tables.gradient(records)).empty
+    (row,) = tables.subnormals(flushed(length=7), tables.gradient(records)).to_dict("records")
+    assert math.isnan(row["subnormal_share"]), "what was not measured is unknown, not left out"
+    assert "with an unknown share" in told(records, flushed(length=7))
 
 
 def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
@@ -234,9 +228,12 @@ def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
 def test_what_is_varied_stands_beside_the_usual():
     usual = [record(falling(0.5), seed=seed) for seed in range(3)]
     deep = [record(falling(0.9), layers=4, comparison="deep")]
+    deep += [record(falling(0.95), comparison="minilm", match_to="pretrained")]
     chrono = [record(falling(1.0), initialization="chrono", comparison="chrono")]
     text = told(usual + deep + chrono)
-    assert "2 layers 7 tokens (from 7 to 7) of 100 (3 seeds, exploratory), 4 layers 44" in text
+    assert (
+        "layers: 2 7 tokens (from 7 to 7) of 100 (3 seeds, exploratory), layers: 4 44 tokens"
+    ) in text, "and not those of another match"
     assert "initialisation default 7 tokens" in text
     assert "initialisation chrono all 100 tokens" in text
     first = text.partition("What lengthens the reach?")[0]
@@ -248,3 +245,45 @@ def test_records_of_before_there_were_stages_are_passed_over():
     old["samples"] = {"distance_init": [0, 1], "norm_init": [1.0, 0.5]}
     assert tables.gradient([old]).empty
     assert tables.reach([old]).empty
+
+
+def test_a_seed_that_reaches_nothing_counts_as_nothing():
+    """Not left out: two of six reach no token, and the median says so."""
+    nothing = [[1.0] + [0.0] * 100]
+    records = [record(nothing if seed < 4 else falling(0.5), seed=seed) for seed in range(6)]
+    (row,) = tables.reach(records).to_dict("records")
+    assert (row["seeds"], row["reach_tokens"], row["reach_most"]) == (6, 0.0, 7.0)
+    assert row["fate"] == "zero in 4, vanishes in 2"
+
+
+def test_seeds_that_diverged_are_said_where_the_others_ended():
+    whole = [record([falling(0.5), falling(0.9)], seed=seed) for seed in range(2)]
+    half = record([falling(0.5), falling(0.9)], seed=2, status="diverged")
+    for name in ("steps", "norm", "norm_float64", "log_decay", "zero_by_distance"):
+        half["samples"][name] = half["samples"][name][:1]
+    frame = tables.reach([*whole, half])
+    assert frame[["when", "seeds", "begun_seeds"]].to_numpy().tolist() == [
+        ["init", 3, 3],
+        ["100%", 2, 3],
+    ]
+    assert "2 of 3 seeds, as the others diverged, exploratory) after 60" in told([*whole, half])
+
+
+def test_two_rates_are_two_trainings_and_not_two_seeds():
+    one, other = (
+        record([falling(0.5), falling(0.9)], learning_rate=rate) | {"key": str(rate)}
+        for rate in (1e-3, 1e-2)
+    )
+    assert tables.reach([one, other])["seeds"].tolist() == [1, 1, 1, 1]
+
+
+def test_the_longest_window_with_an_interval_is_told_first():
+    seeds = [record(falling(0.5), seed=seed) for seed in range(6)]
+    alone = record(falling(0.9), length=2 * LENGTH)
+    assert "at initialisation 7 tokens [7, 7] of 100 (6 seeds)" in told([*seeds, alone])
+
+
+def test_a_report_without_gradients_has_no_sentence_of_them():
+    assert all(not sentences for _, sentences in findings.all_of({
+        name: pd.DataFrame() for name in ("reach", "reach_and_learning", "norms", "subnormals")
+    }))  # fmt: skip
