@@ -67,10 +67,11 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
                     linewidth=1.7 if when == "end" else 1.0,
                 )  # fmt: skip
                 for place, row in zip(x, series.to_dict("records"), strict=True):
-                    if np.isnan(row["reach_tokens"]):
+                    if np.isnan(row["reach_tokens"]) or row["reach_tokens"] == 0:
                         lost.append(
                             f"{label(arm)}, T = {row['length']}, {_word(when)}: {_why(row)}"
                         )
+                    if np.isnan(row["reach_tokens"]):
                         continue
                     _dot(here, place, row, when, vertical=True)
         lengths = sorted(rows["length"].unique())
@@ -135,8 +136,9 @@ def by_setting(rows: pd.DataFrame) -> Figure | None:
         farthest = rows["farthest"].max()
         here.axvline(farthest, color=_GREY, linestyle=":", linewidth=1.1)
         here.set_xscale("log")
-        least = rows["reach_least"].min()
-        here.set_xlim(least / 1.4, farthest * 1.25)
+        reached = rows["reach_least"].astype(float)
+        least = reached[reached > 0].min()
+        here.set_xlim((1.0 if np.isnan(least) else least) / 1.4, max(farthest, 2) * 1.25)
         _plain(here)
         here.set_xlabel("effective reach (tokens)")
         here.set_title(f"T = {length}")
@@ -162,7 +164,7 @@ def _settings(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
         if "initialization" in several:
             parts.append(f"initialisation: {row['initialization']}")
         if "clip_norm" in several:
-            parts.append(f"clipped above {row['clip_norm']:g}")
+            parts.append(f"clipped above {row['clip_norm']:,.4g}")
         said = ",\n".join(parts)
         alike = _alike(found.assign(comparison=""), ["", *(row[n] for n in _SETTING[1:])])
         if alike.sum() > 1 or not said:  # they differ in what has no words here
@@ -183,7 +185,7 @@ def _setting(here: Axes, y: float, series: pd.DataFrame, arm: str) -> None:
     places = {}
     for when in ("init", "end"):
         for row in _when(series, when).to_dict("records")[:1]:
-            if np.isnan(row["reach_tokens"]):
+            if np.isnan(row["reach_tokens"]) or row["reach_tokens"] == 0:  # no place on a log axis
                 style: dict[str, Any] = {"fontsize": 6.5, "va": "center", "color": colour(arm)}
                 text = f" {_word(when)}: {_why(row)}"
                 here.text(0.0, y, text, transform=here.get_yaxis_transform(), **style)

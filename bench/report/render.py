@@ -484,14 +484,17 @@ def _setting_reach_limits(records: list[Record], rows: pd.DataFrame) -> str:
 
 
 def _needed_limits(records: list[Record], rows: pd.DataFrame) -> str:
-    inside, solved = rows["inside_init"].astype(bool), rows["solved"].astype(bool)
+    known = rows.dropna(subset=["inside_init"])
+    inside, solved = known["inside_init"].astype(bool), known["solved"].astype(bool)
+    unseen = len(rows) - len(known)
     return (
-        f"{_task(records)}Of {len(rows)} trainings {int(inside.sum())} start with the needed "
+        f"{_task(records)}Of {len(known)} trainings {int(inside.sum())} start with the needed "
         f"distance inside their reach, {int((inside & solved).sum())} of these solve the task; of "
-        f"the other {int((~inside).sum())} it is {int((~inside & solved).sum())}. The "
-        "learning rate was not tuned, and few trainings of few arms cannot part reach from what "
-        "else differs: it does not say that reach is the cause, nor who would solve the task in "
-        "the end."
+        f"the other {int((~inside).sum())} it is {int((~inside & solved).sum())}. "
+        + (f"Of {unseen} the rows measured do not go back as far. " if unseen else "")
+        + "The learning rate was not tuned, and few trainings of few arms cannot part reach from "
+        "what else differs: it does not say that reach is the cause, nor who would solve the task "
+        "in the end."
     )
 
 
