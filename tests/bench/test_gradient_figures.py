@@ -610,3 +610,26 @@ def test_spoilt_traces_are_drawn(records, name, spoilt):
         samples["gradient_norm"] = [spoilt] * 4
         samples["group_norms"] = [[g, [spoilt] * 4] for g, _ in samples["group_norms"]]
     getattr(figures, name)(of(records)).canvas.draw()
+
+
+def test_settings_under_which_nothing_arrives_are_said():
+    rows = pd.DataFrame(
+        [
+            {
+                "comparison": name, "layers": 2, "initialization": start, "clip_norm": 1.0,
+                "arm": "lstm", "kernel": "fused", "length": 16, "steps": 0, "when": "init",
+                "seeds": 6, "diverged": 0, "fate": fate, "reach_tokens": reach,
+                "reach_tokens_low": np.nan, "reach_tokens_high": np.nan, "reach_least": reach,
+                "reach_most": reach, "whole_window": False, "farthest": 15,
+            }
+            for name, start, fate, reach in (
+                ("a", "default", "zero", 0.0), ("b", "chrono", "alone", np.nan),
+            )
+        ]
+    )  # fmt: skip
+    figure = reach_figures.by_setting(rows)
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert said == [
+        " at initialisation: one token, no distance",
+        " at initialisation: nothing arrives",
+    ]
