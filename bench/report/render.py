@@ -461,10 +461,20 @@ def _state_flow_limits(records: list[Record]) -> str:
 
 def _reach_limits(records: list[Record], rows: pd.DataFrame) -> str:
     return (
-        f"{_reach_bars(rows)} A triangle reaches the window's end, so its reach is at least that. "
+        f"{_reach_bars(rows)} {_trainings(rows)}"
+        "A triangle reaches the window's end, so its reach is at least that. "
         "It is a threshold on a curve, not on what can be learned: less than 1% may still be "
         "enough to learn from, and more does not say that it is used."
     )
+
+
+def _trainings(rows: pd.DataFrame) -> str:
+    """How long each length was trained, where they differ."""
+    trained = rows[rows["training_steps"] > 0].groupby("length")["training_steps"].max()
+    if trained.nunique() < 2:
+        return ""
+    told = ", ".join(f"{steps} steps at T={length}" for length, steps in trained.items())
+    return f"The trainings are not equally long: {told}. "
 
 
 def _reach_bars(rows: pd.DataFrame) -> str:
