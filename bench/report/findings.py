@@ -11,7 +11,7 @@ from bench import anchors, registry
 from bench.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
 from bench.report import gradient_findings
-from bench.report.style import in_units, label, rank
+from bench.report.style import groups, in_units, label, rank
 from bench.stats import Estimate
 
 Row = dict[str, Any]
@@ -103,7 +103,7 @@ def _verdicts(frame: pd.DataFrame) -> list[str]:
     A sentence for each verdict, and one for all of a group that no verdict can be given on.
     """
     lines = []
-    for rows in _groups(frame.dropna(subset=["sentence"]), _GROUP):
+    for rows in groups(frame.dropna(subset=["sentence"]), _GROUP):
         for length, here in _ends(rows):
             unstable = [row for row in here if row["verdict"] == UNSTABLE]
             lines += [
@@ -130,7 +130,7 @@ def _ratio(row: Row) -> Estimate:
 def _first_token(frame: pd.DataFrame) -> list[str]:
     """Time to the first token at the longest window."""
     lines = []
-    for rows in _groups(frame, _GROUP):
+    for rows in groups(frame, _GROUP):
         length, longest = _ends(rows)[-1]
         times = ", ".join(
             f"{_named(row, rows)} {in_units(row['first_token_s'], 's')}"
@@ -144,7 +144,7 @@ def _first_token(frame: pd.DataFrame) -> list[str]:
 def _crossover(frame: pd.DataFrame) -> list[str]:
     """Where two arms are equally fast, a sentence for every group."""
     lines = []
-    for rows in _groups(frame, _GROUP):
+    for rows in groups(frame, _GROUP):
         parts = []
         for row in rows:
             text = str(row["outcome"])
@@ -159,7 +159,7 @@ def _crossover(frame: pd.DataFrame) -> list[str]:
 def _growth(frame: pd.DataFrame) -> list[str]:
     """The power of the length that time grows with, a sentence for every group."""
     lines = []
-    for rows in _groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *_GROUP]):
+    for rows in groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *_GROUP]):
         first = rows[0]
         powers = ", ".join(f"{_named(row, rows)} {_power(row)}" for row in rows)
         lines.append(
@@ -187,7 +187,7 @@ def _memory(frame: pd.DataFrame, growth: pd.DataFrame) -> list[str]:
         places = known[names].itertuples(index=False, name=None)
         powers = dict(zip(places, known["exponent"], strict=True))
     lines = []
-    for rows in _groups(frame, keys):
+    for rows in groups(frame, keys):
         length, longest = _ends(rows)[-1]
         parts = []
         for row in longest:
@@ -211,7 +211,7 @@ def _state(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     keys = ["comparison", "task", "data", "dtype"]
-    for rows in _groups(frame.dropna(subset=["measured_bytes"]), keys):
+    for rows in groups(frame.dropna(subset=["measured_bytes"]), keys):
         where = f"{_of_task(rows[0])}, {rows[0]['dtype']}"
         parts = [
             f"after T={length} "
@@ -225,7 +225,7 @@ def _state(frame: pd.DataFrame) -> list[str]:
 def _settings(frame: pd.DataFrame) -> list[str]:
     """What flushing subnormals, threads and another dtype do, at both ends of the lengths."""
     lines = []
-    for rows in _groups(frame, ["coordinate", "setting", "against", *_GROUP, "phase", "paired"]):
+    for rows in groups(frame, ["coordinate", "setting", "against", *_GROUP, "phase", "paired"]):
         first = rows[0]
         change = _CHANGES[first["coordinate"]].format(**first)
         for length, here in _ends(rows):
@@ -261,15 +261,6 @@ _CHANGES = {
     "threads": "on {setting} threads instead of {against}",
     "dtype": "in {setting} instead of {against}",
 }
-
-
-def _groups(frame: pd.DataFrame, keys: Sequence[str]) -> list[list[Row]]:
-    """Rows that agree on the keys, in the order of the legend; faster than pandas' for many."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for found in frame.to_dict("records"):
-        row = {str(name): value for name, value in found.items()}
-        groups.setdefault(tuple(row[name] for name in keys), []).append(row)
-    return [sorted(rows, key=lambda row: rank(row["arm"])) for rows in groups.values()]
 
 
 def _ends(rows: Sequence[Row]) -> list[tuple[int, list[Row]]]:
@@ -317,7 +308,7 @@ def _learning(frame: pd.DataFrame) -> list[str]:
         return []
     lines: list[str] = []
     expected: dict[str, str] = {}
-    for rows in _groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+    for rows in groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
         # An arm none of whose seeds ended does not know its metric.
         first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
         metric, seeds = _metric(first), max(row["seeds"] for row in rows)

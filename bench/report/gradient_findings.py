@@ -12,7 +12,7 @@ import pandas as pd
 from bench import registry, stats
 from bench.flow import LEFT
 from bench.outcome import UNSTABLE
-from bench.report.style import label, rank
+from bench.report.style import groups, label
 
 Row = dict[str, Any]
 Frames = Mapping[str, pd.DataFrame]
@@ -30,6 +30,7 @@ _VARIED = {
     "initialization": "initialisation {}",
     "clip_norm": "clipped above {:,.4g}",
 }
+_LEVEL = 2.0  # a norm that changes by less than this factor along the window is called level
 _MANY = 100.0  # tokens from which on none is divided
 _START, _END = "init", "100%"
 
@@ -73,7 +74,7 @@ def _usual(frame: pd.DataFrame) -> pd.DataFrame:
 def _reach(frame: pd.DataFrame) -> list[str]:
     """A sentence for every arm: at initialisation, and from there to the end of training."""
     lines = []
-    for rows in _groups(frame, [*_TOGETHER, "arm"]):
+    for rows in groups(frame, [*_TOGETHER, "arm"]):
         starts = [row for row in rows if row["when"] == _START]
         ends = [row for row in rows if row["when"] == _END]
         parts = []
@@ -127,14 +128,16 @@ def _level(frame: pd.DataFrame) -> list[str]:
     """Of arms whose whole window is reached: how level, and how thin."""
     lines = []
     whole = frame[frame["whole_window"]] if not frame.empty else frame
-    for rows in _groups(whole, [*_TOGETHER, "arm"]):
+    for rows in groups(whole, [*_TOGETHER, "arm"]):
         parts = []
         for when, words in ((_START, "at initialisation"), (_END, "after training")):
             row = _longest([row for row in rows if row["when"] == when])
             if row is None or math.isnan(row["growth"]):
                 continue
+            level = 1 / _LEVEL <= row["growth"] <= _LEVEL
             text = (
-                f"{words}, T={row['length']}, the farthest tenth of the window gets "
+                f"{words}, T={row['length']}, {'level' if level else 'not level'}: the farthest "
+                "tenth of the window gets "
                 f"{row['growth']:.3g} times the norm of the nearest"
             )
             if not math.isnan(row["decay_per_token_low"]):
@@ -158,7 +161,7 @@ def _learning(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    for rows in _groups(frame, [*_TOGETHER, "length", "training_steps", "needed_distance"]):
+    for rows in groups(frame, [*_TOGETHER, "length", "training_steps", "needed_distance"]):
         arms = []
         for arm in dict.fromkeys(row["arm"] for row in rows):
             own = pd.DataFrame([row for row in rows if row["arm"] == arm])
@@ -214,7 +217,7 @@ def _cost(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     here = frame[frame["device"] == "cpu"]
-    for rows in _groups(here, [*_TOGETHER[:-1], "threads", "batch_size"]):
+    for rows in groups(here, [*_TOGETHER[:-1], "threads", "batch_size"]):
         for arm in dict.fromkeys(row["arm"] for row in rows):
             parts = []
             for row in sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["length"]):
@@ -260,7 +263,7 @@ def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
     ends = frame[frame["when"].isin([_START, _END])]
     for name, words in _VARIED.items():
         others = [other for other in _VARIED if other != name]
-        for rows in _groups(ends, _FIXED):
+        for rows in groups(ends, _FIXED):
             bases = [row for row in rows if row["record"] in known]
             base = max(bases, key=lambda row: row["seeds"], default=None)
             if base is None or (name == "clip_norm" and base["when"] == _START):
@@ -287,7 +290,7 @@ def _clipped(frame: pd.DataFrame) -> list[str]:
     lines = []
     whole = frame[frame["group"] == "all"]
     keys = ["comparison", "task", "data", "device", "dtype", "denormals", "length"]
-    for rows in _groups(whole, [*keys, "training_steps", "clip_norm"]):
+    for rows in groups(whole, [*keys, "training_steps", "clip_norm"]):
         shares: dict[str, list[float]] = {}
         for row in rows:
             shares.setdefault(row["arm"], []).append(row["clipped_share"])
@@ -318,12 +321,3 @@ def _where(row: Row) -> str:
     parts += [row["device"]] if row["device"] != "cpu" else []
     parts += [row["dtype"]] if row["dtype"] != "float32" else []
     return ", ".join(parts)
-
-
-def _groups(frame: pd.DataFrame, keys: Sequence[str]) -> list[list[Row]]:
-    """Rows that agree on the keys, in the order of the legend."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for found in frame.to_dict("records"):
-        row = {str(name): value for name, value in found.items()}
-        groups.setdefault(tuple(row[name] for name in keys), []).append(row)
-    return [sorted(rows, key=lambda row: rank(row["arm"])) for rows in groups.values()]

@@ -128,7 +128,9 @@ def test_a_level_gradient_is_said_to_be_thin():
 
     text = told([record(thin, arm="transformer", seed=seed) for seed in range(6)])
     assert "transformer (scratch, task package): at initialisation all 100 tokens" in text
-    assert "the farthest tenth of the window gets 1 times the norm of the nearest" in text
+    assert "level: the farthest tenth of the window gets 1 times the norm of the nearest" in text
+    slope = [record(lambda d: 0.97**d, arm="transformer", seed=seed) for seed in range(6)]
+    assert "not level: the farthest tenth of the window gets 0.0645 times" in told(slope)
     assert "a token gets 0.01 times what the loss's own position gets" in text
 
 
