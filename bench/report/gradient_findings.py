@@ -26,9 +26,9 @@ _FIXED = [
 ]  # fmt: skip
 #: What may lengthen a reach, beside training, and how it is called.
 _VARIED = {
-    "layers": "layers: {}",
+    "layers": "number of layers {}",
     "initialization": "initialisation {}",
-    "clip_norm": "clipped above {:,.4g}",
+    "clip_norm": "clipped above {:,.10g}",
 }
 _LEVEL = 2.0  # a norm that changes by less than this factor along the window is called level
 _MANY = 100.0  # tokens from which on none is divided
@@ -37,10 +37,13 @@ _START, _END = "init", "100%"
 
 def all_of(frames: Frames) -> list[tuple[str, list[str]]]:
     """The questions, with what these tables say to each."""
-    reach, usual = frames["reach"], _usual(frames["reach"])
+    reach, learned = frames["reach"], frames["reach_and_learning"]
+    told = usual = _usual(reach)
+    if not learned.empty:  # of these tasks the reach is told beside what was learned
+        told = usual[~usual["task"].isin(set(learned["task"]))]
     return [
-        ("Does the gradient vanish? Over how many tokens it reaches", _reach(usual)),
-        ("Is it level where it does not vanish?", _level(usual)),
+        ("Does the gradient vanish? Over how many tokens it reaches", _reach(told)),
+        ("Is it level where it does not vanish?", _level(told)),
         (
             "Does that explain who solves which task?",
             _learning(frames["reach_and_learning"]),
@@ -72,21 +75,18 @@ def _usual(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reach(frame: pd.DataFrame) -> list[str]:
-    """A sentence for every arm: at initialisation, and from there to the end of training."""
+    """How far each arm's gradient reaches, at initialisation and from there to the end of training.
+
+    A sentence for every arm of what was trained; of the rest one for all arms.
+    """
     lines = []
-    for rows in groups(frame, [*_TOGETHER, "arm"]):
-        starts = [row for row in rows if row["when"] == _START]
-        ends = [row for row in rows if row["when"] == _END]
-        parts = []
-        if start := _longest(starts):
-            parts.append(f"at initialisation {_tokens(start)}{_halves(start)}")
-        if end := _longest(ends):
-            before = [row for row in starts if _same_training(row, end)]
-            if before and before[0] is not start:
-                parts.append(f"at T={end['length']} {_tokens(before[0])} at initialisation")
-            parts.append(f"{_tokens(end)} after {end['steps']} training steps")
-        if parts:
-            lines.append(f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'; '.join(parts)}.")
+    for together in groups(frame, _TOGETHER):
+        arms = [[row for row in together if row["arm"] == arm] for arm in _arms(together)]
+        if any(row["when"] == _END for row in together):
+            lines += [_told(rows) for rows in arms]
+        elif starts := [_longest([r for r in rows if r["when"] == _START]) for rows in arms]:
+            told = ", ".join(f"{label(row['arm'])} {_tokens(row)}" for row in starts if row)
+            lines.append(f"{_where(together[0])}, at initialisation: {told}.")
     if lines:
         lines.insert(
             0,
@@ -94,6 +94,30 @@ def _reach(frame: pd.DataFrame) -> list[str]:
             "token gets, the one where the loss is read left out.",
         )
     return lines
+
+
+def _told(rows: Sequence[Row]) -> str:
+    """One arm: its longest window at initialisation, and its longest training."""
+    starts = [row for row in rows if row["when"] == _START]
+    start, end = _longest(starts), _longest([row for row in rows if row["when"] == _END])
+    parts = []
+    if start:
+        parts.append(f"at initialisation {_tokens(start)}{_halves(start)}")
+    if end:
+        before = next((row for row in starts if _same_training(row, end)), None)
+        if before is not None and before is not start:
+            parts.append(f"at T={end['length']} {_tokens(before)} at initialisation")
+        parts.append(f"{_tokens(end)} after {end['steps']} training steps")
+    return f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'; '.join(parts)}."
+
+
+def _arms(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row["arm"] for row in rows))
+
+
+def _enough(row: Row) -> bool:
+    """Whether there are seeds enough for an interval."""
+    return bool(row["seeds"] >= stats.LEAST_ROUNDS)
 
 
 def _tokens(row: Row) -> str:
@@ -125,9 +149,12 @@ def _halves(row: Row) -> str:
 
 
 def _level(frame: pd.DataFrame) -> list[str]:
-    """Of arms whose whole window is reached: how level, and how thin."""
+    """Of arms whose whole window is reached from the start: how level, and how thin."""
+    if frame.empty:
+        return []
     lines = []
-    whole = frame[frame["whole_window"]] if not frame.empty else frame
+    start = frame[frame["whole_window"] & (frame["when"] == _START)]
+    whole = frame[frame["whole_window"] & frame["arm"].isin(set(start["arm"]))]
     for rows in groups(whole, [*_TOGETHER, "arm"]):
         parts = []
         for when, words in ((_START, "at initialisation"), (_END, "after training")):
@@ -147,12 +174,12 @@ def _level(frame: pd.DataFrame) -> list[str]:
                 text += f" (by the fitted slope {total[0]:.3g} to {total[1]:.3g})"
             if not math.isnan(row["nearest_over_loss"]):
                 text += (
-                    f"; a token gets {row['nearest_over_loss']:.2g} times what the loss's own "
+                    f", and a token gets {row['nearest_over_loss']:.2g} times what the loss's own "
                     "position gets"
                 )
             parts.append(text)
         if parts:
-            lines.append(f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'. '.join(parts)}.")
+            lines.append(f"{label(rows[0]['arm'])} ({_where(rows[0])}): {'; '.join(parts)}.")
     return lines
 
 
@@ -239,10 +266,10 @@ def _cost(frame: pd.DataFrame) -> list[str]:
         if not math.isnan(rows[0]["product_ratio"]):
             first = rows[0]
             lines.append(
-                f"This processor itself takes {first['product_ratio']:,.3g} times as long for a "
+                f"This processor itself takes {first['product_ratio']:,.2f} times as long for a "
                 "matrix product of subnormal numbers as for one of normal ones, "
-                f"{first['elementwise_ratio']:,.3g} times for an elementwise product, "
-                f"{first['sigmoid_ratio']:,.3g} times for a sigmoid: where these are near 1, there "
+                f"{first['elementwise_ratio']:,.2f} times for an elementwise product, "
+                f"{first['sigmoid_ratio']:,.2f} times for a sigmoid: where these are near 1, there "
                 "is nothing for flushing to win."
             )
     return lines
@@ -274,7 +301,7 @@ def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
                     varied.setdefault(row[name], row)
             if len(varied) == 1:
                 continue
-            told = ", ".join(f"{words.format(key)} {_tokens(row)}" for key, row in varied.items())
+            told = "; ".join(f"{words.format(key)}: {_tokens(row)}" for key, row in varied.items())
             when = "at initialisation" if base["when"] == _START else f"after {base['steps']} steps"
             lines.append(
                 f"{label(base['arm'])} ({registry.named(base['task'], base['data'])}, "
@@ -284,13 +311,13 @@ def _longer(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
 
 
 def _clipped(frame: pd.DataFrame) -> list[str]:
-    """The share of steps that were scaled down."""
+    """The share of steps that were scaled down, of each task's longest training."""
     if frame.empty:
         return []
     lines = []
-    whole = frame[frame["group"] == "all"]
-    keys = ["comparison", "task", "data", "device", "dtype", "denormals", "length"]
-    for rows in groups(whole, [*keys, "training_steps", "clip_norm"]):
+    for rows in groups(frame[frame["group"] == "all"], [*_TOGETHER, "clip_norm"]):
+        longest = max((row["training_steps"], row["length"]) for row in rows)
+        rows = [row for row in rows if (row["training_steps"], row["length"]) == longest]
         shares: dict[str, list[float]] = {}
         for row in rows:
             shares.setdefault(row["arm"], []).append(row["clipped_share"])
@@ -298,15 +325,15 @@ def _clipped(frame: pd.DataFrame) -> list[str]:
             f"{label(arm)} {sum(found) / len(found):.0%}" for arm, found in shares.items()
         )
         lines.append(
-            f"{_where(rows[0])}, T={rows[0]['length']}, {rows[0]['training_steps']} steps clipped "
-            f"at {rows[0]['clip_norm']:,.4g}: {told} of the steps."
+            f"{_where(rows[0])}, T={rows[0]['length']}, {rows[0]['training_steps']} steps, clipped "
+            f"above {rows[0]['clip_norm']:,.10g}: {told} of the steps."
         )
     return lines
 
 
 def _longest(rows: Sequence[Row]) -> Row | None:
     """Of those with seeds enough for an interval the longest window, else of all."""
-    enough = [row for row in rows if row["seeds"] >= stats.LEAST_ROUNDS]
+    enough = [row for row in rows if _enough(row)]
     return max(enough or rows, key=lambda row: (row["length"], row["seeds"]), default=None)
 
 

@@ -164,7 +164,7 @@ def _settings(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
         if "initialization" in several:
             parts.append(f"initialisation: {row['initialization']}")
         if "clip_norm" in several:
-            parts.append(f"clipped above {row['clip_norm']:,.4g}")
+            parts.append(f"clipped above {row['clip_norm']:,.10g}")
         said = ",\n".join(parts)
         alike = _alike(found.assign(comparison=""), ["", *(row[n] for n in _SETTING[1:])])
         if alike.sum() > 1 or not said:  # they differ in what has no words here

@@ -175,8 +175,9 @@ def _sections(
         limits: Callable[[list[Record]], str], trained: bool = False,
     ) -> None:  # fmt: skip
         where = frames["gradient"]
-        if trained:
-            where = where[where["training_steps"] > 0] if len(where) else where
+        if len(where):
+            where = _usual(where, ("clip_norm", "initialization") if trained else ("clip_norm",))
+            where = where[where["training_steps"] > 0] if trained else where
         for facet, rows in _facets(where, _FLOW_FACET):
             members = [by_key[key] for key in dict.fromkeys(rows["record"])]
             picture(section, name, facet, draw(members), members, limits(members))
@@ -229,7 +230,8 @@ def _sections(
     )
     of_frame(
         needed, "reach_and_learning", frames["reach_and_learning"],
-        reach_figures.reach_and_learning, _needed_limits, _FLOW_FACET,
+        reach_figures.reach_and_learning, _needed_limits,
+        ("task", "data", "device", "dtype", "denormals", "threads"),
     )  # fmt: skip
     subnormal = Section("What subnormal floats cost", _SUBNORMAL_TEXT)
     of_frame(
@@ -386,6 +388,19 @@ def _facets(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFr
                 for size, part in rows.groupby("batch_size", sort=False)
             ]
     return found
+
+
+def _usual(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rows of each task that have of these settings what most have, as pictures are many.
+
+    What a varied setting does to the reach has a figure of its own.
+    """
+    for name in names:
+        most = frame.groupby(["task", "data"], sort=False)[name].transform(
+            lambda values: values.mode().iloc[0]
+        )
+        frame = frame[frame[name] == most]
+    return frame
 
 
 def _same(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

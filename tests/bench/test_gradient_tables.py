@@ -122,12 +122,20 @@ def test_initialisation_stands_beside_the_end_of_training():
     assert "44 tokens of 100 (1 seed, exploratory) after 60 training steps" in text
 
 
+def test_the_reach_of_a_task_with_a_known_need_is_told_beside_who_learned_it():
+    text = told([learned("gru", 0.5, 1.0, True), record(falling(0.5))])
+    first, _, rest = text.partition("Does that explain")
+    assert "task package, at initialisation: LSTM" in first
+    assert "adding" not in first
+    assert "GRU by 1 of 1 seeds (reach 7 at initialisation, 100 at the end)" in rest
+
+
 def test_a_level_gradient_is_said_to_be_thin():
     def thin(distance):
         return 0.01 if distance else 1.0
 
     text = told([record(thin, arm="transformer", seed=seed) for seed in range(6)])
-    assert "transformer (scratch, task package): at initialisation all 100 tokens" in text
+    assert "scratch, task package, at initialisation: transformer all 100 tokens" in text
     assert "level: the farthest tenth of the window gets 1 times the norm of the nearest" in text
     slope = [record(lambda d: 0.97**d, arm="transformer", seed=seed) for seed in range(6)]
     assert "not level: the farthest tenth of the window gets 0.0645 times" in told(slope)
@@ -187,7 +195,7 @@ def test_norms_after_clipping_are_those_before_scaled():
     assert frame.loc["head", "clipped_norm_median"] == pytest.approx(0.8, rel=1e-5)
     shares = frame.loc[["embeddings", "head"], "square_share"]
     assert shares.sum() == pytest.approx(1.0)
-    assert "clipped at 1: LSTM 50% of the steps" in told([one])
+    assert "clipped above 1: LSTM 50% of the steps" in told([one])
 
 
 def flushed(**changes):
@@ -222,7 +230,7 @@ def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
     ceilings = {"cpu": {"1": {"subnormal_ratios": ratios}}}
     frame = tables.subnormals(flushed(), tables.gradient([record(falling(0.5))]), ceilings)
     assert frame["product_ratio"].tolist() == [40.0]
-    assert "takes 40 times as long for a matrix product" in findings._cost(frame)[-1]
+    assert "takes 40.00 times as long for a matrix product" in findings._cost(frame)[-1]
     unknown = tables.subnormals(flushed(), tables.gradient([record(falling(0.5))]), {})
     assert "itself takes" not in "".join(findings._cost(unknown))
 
@@ -234,10 +242,11 @@ def test_what_is_varied_stands_beside_the_usual():
     chrono = [record(falling(1.0), initialization="chrono", comparison="chrono")]
     text = told(usual + deep + chrono)
     assert (
-        "layers: 2 7 tokens (from 7 to 7) of 100 (3 seeds, exploratory), layers: 4 44 tokens"
+        "number of layers 2: 7 tokens (from 7 to 7) of 100 (3 seeds, exploratory); "
+        "number of layers 4: 44 tokens"
     ) in text, "and not those of another match"
-    assert "initialisation default 7 tokens" in text
-    assert "initialisation chrono all 100 tokens" in text
+    assert "initialisation default: 7 tokens" in text
+    assert "initialisation chrono: all 100 tokens" in text
     first = text.partition("What lengthens the reach?")[0]
     assert "deep" not in first, "what is varied is told of where it is varied"
 
@@ -282,7 +291,7 @@ def test_two_rates_are_two_trainings_and_not_two_seeds():
 def test_the_longest_window_with_an_interval_is_told_first():
     seeds = [record(falling(0.5), seed=seed) for seed in range(6)]
     alone = record(falling(0.9), length=2 * LENGTH)
-    assert "at initialisation 7 tokens [7, 7] of 100 (6 seeds)" in told([*seeds, alone])
+    assert "at initialisation: LSTM 7 tokens [7, 7] of 100 (6 seeds)" in told([*seeds, alone])
 
 
 def test_a_report_without_gradients_has_no_sentence_of_them():
