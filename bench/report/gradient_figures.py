@@ -131,16 +131,22 @@ def flow_strip(records: Sequence[Record]) -> Figure | None:
         return None
     lengths = _spread(sorted({r["cell"]["length"] for r in records}), _ROWS)
     records = [r for r in records if r["cell"]["length"] in lengths]
-    steps = _spread(sorted({s for r in records for s in r["samples"]["steps"]}), _STAGES)
+    stages = []  # of each length its own, as trainings need not be equally long
+    for length in lengths:
+        known = {s for r in records if r["cell"]["length"] == length for s in r["samples"]["steps"]}
+        stages.append(_spread(sorted(known), _STAGES))
+    columns = max(map(len, stages))
     axis = _Axis.of(records)
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
-            len(lengths), len(steps), sharey=True, sharex="row", squeeze=False,
-            figsize=(max(6.0, 1.75 * len(steps) + 0.8), 2.5 * len(lengths) + 0.8),
+            len(lengths), columns, sharey=True, sharex="row", squeeze=False,
+            figsize=(max(6.0, 1.75 * columns + 0.8), 2.5 * len(lengths) + 0.8),
         )  # fmt: skip
-        for row, length in zip(axes, lengths, strict=True):
+        for row, length, steps in zip(axes, lengths, stages, strict=True):
             drawn = [r for r in records if r["cell"]["length"] == length]
-            for here, step in zip(row, steps, strict=True):
+            for here in row[len(steps) :]:
+                here.set_axis_off()
+            for here, step in zip(row, steps, strict=False):
                 _flow_panel(here, axis, drawn, step, small=True)
                 here.set_title("initialisation" if step == 0 else f"step {step}")
             row[0].set_ylabel(f"T = {length}\n{_NORM}")

@@ -361,7 +361,7 @@ def reach_and_learning(rows: pd.DataFrame) -> Figure | None:
     the end of the training. To the right of 1 the needed distance lies inside the reach.
 
     Args:
-        rows: of the table ``reach_and_learning``, of one comparison and task.
+        rows: of the table ``reach_and_learning``, of one task, all comparisons.
     """
     if rows.empty or "test_metric" not in rows or rows["test_metric"].isna().all():
         return None

@@ -96,7 +96,7 @@ class RecurrentArm(Arm):
         return None if getattr(config, "bidirectional", False) else length - 1
 
     def traced_kernel(self, kernel: str) -> str:
-        return "loop"  # the others keep no state of a step
+        return self.reference_kernel  # the others keep no state of a step
 
     def cost(self, config: PreTrainedConfig, head: str) -> Cost:
         self.require(head)

@@ -299,6 +299,17 @@ class TestTraining:
         expected = np.median([r["samples"]["norm"][3] for r in of(records)], axis=0)
         np.testing.assert_allclose(bold.get_ydata(), expected)
 
+    def test_lengths_that_were_trained_otherwise_have_stages_of_their_own(self, records):
+        """No panel stays empty where another length was measured."""
+        for record in records:
+            if record["cell"]["length"] == 32:
+                record["samples"]["steps"] = [0, 10, 20, 30, 40]
+        figure = figures.flow_strip(records)
+        titles = [here.get_title() for here in figure.axes]
+        assert titles[:5] == ["initialisation", "step 1", "step 2", "step 3", "step 4"]
+        assert titles[5:] == ["initialisation", "step 10", "step 20", "step 30", "step 40"]
+        assert all(drawn(here, "lstm") for here in figure.axes)
+
     def test_the_map_has_each_measurement_at_its_steps(self, records):
         figure = figures.flow_heatmap(records)
         (mesh,) = panel(figure, "LSTM, T = 16").findobj(QuadMesh)
