@@ -5,7 +5,7 @@ from typing import Any
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.plugin import extra_info
-from bench.verdicts import Verdict
+from bench.statistics.verdicts import Verdict
 
 
 def test_timed(

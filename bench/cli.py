@@ -69,10 +69,10 @@ def run(
     except study.StudyError as error:
         fail(str(error), 2)
     from bench import sweep
-    from bench.display import Display
-    from bench.execute.local import CellFailed, ServerError
+    from bench.data.corpus import CorpusError
+    from bench.execute.processes import CellFailed, ServerError
     from bench.store import StoreError
-    from bench.tasks.corpus import CorpusError
+    from bench.tools.display import Display
 
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
@@ -129,7 +129,7 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
         console.print(table)
         table = _heads()
     elif kind == "checkpoints":
-        from bench import checkpoints
+        from bench.store import checkpoints
 
         table = checkpoints.table()
     else:
@@ -142,7 +142,7 @@ def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
 
 def _tasks() -> Table:
     """The tasks, each with its floor and what two baselines score; what these lack, said below."""
-    from bench import baselines
+    from bench.tools import baselines
 
     table = Table(
         *baselines.COLUMNS,
@@ -164,7 +164,7 @@ def _tasks() -> Table:
 
 def _heads() -> Table:
     """Head x arm: parameters, FLOPs per token, bytes of state and the match error."""
-    from bench import inventory
+    from bench.tools import inventory
 
     table = Table(*inventory.COLUMNS, caption=inventory.CAPTION)
     table.columns[0].no_wrap = True
@@ -186,9 +186,9 @@ def show(
 
     Exit codes: 0 shown, 1 the data cannot be had here, 2 the request is wrong.
     """
-    from bench import show as page
-    from bench.tasks.corpus import CorpusError
-    from models.weights import CheckpointError
+    from bench.data.corpus import CorpusError
+    from bench.tools import show as page
+    from models.checkpoints import CheckpointError
 
     mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
@@ -217,10 +217,10 @@ def doctor(
         loaded = study.load(study_name)
     except study.StudyError as error:
         fail(str(error), 2)
-    from bench.display import Display
-    from bench.doctor import examine
-    from bench.execute.local import CellFailed, ServerError
-    from bench.tasks.corpus import CorpusError
+    from bench.data.corpus import CorpusError
+    from bench.execute.processes import CellFailed, ServerError
+    from bench.tools.display import Display
+    from bench.tools.doctor import examine
 
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from bench.stats import Estimate
+    from bench.statistics.intervals import Estimate
+    from bench.statistics.verdicts import Verdict
     from bench.study import Study
     from bench.sweep import Summary
-    from bench.verdicts import Verdict
 
 _CELLS = "benchmark_cells.py"
 
@@ -141,11 +141,12 @@ class Door:
     def _sweep(self, keys: list[str]) -> None:
         from rich.console import Console
 
-        from bench import sweep, verdicts
-        from bench.display import Display
-        from bench.execute.local import CellFailed, ServerError
+        from bench import sweep
+        from bench.data.corpus import CorpusError
+        from bench.execute.processes import CellFailed, ServerError
+        from bench.statistics import verdicts
         from bench.store import Store, StoreError
-        from bench.tasks.corpus import CorpusError
+        from bench.tools.display import Display
 
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():

@@ -29,9 +29,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from bench import checkpoints, registry
+from bench import registry
+from bench.data.hub import catalogue
+from bench.store import checkpoints
 from bench.tasks import OFFLINE
-from bench.tasks.hub import catalogue
 
 HUB = "hub"  # every data set that stands beside a task
 DEVICES = ("cpu", "cuda", "mps", "xpu")

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, environment, registry, verdicts
-from bench.display import Display
-from bench.execute import local, turns
+from bench import registry
+from bench.data import corpus
+from bench.data.hub import catalogue
+from bench.execute import processes, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.report import render
-from bench.store import Store, now
+from bench.statistics import verdicts
+from bench.store import Store, checkpoints, environment, now
 from bench.study import Cell, Study
-from bench.tasks import OFFLINE, corpus
-from bench.tasks.hub import catalogue
+from bench.tasks import OFFLINE
+from bench.tools.display import Display
 
 LOG = "workers.log"
 
@@ -126,9 +128,9 @@ def run(
             return summary
         told = False if dry_run else _tell(store, study)
         if pending:
-            with local.Server(folder / LOG) as server:
+            with processes.Server(folder / LOG) as server:
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
-                decided = local.prepare(server, pending, library, environment.threads())
+                decided = processes.prepare(server, pending, library, environment.threads())
                 estimate = sum(
                     answer.get("estimate_s", 0.0) for answer in decided["cells"].values()
                 )
@@ -247,7 +249,7 @@ def _begin(
     )
 
 
-def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell]) -> None:
+def _measure_ceilings(store: Store, server: processes.Server, cells: Sequence[Cell]) -> None:
     """What every device of a timed cell can do at most, on as many threads as its cells have.
 
     The best that any call has found: a run measures before its first cell and after its last, as
@@ -268,8 +270,8 @@ def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell])
             "known": known.get(device, {}),
         }
         try:
-            known[device] = known.get(device, {}) | local.ask(server, job)
-        except local.CellFailed as failure:  # out of memory, say: its cells have no share then
+            known[device] = known.get(device, {}) | processes.ask(server, job)
+        except processes.CellFailed as failure:  # out of memory, say: its cells have no share then
             known[device] = {"failed": failure.reason} | known.get(device, {})
     store.set_meta(ceilings=known)
 
@@ -277,7 +279,7 @@ def _measure_ceilings(store: Store, server: local.Server, cells: Sequence[Cell])
 def _measure(
     study: Study,
     pending: Sequence[Cell],
-    server: local.Server,
+    server: processes.Server,
     decided: dict[str, Any],
     library: str,
     recorder: "_Recorder",

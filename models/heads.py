@@ -36,6 +36,9 @@ HEADS: Mapping[str, Any] = {
 #: Heads whose output layer is the input embeddings again, in every arm.
 TIED = ("AutoModelForCausalLM", SEQ2SEQ)
 
+#: Heads that write text, a token at a time.
+GENERATING = TIED
+
 #: What architectures call a probability of dropout.
 _DROPOUT = re.compile(r"(.*_)?(dropout|dropout_rate|dropout_prob|pdrop)")
 

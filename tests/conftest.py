@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.tasks import corpus as library
+from bench.data import corpus as library
 from models.checkpoints import MINILM
 
 DATA = Path(__file__).parent / "data"

@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from bench import devices, environment
+from bench.measure import devices
+from bench.store import environment
 from models.kernels import full_float32
 
 _TRIES = 5  # of everything, spread over time

@@ -20,8 +20,11 @@ from tokenizers import Tokenizer
 from torch.utils._pytree import tree_leaves
 
 import models.arms
-from bench import devices, environment, probes, registry, tasks
+from bench import registry, tasks
+from bench.data import corpus
 from bench.execute import turns
+from bench.measure import contract, devices
+from bench.measure.subject import DTYPES, Batch, Subject, optimizer, training_step
 from bench.outcome import (
     FAILED,
     INVALID,
@@ -32,14 +35,14 @@ from bench.outcome import (
     Unavailable,
     Unsupported,
 )
-from bench.probes import decode, speed
-from bench.probes.subject import DTYPES, Batch, Subject, optimizer, training_step
+from bench.probes.speed import measure as speed
+from bench.store import environment
 from bench.study import Cell, references
-from bench.tasks import OFFLINE, corpus
+from bench.tasks import OFFLINE
 from models import kernels
 from models.checkpoints import CONFIG, MINILM, CheckpointError, find
 from models.cost import Cost
-from models.heads import IMAGE_TEXT
+from models.heads import GENERATING, IMAGE_TEXT
 from models.matching import match
 
 _TOKENIZER = "tokenizer.json"
@@ -282,7 +285,7 @@ def _cost(cost: Cost, cell: Cell, task: tasks.Task) -> dict[str, Any]:
         "forward_flops_per_token": shares[0],
         "training_flops_per_token": shares[1],
         "state_bytes": cost.state_bytes(at, target, itemsize=itemsize),
-        **(_generation(cost, cell) if task.HEAD in decode.HEADS else {}),
+        **(_generation(cost, cell) if task.HEAD in GENERATING else {}),
     }
 
 
@@ -342,7 +345,7 @@ def _check(cell: Cell, model: dict[str, Any], data: Any) -> None:
     longest = getattr(task, "QUERY_LENGTH", 0) if _sees(task) else cell.length
     if limit is not None and longest > limit:
         raise Unsupported(f"T={longest} is beyond the {limit} positions of {cell.arm}")
-    refuse = getattr(probes.load(cell.probe), "refuse", None)
+    refuse = getattr(contract.load(cell.probe), "refuse", None)
     if refuse is not None:
         refuse(cell, head, limit)
     shortest, others = cell.protocol.get("shortest", 0), cell.protocol.get("test_lengths", [])
@@ -422,7 +425,7 @@ def _repeats(cell: Cell) -> float:
     """How often something is to run that is timed; endlessly, of cells that take turns."""
     if _in_turn(cell):
         return math.inf
-    return sum(probes.load(cell.probe).work(cell.protocol, cell.axes))
+    return sum(contract.load(cell.probe).work(cell.protocol, cell.axes))
 
 
 def _in_turn(cell: Cell) -> bool:
@@ -431,7 +434,7 @@ def _in_turn(cell: Cell) -> bool:
 
 def _spent(cell: Cell, pace: "_Pace") -> tuple[float, float]:
     """Seconds of a process of the cell until its first turn, and those of a turn, or of it all."""
-    probe, started_s = probes.load(cell.probe), _FIXED_S + pace.build_s
+    probe, started_s = contract.load(cell.probe), _FIXED_S + pace.build_s
     if not _in_turn(cell):
         steps, passes = probe.work(cell.protocol, cell.axes)
         return started_s, pace.seconds(cell, steps, passes)
@@ -502,7 +505,7 @@ class _Pace:
                 _first(read(batch))
 
         self._functions = {"training": train, "forward": forward}
-        if subject.head in decode.HEADS:
+        if subject.head in GENERATING:
             fill = speed.prefill(model, subject.head)
 
             def prefill(batch: Batch) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench import environment, registry, stats
+from bench import registry
 from bench.execute.channel import Closed
-from bench.execute.local import CellFailed, Server, Worker
+from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
+from bench.statistics import intervals as stats
+from bench.store import environment
 from bench.study import Cell, references
 
 LAUNCH = 5  # rounds that the same processes measure

@@ -20,20 +20,21 @@ import datasets
 import torch
 import transformers
 
-from bench import devices, probes, registry, tasks
+from bench import registry, tasks
+from bench.data import corpus
 from bench.execute import ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.server import die_with_parent
+from bench.measure import contract, devices
+from bench.measure.subject import Subject
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported
-from bench.probes.subject import Subject
 from bench.study import Cell
-from bench.tasks import corpus
 from models.checkpoints import CheckpointError
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory", re.IGNORECASE)
 
 for _name in registry.probes():
-    probes.load(_name)
+    contract.load(_name)
 for _module in (datasets, transformers):
     _module.logging.set_verbosity_error()
     _module.utils.logging.disable_progress_bar()
@@ -76,7 +77,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         channel.send({"progress": share})
 
     started = time.perf_counter()
-    measurement = probes.load(cell.probe).Measurement(subject, progress)
+    measurement = contract.load(cell.probe).Measurement(subject, progress)
     built_s = time.perf_counter() - started
     gc.collect()
     channel.send({"ready": True})

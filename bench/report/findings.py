@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench import anchors, registry
-from bench.metrics import METRICS, Metric
+from bench import registry
+from bench.drawing.style import groups, in_units, label, rank
+from bench.measure.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
-from bench.report import gradient_findings
-from bench.report.style import groups, in_units, label, rank
-from bench.stats import Estimate
+from bench.probes.gradient import findings as gradient_findings
+from bench.probes.learning import published as anchors
+from bench.statistics.intervals import Estimate
 
 Row = dict[str, Any]
 

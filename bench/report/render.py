@@ -22,14 +22,18 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from bench import __version__, registry, stats
-from bench.metrics import METRICS
+from bench import __version__, registry
+from bench.drawing import style
+from bench.measure.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
-from bench.report import figures, findings, reach_figures, scores, style, tables
-from bench.report import gradient_figures as gradients
-from bench.report import speed_figures as costs
-from bench.report.records import coordinate, coordinates, of
+from bench.probes.gradient import figures as gradients
+from bench.probes.gradient import reach_figures
+from bench.probes.learning import figures, scores
+from bench.probes.speed import figures as costs
+from bench.report import findings, tables
+from bench.statistics import intervals as stats
 from bench.store import Store, StoreError
+from bench.store.records import coordinate, coordinates, of
 
 PAGE = "README.md"
 HTML = "report.html"

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import anchors, registry, stats, verdicts
+from bench import registry
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
-from bench.report import gradient_tables as gradients
-from bench.report import scores
-from bench.report.records import Record, coordinate, coordinates, of
+from bench.probes.gradient import tables as gradients
+from bench.probes.learning import published as anchors
+from bench.probes.learning import scores
+from bench.statistics import intervals as stats
+from bench.statistics import verdicts
+from bench.store.records import Record, coordinate, coordinates, of
 
 Ceilings = dict[str, dict[str, Any]]
 Pairs = list[verdicts.Verdict]

@@ -4,8 +4,8 @@ A task file says literally what it is, so that it can be listed without importin
 
 - ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes, if it has any
 - ``KIND``: ``real`` text or images, a ``diagnostic`` with a known answer, or a ``control``
-- ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.metrics`, and what the best guess
-  without looking scores: a number, or a formula in T with ``floor(length)`` beside it
+- ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.measure.metrics`, and what the best
+  guess without looking scores: a number, or a formula in T with ``floor(length)`` beside it
 - ``SOLVED``: the score from which the task counts as solved, None where nobody solves it
 - ``LENGTHS``: least and largest window, in tokens
 - ``EXPECTED``: which side should win, why, and where that was seen
@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry
+from models import extensions
 
 #: Rows by the name of the argument of the model's ``forward``; the first axis is the row.
 #:
@@ -101,11 +102,11 @@ def load(name: str, data: str = OFFLINE) -> Task:
         ValueError: no such data set, or one of another task.
     """
     if data != OFFLINE:
-        from bench.tasks import hub
+        from bench.data import hub
 
         hub.find(data, name)
         return cast("Task", hub.task(data))
-    module: Any = import_module(f"{__name__}.{name}")
+    module: Any = import_module(extensions.module(__name__, name))
     return cast("Task", module)
 
 
@@ -120,13 +121,13 @@ def open_data(name: str, data: str, library: str) -> Any:
 
     Args:
         name, data: of the task.
-        library: what :func:`bench.tasks.corpus.fingerprint` returned.
+        library: what :func:`bench.data.corpus.fingerprint` returned.
 
     Raises:
         CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
     if data != OFFLINE:
-        from bench.tasks import hub
+        from bench.data import hub
         from models.checkpoints import MINILM, TOKENIZER
 
         return hub.task(data).open(MINILM.verify(*TOKENIZER))
@@ -137,7 +138,7 @@ def open_data(name: str, data: str, library: str) -> Any:
         from bench.tasks import digits
 
         return digits.open_digits()
-    from bench.tasks import corpus
+    from bench.data import corpus
     from models.checkpoints import MINILM
 
     return corpus.load(library, MINILM)

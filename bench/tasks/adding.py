@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.sequences import require
 from bench.tasks import Rows
-from bench.tasks._sequences import require
 
 HEAD = "AutoModelForSequenceClassification"
 KIND = "diagnostic"

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.corpus import Corpus
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForQuestionAnswering"
 KIND = "real"

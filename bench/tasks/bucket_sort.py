@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.special import betainc
 
+from bench.data.sequences import require, tape
 from bench.tasks import Rows
-from bench.tasks._sequences import require, tape
 
 HEAD = "AutoModelForTokenClassification"
 KIND = "control"

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.corpus import CorpusError
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import CorpusError
 
 HEAD = "AutoProcessor"
 KIND = "real"

@@ -17,8 +17,8 @@ test measures it again and allows other versions of Python 2%.
 
 import numpy as np
 
+from bench.data.corpus import Corpus
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForCausalLM"
 KIND = "real"

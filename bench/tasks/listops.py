@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.sequences import require
 from bench.tasks import Rows
-from bench.tasks._sequences import require
 
 HEAD = "AutoModelForSequenceClassification"
 KIND = "diagnostic"

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.sequences import IGNORED, require
 from bench.tasks import Rows
-from bench.tasks._sequences import IGNORED, require
 
 HEAD = "AutoModelForCausalLM"
 KIND = "diagnostic"

@@ -12,8 +12,8 @@ Labels are balanced, so the floor is one in eight.
 
 import numpy as np
 
+from bench.data.corpus import Corpus
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForSequenceClassification"
 KIND = "real"

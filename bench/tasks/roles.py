@@ -16,8 +16,8 @@ the test split; a test measures it again and allows other versions of Python 10%
 
 import numpy as np
 
+from bench.data.corpus import Corpus
 from bench.tasks import LengthError, Rows
-from bench.tasks.corpus import Corpus
 
 HEAD = "AutoModelForTokenClassification"
 KIND = "real"

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.sequences import IGNORED, require
 from bench.tasks import Rows
-from bench.tasks._sequences import IGNORED, require
 
 HEAD = "AutoModelForCausalLM"
 KIND = "diagnostic"

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import torch
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
+from models import extensions
 from models.cost import Cost
 from models.heads import HEADS
 from models.tracing import StateGradients
@@ -159,7 +160,7 @@ class Arm(ABC):
 
 def load(name: str) -> Arm:
     """The arm that the file of this name defines."""
-    arm: Arm = import_module(f"{__name__}.{name}").ARM
+    arm: Arm = import_module(extensions.module(__name__, name)).ARM
     return arm
 
 

@@ -12,14 +12,7 @@ from transformers.utils.generic import ModelOutput, can_return_tuple
 from models.recurrent import cells
 from models.recurrent.causal_lm import RecurrentGenerationMixin
 from models.recurrent.configuration import RecurrentConfig
-from models.recurrent.execution import (
-    Run,
-    cell_of,
-    keep_padding,
-    keep_trace,
-    layer_weights,
-    run,
-)
+from models.recurrent.execution import Run, cell_of, keep_padding, keep_trace, layer_weights, run
 from models.recurrent.modeling import (
     RecurrentModel,
     RecurrentModelOutput,

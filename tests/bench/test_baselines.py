@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from bench import baselines, metrics, registry, tasks
-from bench.tasks import corpus as library
+from bench import registry, tasks
+from bench.data import corpus as library
+from bench.measure import metrics
+from bench.tools import baselines
 
 TRAINED, TESTED = 768, 400
 

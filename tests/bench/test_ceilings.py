@@ -5,9 +5,10 @@ import time
 import pytest
 import torch
 
-from bench import devices, environment
 from bench.execute import ceilings
+from bench.measure import devices
 from bench.outcome import Unsupported
+from bench.store import environment
 
 ACCELERATOR = devices.current()
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from bench import checkpoints, inventory, study
+from bench import study
 from bench.execute import prepare
-from bench.store import Store
+from bench.store import Store, checkpoints
+from bench.tools import inventory
 from models.checkpoints import CATALOGUE, CONFIG, MINILM, WEIGHTS, CheckpointError
 
 from ..conftest import TINY

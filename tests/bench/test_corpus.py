@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench.tasks import _build, _labels
-from bench.tasks import corpus as library
+from bench.data import build as _build
+from bench.data import corpus as library
+from bench.data import labels as _labels
 from models.checkpoints import MINILM
 
 SPLITS = tuple(library.SPLITS)

@@ -9,9 +9,9 @@ import torch
 
 from bench import registry, tasks
 from bench.execute import prepare
+from bench.measure.subject import Subject
 from bench.outcome import Invalid, Unsupported
-from bench.probes import decode
-from bench.probes.subject import Subject
+from bench.probes.decode import measure as decode
 from bench.study import Cell, Comparison, Recurrent
 
 ARMS = ("rnn", "lstm", "gru", "transformer")

@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 
-from bench import devices, study
+from bench import study
+from bench.measure import devices
 from bench.outcome import Unsupported
 
 ACCELERATOR = devices.current()
@@ -31,7 +32,7 @@ def test_the_cpu_has_a_capability_and_no_counters():
 
 def test_importing_starts_no_device():
     code = (
-        "import torch; from bench import devices; "
+        "import torch; from bench.measure import devices; "
         "assert not torch.cuda.is_initialized(); assert not torch.xpu.is_initialized()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

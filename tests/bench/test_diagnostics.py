@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import metrics, registry, tasks
+from bench import registry, tasks
+from bench.measure import metrics
 from bench.tasks import LengthError
 
 NAMES = [name for name, entry in registry.tasks().items() if entry.literals["KIND"] != "real"]

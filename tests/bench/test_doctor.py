@@ -5,8 +5,11 @@ import math
 import pytest
 from rich.console import Console
 
-from bench import doctor, environment, stats, study
-from bench.display import Display
+from bench import study
+from bench.statistics import intervals as stats
+from bench.store import environment
+from bench.tools import doctor
+from bench.tools.display import Display
 
 from ..conftest import TINY
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import environment
+from bench.store import environment
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /sys")
 
@@ -32,7 +32,7 @@ def test_strict_json_without_host_home_or_user():
 
 def test_needs_no_torch():
     code = (
-        "import sys; from bench import environment; environment.machine(); "
+        "import sys; from bench.store import environment; environment.machine(); "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -15,12 +15,14 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench import environment, outcome, study
-from bench.execute import local, prepare, turns
+from bench import outcome, study
+from bench.data import corpus as library
+from bench.execute import prepare, turns
+from bench.execute import processes as local
 from bench.execute.channel import Channel, Closed, Silent
 from bench.execute.worker import describe
-from bench.probes import decode
-from bench.tasks import corpus as library
+from bench.probes.decode import measure as decode
+from bench.store import environment
 
 from ..conftest import TINY
 
@@ -423,7 +425,8 @@ def test_workers_die_with_the_sweep(tmp_path):
     """kill -9 of the process that started the server: nothing is left running."""
     code = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from bench import environment, study\nfrom bench.execute import local\n"
+        "from bench import study\nfrom bench.store import environment\n"
+        "from bench.execute import processes as local\n"
         f"with local.Server(Path({str(tmp_path / 'log')!r})) as server:\n"
         "    worker = server.start({'job': 'cell'})\n"
         "    print('up', worker.pid, flush=True)\n"

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from bench.flow import (
+from bench.probes.gradient.flow import (
     LEFT,
     SMALLEST_NORMAL,
     SMALLEST_SUBNORMAL,
@@ -18,9 +18,9 @@ from bench.flow import (
     reach,
     run_ends,
     run_means,
-    short,
     zero_from,
 )
+from bench.store.records import short
 from bench.study import DTYPES
 
 

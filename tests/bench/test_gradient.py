@@ -10,17 +10,18 @@ from torch.nn.functional import cross_entropy
 from transformers import BertConfig, PreTrainedModel
 
 import models.arms
-from bench import flow as curves
 from bench import study, tasks
 from bench.execute import prepare
 from bench.execute.channel import finite
 from bench.execute.worker import describe
+from bench.measure.objective import embed
+from bench.measure.subject import Subject
 from bench.outcome import DIVERGED, UNSUPPORTED, CellError, Diverged, Unsupported
-from bench.probes import gradient, learning
-from bench.probes.gradient import Designated, Measurement, flow
-from bench.probes.learning import Trainer
-from bench.probes.objective import embed
-from bench.probes.subject import Subject
+from bench.probes.gradient import flow as curves
+from bench.probes.gradient import measure as gradient
+from bench.probes.gradient.measure import Designated, Measurement, flow
+from bench.probes.learning import measure as learning
+from bench.probes.learning.measure import Trainer
 from bench.tasks import parity
 from models.groups import parameter_groups
 from models.heads import set_dropout

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 
-from bench import probes, study
+from bench import study
+from bench.drawing import style
 from bench.execute import channel, prepare
-from bench.probes.subject import Subject
-from bench.report import gradient_figures as figures
-from bench.report import gradient_tables as tables
-from bench.report import reach_figures, style
+from bench.measure import contract
+from bench.measure.subject import Subject
+from bench.probes.gradient import figures, reach_figures, tables
 
 from ..conftest import TINY
 
@@ -46,7 +46,7 @@ def measured(corpus):
                     }
                 )  # fmt: skip
                 subject = Subject(changed, prepare._match(changed, corpus)["config"], corpus)
-                measurement = probes.load("gradient").Measurement(subject, lambda share: None)
+                measurement = contract.load("gradient").Measurement(subject, lambda share: None)
                 measurement.round()
                 result = measurement.result()
                 found.append(

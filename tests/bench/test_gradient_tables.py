@@ -5,9 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from bench import stats
-from bench.report import gradient_findings as findings
-from bench.report import gradient_tables as tables
+from bench.probes.gradient import findings, tables
+from bench.statistics import intervals as stats
 
 LENGTH = 101
 

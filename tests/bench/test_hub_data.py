@@ -19,13 +19,14 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from bench import metrics, outcome, study, tasks
+from bench import outcome, study, tasks
+from bench.data import hub as data_hub
+from bench.data.hub import CATALOGUE, DataUnavailable, HubTask, catalogue, find
 from bench.execute import prepare
+from bench.measure import metrics
 from bench.tasks import LengthError
-from bench.tasks import hub as data_hub
-from bench.tasks.hub import CATALOGUE, DataUnavailable, HubTask, catalogue, find
-from models import hub_client
 from models.checkpoints import MINILM
+from models.checkpoints import client as hub_client
 
 from ..conftest import TINY
 from ..hub import Hub
@@ -152,7 +153,7 @@ class TestCatalogue:
 
     def test_names_are_cheap(self):
         code = (
-            "import sys; from bench.tasks import hub; hub.task('imdb').LENGTHS; heavy = "
+            "import sys; from bench.data import hub; hub.task('imdb').LENGTHS; heavy = "
             "{'torch', 'datasets', 'transformers', 'pyarrow', 'PIL'} & set(sys.modules); "
             "assert not heavy, heavy; print(*hub.names())"
         )
@@ -868,7 +869,7 @@ class TestFaults:
 def test_from_the_environment_alone(tmp_path):
     """Fetched in one process, read in another without a network, as users set it."""
     code = (
-        "import sys; from bench.tasks import hub; from models.checkpoints import MINILM\n"
+        "import sys; from bench.data import hub; from models.checkpoints import MINILM\n"
         "try: print(len(hub.task(sys.argv[1]).open(MINILM.path()).splits['test']))\n"
         "except hub.DataUnavailable as error: print(error)\n"
     )

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench import metrics, registry, tasks
+from bench import registry, tasks
 from bench.execute import prepare
-from bench.probes import learning
-from bench.probes.subject import Subject
+from bench.measure import metrics
+from bench.measure.subject import Subject
+from bench.probes.learning import measure as learning
 from bench.study import Cell, Comparison
 
 

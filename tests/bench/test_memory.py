@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import devices, study
+from bench import study
 from bench.execute import prepare
-from bench.probes import memory
-from bench.probes.subject import Subject
+from bench.measure import devices
+from bench.measure.subject import Subject
+from bench.probes.memory import measure as memory
 
 from ..conftest import TINY
 

@@ -5,9 +5,9 @@ import torch
 
 from bench import study, tasks
 from bench.execute import prepare
+from bench.measure import objective
+from bench.measure.subject import Subject
 from bench.outcome import Unsupported
-from bench.probes import objective
-from bench.probes.subject import Subject
 from models.cost import count_flops
 
 from ..conftest import TINY

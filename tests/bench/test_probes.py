@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from bench import devices, probes, registry, study
+from bench import registry, study
 from bench.execute import prepare
+from bench.measure import contract, devices
+from bench.measure.scoring import evaluate
+from bench.measure.subject import Subject
 from bench.outcome import Diverged, Unsupported
-from bench.probes import speed
-from bench.probes.learning import Trainer
-from bench.probes.scoring import evaluate
-from bench.probes.subject import Subject
+from bench.probes.learning.measure import Trainer
+from bench.probes.speed import measure as speed
 
 from ..conftest import TINY
 
@@ -33,7 +34,7 @@ def arm(request):
 
 @pytest.mark.parametrize("name", registry.probes())
 def test_contract(name):
-    module, literals = probes.load(name), registry.probes()[name].literals
+    module, literals = contract.load(name), registry.probes()[name].literals
     assert registry.probes()[name].summary
     assert {"HEADS", "AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
     defaults = {key: field["default"] for key, field in literals["PROTOCOL"].items()}
@@ -112,7 +113,7 @@ class TestTraining:
         cell = study.load(str(TINY)).cells[0]
         protocol = cell.protocol | {"learning_rates": [1e-30, 1e-2], "trial_steps": 3}
         subject = subjects(corpus, "learning", protocol=protocol)["transformer"]
-        measurement = probes.load("learning").Measurement(subject, lambda share: None)
+        measurement = contract.load("learning").Measurement(subject, lambda share: None)
         measurement.round()
         result = measurement.result()
         losses = dict(result.samples["trials"])
@@ -124,7 +125,7 @@ class TestSpeed:
     @pytest.mark.parametrize("phase", ["training", "forward"])
     def test_a_sample_a_round(self, corpus, arm, phase):
         subject = subjects(corpus, "speed", axes={"phase": phase})[arm]
-        measurement = probes.load("speed").Measurement(subject, lambda share: None)
+        measurement = contract.load("speed").Measurement(subject, lambda share: None)
         for _ in range(4):
             measurement.round()
         result = measurement.result()
@@ -178,7 +179,7 @@ class TestSpeed:
         cell = next(c for c in study.load(str(TINY)).cells if c.probe == "speed")
         protocol = cell.protocol | {"block_ms": 1e9}
         subject = subjects(corpus, "speed", protocol=protocol)["lstm"]
-        measurement = probes.load("speed").Measurement(subject, lambda share: None)
+        measurement = contract.load("speed").Measurement(subject, lambda share: None)
         assert measurement.block_steps > 1000, "a thousand seconds to a step"
 
 
@@ -199,7 +200,7 @@ def _accelerator():
 @pytest.mark.parametrize("probe", registry.probes())
 def test_every_probe_on_the_accelerator(corpus, arm, probe):
     subject = subjects(corpus, probe, device=_accelerator())[arm]
-    measurement = probes.load(probe).Measurement(subject, lambda share: None)
+    measurement = contract.load(probe).Measurement(subject, lambda share: None)
     measurement.round()
     measurement.round() if probe == "speed" else None
     assert measurement.result().metrics

@@ -15,17 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import stats
+from bench.drawing import style
 from bench.outcome import MEASURED, UNSTABLE
-from bench.report import (
-    figures,
-    findings,
-    gradient_figures,
-    render,
-    speed_figures,
-    style,
-    tables,
-)
+from bench.probes.gradient import figures as gradient_figures
+from bench.probes.learning import figures
+from bench.probes.speed import figures as speed_figures
+from bench.report import findings, render, tables
+from bench.statistics import intervals as stats
 from bench.store import Store
 
 from ..conftest import DATA

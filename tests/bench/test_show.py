@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench import cli, registry, show, tasks
+from bench import cli, registry, tasks
+from bench.tools import show
 
 from .test_cli import without_torch  # noqa: F401  # a fixture
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from bench import stats
+from bench.statistics import intervals as stats
 
 #: the launch of each of 80 rounds, when every look but the first is a launch of its own
 LAUNCHES = np.repeat(range(4), np.diff((0, *stats.LOOKS)))

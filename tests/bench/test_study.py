@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import registry, stats, study
+from bench import registry, study
+from bench.statistics import intervals as stats
 from bench.study import StudyError
 
 from ..conftest import TINY

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import metrics, registry, tasks
+from bench import registry, tasks
+from bench.measure import metrics
 from bench.tasks import LengthError
 
 SPLITS = tasks.SPLITS
@@ -234,7 +235,7 @@ class TestRoles:
         assert (rows["labels"][:, 1:-1][separators] == -100).all()
 
     def test_roles_are_those_of_the_labels(self):
-        from bench.tasks import _labels
+        from bench.data import labels as _labels
 
         assert tasks.load("roles").LABELS == _labels.ROLES
 

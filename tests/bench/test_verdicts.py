@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from bench import verdicts
-from bench.report import style
+from bench.drawing import style
+from bench.statistics import verdicts
 
 ROUNDS = 20
 

@@ -13,10 +13,11 @@ import torch
 
 from bench import study
 from bench.execute import prepare
-from bench.flow import run_ends
-from bench.probes import gradient, objective
-from bench.probes.gradient import Measurement, flow
-from bench.probes.subject import Subject, optimizer, training_step
+from bench.measure import objective
+from bench.measure.subject import Subject, optimizer, training_step
+from bench.probes.gradient import measure as gradient
+from bench.probes.gradient.flow import run_ends
+from bench.probes.gradient.measure import Measurement, flow
 
 from ..conftest import TINY
 from .turns import show, speed, take_turns

@@ -11,13 +11,15 @@ import psutil
 import pytest
 import torch
 
-from bench import environment, study
-from bench.execute import local, prepare
+from bench import study
+from bench.data import corpus as library
+from bench.execute import prepare
+from bench.execute import processes as local
+from bench.measure.subject import Subject
 from bench.plugin import Replay
-from bench.probes import speed as speed_probe
-from bench.probes.learning import Trainer
-from bench.probes.subject import Subject
-from bench.tasks import corpus as library
+from bench.probes.learning.measure import Trainer
+from bench.probes.speed import measure as speed_probe
+from bench.store import environment
 
 from ..conftest import TINY
 from .turns import show, speed, take_turns

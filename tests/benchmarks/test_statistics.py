@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from bench import stats
+from bench.statistics import intervals as stats
 
 RECORDS, GOAL_SECONDS = 10_000, 10
 

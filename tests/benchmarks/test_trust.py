@@ -19,12 +19,15 @@ import scipy.stats
 import torch
 from torch.utils import benchmark as torch_benchmark
 
-from bench import environment, stats, study
-from bench.execute import local, prepare, turns
+from bench import study
+from bench.data import corpus as library
+from bench.execute import prepare, turns
+from bench.execute import processes as local
+from bench.measure.subject import Subject
 from bench.outcome import DONE
-from bench.probes import speed
-from bench.probes.subject import Subject
-from bench.tasks import corpus as library
+from bench.probes.speed import measure as speed
+from bench.statistics import intervals as stats
+from bench.store import environment
 
 REPETITIONS = 30
 PAIR = """\

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-from bench import stats
+from bench.statistics import intervals as stats
 
 Seconds = dict[str, list[float]]
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import models.arms
-from bench import inventory, registry
+from bench import registry
+from bench.tools import inventory
 from models.arms import HEADS
 from models.checkpoints import CheckpointError
 from models.cost import count_parameters

@@ -36,6 +36,7 @@ from models.checkpoints import (
     word_embeddings,
     word_embeddings_shape,
 )
+from models.checkpoints import __main__ as fetch
 from models.heads import input_embeddings
 from models.matching import match
 
@@ -408,7 +409,7 @@ class TestArm:
 
 
 def test_fetching_from_the_command_line(saved, capsys):
-    assert checkpoints.main([str(saved), MINILM.name]) == 0
+    assert fetch.main([str(saved), MINILM.name]) == 0
     assert capsys.readouterr().out.count("verified in") == 2
-    assert checkpoints.main(["gpt2@main", MINILM.name]) == 1
+    assert fetch.main(["gpt2@main", MINILM.name]) == 1
     assert "moving revision" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import models.arms
-from bench import inventory
+from bench.tools import inventory
 
 HEAD = "AutoModelForSequenceClassification"
 SHAPE = replace(

@@ -8,7 +8,8 @@ import transformers
 from torch import nn
 
 import models.arms
-from bench import inventory, registry
+from bench import registry
+from bench.tools import inventory
 from models.groups import parameter_groups
 from models.heads import HEADS, on_meta
 

@@ -28,10 +28,10 @@ from transformers import (
 )
 
 import models.arms
-from models import hub_client
 from models.arms import Shape
 from models.checkpoints import MINILM, TOKENIZER, WEIGHTS, CheckpointError, find, word_embeddings
-from models.hub_client import HubError
+from models.checkpoints import client as hub_client
+from models.checkpoints.client import HubError
 
 from ..hub import Hub
 

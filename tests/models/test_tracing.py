@@ -8,7 +8,8 @@ import transformers
 from torch import nn
 
 import models.arms
-from bench import inventory, registry
+from bench import registry
+from bench.tools import inventory
 from models.heads import example, input_embeddings, scalar
 from models.tracing import find_layers, trace_residuals
 from tests.compiler import compiles

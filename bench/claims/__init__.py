@@ -1,0 +1,1 @@
+"""The claims: one file each, and this folder is their registry."""

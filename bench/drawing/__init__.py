@@ -1,0 +1,1 @@
+"""What the figures share: colours, axes, lines, files."""

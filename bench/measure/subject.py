@@ -1,0 +1,153 @@
+"""What is measured: a cell's model on a cell's device, with the rows of its task."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+import models.arms
+from bench import tasks
+from bench.measure import devices, objective
+from bench.measure.objective import Batch
+from bench.outcome import Unsupported
+from bench.study import Cell
+from models.kernels import full_float32
+
+__all__ = ["DTYPES", "Batch", "Step", "Subject", "optimizer", "training_step"]
+
+#: A study's name for a dtype -> the dtype.
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+class Subject:
+    """A cell, its task's rows, and models of its arm, built anew for every trial.
+
+    Args:
+        cell: what is to be measured.
+        config: of its sized model.
+        data: what the task's rows are cut from.
+    """
+
+    def __init__(self, cell: Cell, config: dict[str, object], data: Any) -> None:
+        devices.check(cell.device)
+        full_float32()
+        self.cell = cell
+        self.arm = models.arms.load(cell.arm)
+        self.config = models.arms.config_from_dict(config)
+        self.task = tasks.load(cell.task, cell.data)
+        self.head = self.task.HEAD
+        self.data = data
+
+    def build(self, kernel: str | None = None, dtype: str | None = None) -> PreTrainedModel:
+        """The model at its initialisation, on the cell's device.
+
+        Args:
+            kernel, dtype: None for the cell's.
+        """
+        cell = self.cell
+        model = self.arm.build(self.config, self.head, cell.seed, kernel or cell.kernel)
+        features: int | None = getattr(self.task, "FEATURES", None)
+        if features is not None:
+            objective.add_features(model, features)
+        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[dtype or cell.dtype])
+
+    def rows(
+        self, split: str, count: int, seed: int, first: int = 0, length: int | None = None
+    ) -> Batch:
+        """``count`` rows of a split, from ``first`` on, on the device.
+
+        Args:
+            split, count, seed, first: which rows.
+            length: tokens of a window, None for the cell's.
+        """
+        length = length or self.cell.length
+        try:
+            rows = tasks.draw(self.task, self.data, split, length, count, seed, first)
+        except tasks.LengthError as error:
+            raise Unsupported(str(error)) from None
+        return {name: self._tensor(array) for name, array in rows.items()}
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(array).to(self.cell.device)
+        return tensor.to(DTYPES[self.cell.dtype]) if tensor.is_floating_point() else tensor
+
+    def batches(self, count: int, size: int, first: int = 0) -> list[Batch]:
+        """Training batches in the order of the cell's seed, made before any clock starts.
+
+        Args:
+            count, size: how many batches of how many rows.
+            first: how many batches come before these.
+        """
+        if count == 0:
+            return []
+        return split(self.rows("train", count * size, self.cell.seed, first * size), size)
+
+    def forward(self, model: PreTrainedModel) -> Callable[[Batch], Any]:
+        """The model's forward pass over a batch without its loss."""
+        if self.head == "AutoModel":
+            return lambda batch: objective.sentence_embeddings(model, batch)
+        return lambda batch: objective.forward(model, self.head, batch)
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """The rows of a batch in batches of so many."""
+    count = tasks.size(batch)
+    return [
+        {name: tensor[start : start + size] for name, tensor in batch.items()}
+        for start in range(0, count, size)
+    ]
+
+
+Step = Callable[[Batch], tuple[Tensor, Tensor]]
+
+
+def optimizer(model: PreTrainedModel, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW with PyTorch's defaults, the same for every arm."""
+    return torch.optim.AdamW(model.parameters(), lr=learning_rate)
+
+
+def training_step(
+    model: PreTrainedModel,
+    head: str,
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float,
+) -> Step:
+    """One optimizer step on one batch, the same for every arm.
+
+    The step returns the loss, and the norm of every parameter's gradient *before* clipping, in the
+    model's order: clipping needs these anyway. Both are left on the device: reading them would
+    make the host wait, so it is done after the clock has stopped.
+    """
+    parameters = list(model.parameters())
+    nothing = torch.zeros((), device=model.device, dtype=model.dtype)
+
+    def step(batch: Batch) -> tuple[Tensor, Tensor]:
+        optimizer.zero_grad()
+        loss = objective.loss(model, head, batch)
+        loss.backward()
+        norms = gradient_norms(parameters, nothing)
+        total = torch.linalg.vector_norm(norms)
+        torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, total)
+        optimizer.step()
+        return loss.detach(), norms
+
+    return step
+
+
+def gradient_norms(parameters: Sequence[torch.nn.Parameter], nothing: Tensor) -> Tensor:
+    """(parameters,) norms of their gradients; ``nothing`` where one has none.
+
+    As ``clip_grad_norm_`` takes them on its way to the global norm: a few launches for all.
+    """
+    found = [weight.grad for weight in parameters if weight.grad is not None]
+    norms = iter(torch._foreach_norm(found))
+    each = [nothing if weight.grad is None else next(norms) for weight in parameters]
+    return torch.stack(each)

@@ -1,0 +1,232 @@
+"""Seconds of a decoded token after a context of T tokens, the arms of a group taken in turn."""
+
+import gc
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.streamers import BaseStreamer
+
+from bench.measure.contract import Progress, Result
+from bench.measure.devices import synchronize
+from bench.measure.subject import Subject
+from bench.outcome import Invalid, Unsupported
+from bench.study import Cell
+
+#: Largest difference between cached and uncached logits, relative to a step's largest magnitude.
+#: ``generate`` reads logits in float32 whatever the model's dtype.
+TOLERANCE = {
+    torch.float64: 1e-6,
+    torch.float32: 1e-4,
+    torch.float16: 2e-2,
+    torch.bfloat16: 1e-1,
+}
+_GATE_TOKENS = 32
+_PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
+_GENERATING = 1.5  # a step of ``generate``, in passes over one token
+
+
+def pace(
+    protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+) -> tuple[float, float]:
+    """Generations: for the gate with a pass without a cache, for the state twice, to warm up."""
+    token_s = _GENERATING * once("token")
+    turn_s = once("prefill") + (protocol["new_tokens"] - 1) * token_s
+    gate_s = once("prefill") + once("forward") + min(_GATE_TOKENS, protocol["new_tokens"]) * token_s
+    return gate_s + once("prefill") + (protocol["warmup"] + 1) * turn_s, turn_s
+
+
+class Clock(BaseStreamer):
+    """The time at which ``generate`` hands out each token, in nanoseconds.
+
+    It is handed the prompt first (an encoder-decoder's start token), then the batch's tokens of
+    every step at once.
+    """
+
+    def __init__(self) -> None:
+        self.prompt_ns: int | None = None
+        self.tokens_ns: list[int] = []
+
+    def put(self, value: Tensor) -> None:
+        now = time.perf_counter_ns()
+        if self.prompt_ns is None:
+            self.prompt_ns = now
+        else:
+            self.tokens_ns.append(now)
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
+
+def greedy(model: PreTrainedModel) -> GenerationConfig:
+    """Greedy decoding with no end, and nothing else that a checkpoint may ask for."""
+    own = model.generation_config
+    return GenerationConfig(
+        do_sample=False,
+        num_beams=1,
+        bos_token_id=own.bos_token_id,
+        eos_token_id=None,
+        pad_token_id=own.pad_token_id,
+        decoder_start_token_id=own.decoder_start_token_id,
+    )
+
+
+def generate(model: Any, prompt: Tensor, new_tokens: int, **options: Any) -> Any:
+    """Continue every row of a prompt, (rows, length), by exactly so many tokens."""
+    return model.generate(
+        prompt, min_new_tokens=new_tokens, max_new_tokens=new_tokens, use_cache=True, **options
+    )
+
+
+def check_cache(model: PreTrainedModel, prompt: Tensor, new_tokens: int) -> float:
+    """Prove that decoding with a cache says what the model says without one.
+
+    The logits of every cached step are compared with those of one uncached pass over the same
+    tokens. Where they agree the greedy tokens are the same too, step by step, but for ties within
+    the tolerance; comparing tokens alone would fail on a tie, and pass a wrong cache whose largest
+    logit happens to be the right one.
+
+    Args:
+        model: in evaluation mode, its generation configuration greedy.
+        prompt: (rows, length) prompts or sources.
+        new_tokens: how many steps to compare.
+
+    Returns:
+        The largest difference, relative to its step's largest magnitude.
+
+    Raises:
+        Invalid: it is over ``TOLERANCE``, or not a number.
+    """
+    outputs = generate(model, prompt, new_tokens, return_dict_in_generate=True, output_logits=True)
+    cached = torch.stack(outputs.logits, dim=1)  # (rows, new_tokens, vocab_size)
+    read = outputs.sequences[:, :-1]
+    with torch.no_grad():
+        if model.config.is_encoder_decoder:
+            uncached = model(input_ids=prompt, decoder_input_ids=read, use_cache=False).logits
+        else:
+            uncached = model(input_ids=read, use_cache=False).logits[:, -new_tokens:]
+    uncached = uncached.to(cached.dtype)
+    differences = (cached - uncached).abs().amax(dim=(0, 2)) / uncached.abs().amax(dim=(0, 2))
+    worst = int(differences.argmax())  # a NaN counts as the largest
+    error, most = float(differences[worst]), TOLERANCE[model.dtype]
+    if not error <= most:
+        raise Invalid(
+            f"decoding with a cache differs from decoding without: expected logits within {most:g} "
+            f"of the largest magnitude. Got {error:.2g} at token {worst + 1} of {new_tokens}."
+        )
+    return error
+
+
+def kept_bytes(model: PreTrainedModel, prompt: Tensor, new_tokens: int) -> int:
+    """Bytes that a row keeps after its prompt and ``new_tokens`` further tokens were read.
+
+    A decoder with cross-attention that has no cache of its own for the source's values
+    (Bahdanau's) reads the encoder's outputs at every step, so they count.
+    """
+    # The last token generated has not been read.
+    outputs = generate(model, prompt, new_tokens + 1, return_dict_in_generate=True)
+    cache = outputs.past_key_values
+    kept = _tensors(cache)
+    if getattr(cache, "keys", None) is not None:
+        with torch.no_grad():
+            kept.append(model.get_encoder()(prompt).last_hidden_state)
+    return sum(tensor.nbytes for tensor in kept) // len(prompt)
+
+
+def _tensors(cache: Any) -> list[Tensor]:
+    """All that a state, or a cache of keys and values, holds."""
+    if hasattr(cache, "self_attention_cache"):
+        return _tensors(cache.self_attention_cache) + _tensors(cache.cross_attention_cache)
+    if hasattr(cache, "layers"):
+        return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+    return [*cache.tensors, *([] if cache.keys is None else [cache.keys])]
+
+
+class Measurement:
+    """One arm of a group, its cache proven and its model warm, waiting for its turn."""
+
+    def __init__(self, subject: Subject, progress: Progress) -> None:
+        protocol = subject.cell.protocol
+        self.cell, self.new_tokens = subject.cell, protocol["new_tokens"]
+        batches = subject.batches(_PROMPTS, protocol["batch_size"])
+        if any("attention_mask" in batch for batch in batches):
+            raise Unsupported(f"decoding is timed on rows without padding; {self.cell.task} pads")
+        self.prompts = [batch["input_ids"] for batch in batches]
+        self.model = subject.build().eval()
+        self.model.generation_config = greedy(self.model)
+        self.gate_tokens = min(_GATE_TOKENS, self.new_tokens)
+        self.gate_error = check_cache(self.model, self.prompts[0], self.gate_tokens)
+        self.state_bytes = [
+            kept_bytes(self.model, self.prompts[0], tokens) for tokens in (0, self.new_tokens)
+        ]
+        self._next = 0
+        self.first: list[float] = []  # seconds to the first token, by round
+        self.steps: list[list[float]] = []  # seconds of each further one
+        for _ in range(protocol["warmup"]):
+            self.round()
+        self.first.clear()
+        self.steps.clear()
+
+    def round(self) -> None:
+        clock, prompt = Clock(), self.prompts[self._next]
+        self._next = (self._next + 1) % len(self.prompts)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            synchronize(self.cell.device)
+            start = time.perf_counter_ns()
+            generate(self.model, prompt, self.new_tokens, streamer=clock)
+        finally:
+            if collecting:
+                gc.enable()
+        times = [(token - start) / 1e9 for token in clock.tokens_ns]
+        if len(times) != self.new_tokens:
+            raise Invalid(f"expected {self.new_tokens} new tokens. Got {len(times)}.")
+        self.first.append(times[0])
+        self.steps.append([late - early for early, late in itertools.pairwise(times)])
+
+    def result(self) -> Result:
+        seconds = [statistics.fmean(steps) for steps in self.steps]
+        by_position = [statistics.median(steps) for steps in zip(*self.steps, strict=True)]
+        return Result(
+            {
+                "tokens_per_step": self.cell.protocol["batch_size"],
+                "state_bytes": self.state_bytes[0],
+                "state_end_bytes": self.state_bytes[1],
+                "gate_tokens": self.gate_tokens,
+                "gate_error": self.gate_error,
+            },
+            {
+                "seconds": seconds,
+                "first_token_seconds": self.first,
+                "late_over_early": [_late_over_early(steps) for steps in self.steps],
+                "position_seconds": by_position,
+            },
+        )
+
+
+def refuse(cell: Cell, head: str, limit: int | None) -> None:
+    """Refuse more tokens than the model has positions.
+
+    Raises:
+        Unsupported: what is generated would end beyond ``limit``.
+    """
+    new_tokens = cell.protocol["new_tokens"]
+    apart = head == "AutoModelForSeq2SeqLM"  # source and target are counted separately
+    last = max(cell.length, new_tokens + 1) if apart else cell.length + new_tokens
+    if limit is not None and last > limit:
+        raise Unsupported(
+            f"T={cell.length} and {new_tokens} new tokens are beyond the {limit} positions of "
+            f"{cell.arm}"
+        )
+
+
+def _late_over_early(steps: list[float]) -> float:
+    """How many times as long the last quarter of a generation's steps takes as the first."""
+    quarter = max(1, len(steps) // 4)
+    return statistics.median(steps[-quarter:]) / statistics.median(steps[:quarter])

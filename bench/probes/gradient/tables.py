@@ -1,0 +1,278 @@
+"""The numbers of gradients, as data frames: flow, reach over seeds, norms, what subnormals cost."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.outcome import DIVERGED, DONE
+from bench.probes.gradient import flow
+from bench.statistics import intervals as stats
+from bench.store.records import Record, coordinates
+
+
+def of_flow(records: Sequence[Record]) -> list[Record]:
+    """The gradient records that hold a flow, of trainings that diverged as far as they went."""
+    return [
+        record
+        for record in records
+        if record["cell"]["probe"] == "gradient"
+        and record["status"] in (DONE, DIVERGED)
+        and record["samples"].get("steps")
+    ]
+
+
+def stage(record: Record, number: int) -> str:
+    """``init``, or the share of the training that is over."""
+    step, steps = record["samples"]["steps"][number], record["cell"]["protocol"]["steps"]
+    return f"{step / steps:.0%}" if step else "init"
+
+
+def gradient(records: Sequence[Record]) -> pd.DataFrame:
+    """One row for every measurement of one seed, its interval over rows."""
+    rows = []
+    for record in of_flow(records):
+        for number, step in enumerate(record["samples"]["steps"]):
+            rows.append(
+                _where(record)
+                | {
+                    "seed": record["cell"]["seed"],
+                    "status": record["status"],
+                    "when": stage(record, number),
+                    "steps": step,
+                }
+                | _numbers(record, number)
+                | {"record": record["key"]}
+            )
+    return pd.DataFrame(rows)
+
+
+def _where(record: Record) -> dict[str, Any]:
+    """Where a measurement stands: all that its seeds have in common."""
+    cell = record["cell"]
+    protocol, model = cell["protocol"], cell["model"]
+    return coordinates(cell) | {
+        "layers": model["num_layers"],
+        "initialization": _initialization(model.get("recurrent") or {}),
+        "matched_to": model["match_to"],
+        "width": model["hidden_size"],
+        "batch_size": protocol["batch_size"],
+        "rows": protocol["rows"],
+        "training_steps": protocol["steps"],
+        "learning_rate": protocol["learning_rate"],
+        "clip_norm": protocol["clip_norm"],
+    }
+
+
+def _initialization(recurrent: dict[str, Any]) -> str:
+    """How recurrent arms start, in words."""
+    parts = [str(recurrent.get("initialization", "default"))]
+    if recurrent.get("chrono_length") is not None:
+        parts.append(f"to {recurrent['chrono_length']}")
+    if recurrent.get("forget_bias") is not None:
+        parts.append(f"forget bias {recurrent['forget_bias']:g}")
+    return ", ".join(parts)
+
+
+def _numbers(record: Record, number: int) -> dict[str, Any]:
+    """What the curves of one measurement say."""
+    samples = record["samples"]
+    distance, norm = samples["distance"], samples["norm"][number]
+    precise = samples.get("norm_float64", samples["norm"])[number]
+    slopes = samples.get("log_decay_float64", samples["log_decay"])[number]
+    known = [slope for slope in slopes if slope is not None]
+    slope = stats.median(known) if known else stats.Estimate(math.nan, math.nan, math.nan)
+    decay = slope.map(math.exp)
+    where, beyond = flow.curve(distance, norm)
+    reached = flow.reach(distance, norm)
+    return {
+        "fate": flow.fate(distance, precise),
+        "decay_per_token": decay.value,
+        "decay_per_token_low": decay.low,
+        "decay_per_token_high": decay.high,
+        "half_life_tokens": flow.half_life(slope.value if known else None),
+        "reach_tokens": reached,
+        "whole_window": bool(len(where)) and reached == where.max(),
+        "growth": flow.growth(distance, precise),
+        "norm_at_loss": norm[0] if distance[0] == 0 else None,
+        "norm_at_nearest": beyond[0] if len(beyond) else None,
+        "norm_at_half": beyond[len(beyond) // 2] if len(beyond) else None,
+        "norm_at_end": beyond[-1] if len(beyond) else None,
+        "subnormal_share": samples["subnormal_share"][number],
+        "zero_share": samples["zero_share"][number],
+        "state_subnormal_share": _largest(samples.get("state_subnormal_share"), number),
+        "state_zero_share": _largest(samples.get("state_zero_share"), number),
+        "zero_from_distance": flow.zero_from(distance, samples["zero_by_distance"][number]),
+        "naive_zero_from_distance": samples["naive_zero_from"][number],
+        "kernel_difference": samples["kernel_difference"][number]
+        if "kernel_difference" in samples
+        else None,
+    }
+
+
+def _largest(shares: list[list[float]] | None, number: int) -> float | None:
+    """Of the kinds of state and layers, that with the most."""
+    return None if shares is None else max(shares[number])
+
+
+def reach(records: Sequence[Record]) -> pd.DataFrame:
+    """What seeds have in common: medians over seeds, intervals from six seeds on."""
+    frame = gradient(records)
+    if frame.empty:
+        return frame
+    farthest = {r["key"]: r["samples"]["distance"][-1] for r in of_flow(records)}
+    rows = []
+    where = list(_where(of_flow(records)[0]))
+    begun = frame.groupby(where, dropna=False)["seed"].transform("nunique")
+    keys = [*where, "when", "steps"]
+    for values, group in frame.groupby(keys, sort=False, dropna=False):
+        fates = group["fate"].value_counts()
+        # Where nothing comes beyond the loss's own token, the gradient reaches no token.
+        reaches = group["reach_tokens"].mask(group["fate"] == "zero", 0.0).dropna()
+        decay = _over_seeds(np.log(group["decay_per_token"].dropna())).map(math.exp)
+        rows.append(
+            dict(zip(keys, values, strict=True))
+            | {
+                "seeds": group["seed"].nunique(),
+                "begun_seeds": int(begun[group.index[0]]),
+                "diverged": int((group["status"] == DIVERGED).sum()),
+                "fate": ", ".join(
+                    str(name) if count == len(group) else f"{name} in {count}"
+                    for name, count in fates.items()
+                ),
+                **_interval("decay_per_token", decay),
+                "half_life_tokens": flow.half_life(
+                    None if math.isnan(decay.value) else math.log(decay.value)
+                ),
+                **_interval("reach_tokens", _over_seeds(reaches)),
+                "reach_least": reaches.min() if len(reaches) else None,
+                "reach_most": reaches.max() if len(reaches) else None,
+                "whole_window": bool(group["whole_window"].all()),
+                "farthest": farthest[group["record"].iloc[0]],
+                "growth": group["growth"].median(),
+                "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
+                "subnormal_share": group["subnormal_share"].median(),
+                "zero_share": group["zero_share"].median(),
+                "record": group["record"].iloc[0],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _over_seeds(values: Any) -> stats.Estimate:
+    found = [float(value) for value in values]
+    if not found:
+        return stats.Estimate(math.nan, math.nan, math.nan)
+    return stats.median(found)
+
+
+def _interval(name: str, estimate: stats.Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:
+    """One row for every training of a task whose needed distance is known: reach, and outcome.
+
+    ``inside`` says whether the needed distance lies within the reach, at initialisation and at the
+    end; None where the rows that were measured do not go back as far.
+    """
+    rows = []
+    for record in of_flow(records):
+        needed, steps = record["metrics"].get("needed_distance"), record["samples"]["steps"]
+        if needed is None or record["cell"]["protocol"]["steps"] == 0:
+            continue
+        distance, norm = record["samples"]["distance"], record["samples"]["norm"]
+        ends = {"init": flow.reach(distance, norm[0])}
+        if len(steps) > 1:
+            ends["end"] = flow.reach(distance, norm[-1])
+        row = _where(record) | {"seed": record["cell"]["seed"], "status": record["status"]}
+        row |= {"needed_distance": needed}
+        for when, reached in ends.items():
+            inside = reached is not None and reached >= needed
+            row |= {
+                f"reach_{when}": reached,
+                f"inside_{when}": inside if distance[-1] >= needed else None,
+            }
+        metrics = record["metrics"]
+        row |= {name: metrics.get(name) for name in ("metric", "test_metric", "floor", "solved_at")}
+        row |= {"solved": bool(metrics.get("solved")), "record": record["key"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def norms(records: Sequence[Record]) -> pd.DataFrame:
+    """What clipping did to a training, and whose gradient it was: one row a group of parameters."""
+    rows = []
+    for record in records:
+        samples, protocol = record["samples"], record["cell"]["protocol"]
+        if record["status"] not in (DONE, DIVERGED) or not samples.get("group_norms"):
+            continue
+        clip = protocol["clip_norm"]
+        total = np.asarray([_number(norm) for norm in samples["gradient_norm"]])
+        left = np.minimum(1.0, clip / (total + 1e-6))  # as PyTorch scales
+        for group, before in [("all", total), *samples["group_norms"]]:
+            trace = np.asarray([_number(norm) for norm in before[: len(total)]])
+            rows.append(
+                coordinates(record["cell"])
+                | {
+                    "probe": record["cell"]["probe"],
+                    "seed": record["cell"]["seed"],
+                    "training_steps": protocol["steps"],
+                    "batch_size": protocol["batch_size"],
+                    "clip_norm": clip,
+                    "clipped_share": float((total > clip).mean()),
+                    "group": group,
+                    "norm_median": float(np.nanmedian(trace)),
+                    "norm_most": float(np.nanmax(trace)),
+                    "clipped_norm_median": float(np.nanmedian(trace * left)),
+                    "square_share": float(np.nanmean(trace**2 / np.maximum(total**2, 1e-300))),
+                    "record": record["key"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+_ALIKE = ("comparison", "task", "data", "length", "arm", "device", "dtype")
+
+
+def subnormals(
+    settings: pd.DataFrame,
+    frame: pd.DataFrame,
+    ceilings: dict[str, dict[str, Any]] | None = None,
+) -> pd.DataFrame:
+    """What keeping subnormal floats costs in training, beside how many of them there are.
+
+    Args:
+        settings: the table of what settings do, see ``tables.settings``.
+        frame: the table ``gradient``, whose shares at initialisation are those of the entries at
+                the embeddings and, the larger of the layers', at the states; NaN where the gradient
+            was not measured.
+        ceilings: device and threads to what these can do, as the store keeps them.
+
+    Returns:
+        ``speedup`` is the rate with subnormals flushed over that with them kept; ``..._ratio`` how
+        long the processor takes for arithmetic on subnormal numbers, over that on normal ones.
+    """
+    if settings.empty or frame.empty:
+        return pd.DataFrame()
+    start = frame[(frame["when"] == "init") & (frame["denormals"] == "keep")]
+    shares = start.groupby(list(_ALIKE))[["subnormal_share", "zero_share", "state_subnormal_share"]]
+    flushed = settings[(settings["coordinate"] == "denormals") & (settings["phase"] == "training")]
+    found = flushed.merge(shares.median().reset_index(), on=list(_ALIKE), how="left")
+    renamed = {f"ratio{end}": f"speedup{end}" for end in ("", "_low", "_high")}
+    found = found.rename(columns=renamed)
+    limits = [
+        ((ceilings or {}).get(device) or {}).get(str(threads)) or {}
+        for device, threads in zip(found["device"], found["threads"], strict=True)
+    ]
+    for name in ("product", "elementwise", "sigmoid"):
+        found[f"{name}_ratio"] = [
+            limit.get("subnormal_ratios", {}).get(name, math.nan) for limit in limits
+        ]
+    return found

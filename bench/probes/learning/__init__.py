@@ -1,0 +1,37 @@
+"""Loss, the task's metric and global gradient norm by step, and the training rate."""
+
+HEADS = [
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModel",
+    "AutoProcessor",
+]
+AXES: dict[str, dict[str, list[str]]] = {}
+PROTOCOL = {
+    "steps": {"default": 60, "least": 1, "help": "optimizer steps"},
+    "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
+    "learning_rates": {
+        "default": [1e-3],
+        "least": 0.0,
+        "help": "tried in turn, the best on validation kept; one trial each for every arm",
+    },
+    "trial_steps": {"default": 20, "least": 1, "help": "steps of a trial, where there are several"},
+    "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
+    "eval_every": {"default": 20, "least": 1, "help": "steps between validations"},
+    "eval_rows": {"default": 128, "least": 1, "help": "rows of a validation and of the final test"},
+    "shortest": {
+        "default": 0,
+        "least": 0,
+        "help": "train on windows of every length from this one to the cell's; 0 for the cell's",
+    },
+    "test_lengths": {
+        "default": [],
+        "least": 1,
+        "help": "further lengths to test on, those beyond the cell's out of distribution",
+    },
+}
+TIMED = True
+INTERLEAVED = False

@@ -1,0 +1,245 @@
+"""Loss, the task's metric and global gradient norm by step, and the training rate."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from bench import tasks
+from bench.measure import metrics, objective
+from bench.measure.contract import Progress, Result
+from bench.measure.devices import synchronize
+from bench.measure.scoring import Score, evaluate
+from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.outcome import Diverged
+from bench.store.records import short
+from models.groups import parameter_groups
+
+_LENGTHS = 1  # the stream that draws lengths of batches
+
+
+def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
+    """Steps of the trials and of the training; passes over the validation and test rows."""
+    rates = len(protocol["learning_rates"])
+    trials = rates if rates > 1 else 0
+    validations = -(-protocol["steps"] // protocol["eval_every"]) + trials
+    evaluations = 3 + len(protocol["test_lengths"]) + validations
+    passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
+    steps = float(protocol["steps"] + trials * protocol["trial_steps"])
+    return steps * (0.5 if protocol["shortest"] else 1.0), passes  # half as long on the average
+
+
+@dataclass
+class Training:
+    """What the steps of a training left.
+
+    Args:
+        losses: one a step.
+        norms: the global gradient norm of each step, before clipping.
+        group_norms: the same of every group of parameters, see ``models.groups``. What clipping
+            leaves of either is ``min(1, clip_norm / (norm + 1e-6))`` of it, with the global norm.
+        seconds: wall time of each step.
+    """
+
+    losses: list[float]
+    norms: list[float]
+    group_norms: dict[str, list[float]]
+    seconds: list[float]
+
+    def clipped_share(self, clip_norm: float) -> float:
+        """The share of steps whose gradient was scaled down."""
+        return sum(norm > clip_norm for norm in self.norms) / max(1, len(self.norms))
+
+    def samples(self) -> dict[str, list[Any]]:
+        """The traces of a record, with the seven digits that float32 has, or four."""
+        return {
+            "loss": short(self.losses, 7),
+            "gradient_norm": short(self.norms, 7),
+            "group_norms": [[name, short(norms)] for name, norms in self.group_norms.items()],
+        }
+
+
+class Trainer:
+    """Trains one model on batches made beforehand."""
+
+    def __init__(
+        self, model: PreTrainedModel, head: str, learning_rate: float, clip_norm: float
+    ) -> None:
+        self.model = model.train()
+        self.device = str(model.device.type)
+        self._step = training_step(model, head, optimizer(model, learning_rate), clip_norm)
+        self._losses: list[Tensor] = []
+        self._norms: list[Tensor] = []
+        self._seconds: list[float] = []
+
+    def run(self, batches: list[Batch]) -> None:
+        """A step on each batch, timed; nothing is read from the device before the last.
+
+        Raises:
+            Diverged: a loss was not finite, with the step, counted from 1.
+        """
+        first = len(self._losses)
+        synchronize(self.device)
+        last = time.perf_counter_ns()
+        for batch in batches:
+            loss, norms = self._step(batch)
+            synchronize(self.device)
+            now = time.perf_counter_ns()
+            self._losses.append(loss)
+            self._norms.append(norms)
+            self._seconds.append((now - last) / 1e9)
+            last = now
+        finite = torch.isfinite(torch.stack(self._losses[first:])).tolist()
+        if not all(finite):
+            raise Diverged(first + finite.index(False) + 1)
+
+    def training(self) -> Training:
+        """What the steps so far left."""
+        if not self._losses:
+            return Training([], [], {}, [])
+        losses, norms = torch.stack(self._losses), torch.stack(self._norms).cpu().double()
+        place = {name: n for n, (name, _) in enumerate(self.model.named_parameters())}
+        groups = {
+            group: norms[:, [place[name] for name in names]].norm(dim=1).tolist()
+            for group, names in parameter_groups(self.model).items()
+        }
+        return Training(losses.tolist(), norms.norm(dim=1).tolist(), groups, list(self._seconds))
+
+
+class Measurement:
+    """Train one seed: trials of the learning rate first, then the training, then the test."""
+
+    def __init__(self, subject: Subject, progress: Progress) -> None:
+        self.subject, self.progress = subject, progress
+        self.protocol = subject.cell.protocol
+        rows = self.protocol["eval_rows"]
+        self.validation = subject.rows("validation", rows, seed=0)
+        self.test = subject.rows("test", rows, seed=0)
+        self.trials: list[dict[str, Any]] = []
+        self.curve: list[tuple[int, float, float]] = []
+        self.tokens = 0
+
+    def round(self) -> None:
+        rate = self._best_learning_rate()
+        self.learning_rate = rate
+        model = self.subject.build()
+        self.initial = self._evaluate(model, self.test).metric
+        self.trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
+        self._validate(0)
+        every, steps = self.protocol["eval_every"], self.protocol["steps"]
+        try:
+            for start in range(0, steps, every):
+                stop = min(start + every, steps)
+                self.trainer.run(self._batches(start, stop))
+                self._validate(stop)
+                self.progress(stop / steps)
+        except Diverged as error:
+            error.samples = self._samples()
+            raise
+
+    def result(self) -> Result:
+        training = self.trainer.training()
+        test = self._evaluate(self.trainer.model, self.test)
+        task, length = self.subject.task, self.subject.cell.length
+        metric = metrics.METRICS[task.METRIC]
+        beyond = self._out_of_distribution()
+        steady = sorted(training.seconds[1:] or training.seconds)
+        median = steady[len(steady) // 2]
+        per_step = self.tokens / len(training.losses)
+        return Result(
+            {
+                "metric": task.METRIC,
+                "higher_is_better": metric.higher_is_better,
+                "floor": tasks.floor(task, length, self.protocol["eval_rows"]),
+                "solved_at": task.SOLVED,
+                "solved": None if task.SOLVED is None else metric.reaches(test.metric, task.SOLVED),
+                "initial_metric": self.initial,
+                "test_metric": test.metric,
+                "test_loss": test.loss,
+                "validation_metric": self.curve[-1][2],
+                **{f"test_{metrics.METRICS[name].slug}": test.others[name] for name in test.others},
+                "tokens_per_s": per_step / median,
+                "step_s": median,
+                "train_s": sum(training.seconds),
+                "tokens": self.tokens,
+                "learning_rate": self.learning_rate,
+                "learning_rate_trials": len(self.trials),
+                "clipped_share": training.clipped_share(self.protocol["clip_norm"]),
+            },
+            self._samples() | {"out_of_distribution": beyond},
+        )
+
+    def _batches(self, start: int, stop: int) -> list[Batch]:
+        """Training batches from step ``start`` to ``stop``.
+
+        Windows of every length from ``shortest`` on, where there is such a one: each batch has a
+        length of its own, drawn from the cell's seed, the same for every arm.
+        """
+        size, shortest = self.protocol["batch_size"], self.protocol["shortest"]
+        if not shortest:
+            batches = self.subject.batches(stop - start, size, start)
+        else:
+            seed, most = self.subject.cell.seed, self.subject.cell.length
+            lengths = np.random.default_rng([seed, _LENGTHS]).integers(shortest, most + 1, stop)
+            batches = [
+                self.subject.rows("train", size, seed, step * tasks.BLOCK, int(lengths[step]))
+                for step in range(start, stop)
+            ]
+        self.tokens += sum(map(objective.tokens, batches))
+        return batches
+
+    def _out_of_distribution(self) -> list[list[Any]]:
+        """Length, metric and loss on windows of other lengths than those trained on."""
+        found = []
+        limit = self.subject.arm.max_length(self.subject.config)
+        for length in self.protocol["test_lengths"]:
+            if limit is not None and length > limit:
+                found.append([length, None, None])
+                continue
+            rows = self.subject.rows("test", self.protocol["eval_rows"], seed=0, length=length)
+            score = self._evaluate(self.trainer.model, rows)
+            found.append([length, score.metric, score.loss])
+        return found
+
+    def _samples(self) -> dict[str, list[Any]]:
+        training = self.trainer.training()
+        return training.samples() | {
+            "seconds": training.seconds,
+            "validation": [list(point) for point in self.curve],
+            "trials": [list(trial.values()) for trial in self.trials],
+        }
+
+    def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
+        return evaluate(self.subject, model, rows, self.protocol["batch_size"])
+
+    def _validate(self, step: int) -> None:
+        score = self._evaluate(self.trainer.model, self.validation)
+        if not math.isfinite(score.loss):
+            raise Diverged(step, "the validation loss")
+        self.curve.append((step, score.loss, score.metric))
+
+    def _best_learning_rate(self) -> float:
+        """The rate whose trial has the lowest validation loss; a diverged trial cannot win."""
+        rates: list[float] = self.protocol["learning_rates"]
+        if len(rates) == 1:
+            return rates[0]
+        batches = self._batches(0, min(self.protocol["trial_steps"], self.protocol["steps"]))
+        for rate in rates:
+            model = self.subject.build()
+            trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
+            try:
+                trainer.run(batches)
+            except Diverged:
+                self.trials.append({"learning_rate": rate, "validation_loss": float("inf")})
+                continue
+            loss = self._evaluate(trainer.model, self.validation).loss
+            loss = loss if math.isfinite(loss) else math.inf  # the last step may have been too far
+            self.trials.append({"learning_rate": rate, "validation_loss": loss})
+        self.tokens = 0  # a trial's are not the training's
+        best: float = min(self.trials, key=lambda trial: trial["validation_loss"])["learning_rate"]
+        return best

@@ -1,0 +1,33 @@
+"""Seconds of a training step, a forward pass and a prefill, the arms of a group taken in turn."""
+
+HEADS = [
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModel",
+    "AutoProcessor",
+]
+AXES = {
+    "phase": {
+        "choices": ["training", "forward", "prefill"],
+        "default": ["training", "forward"],  # a prefill is a language model's
+    }
+}
+PROTOCOL = {
+    "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
+    "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at least"},
+    "warmup_s": {
+        "default": 3.0,
+        "least": 0.0,
+        "help": "seconds that are as good as those steps, two steps in",
+    },
+    "block_ms": {
+        "default": 20.0,
+        "least": 0.0,
+        "help": "a round times as many steps as last this long; five times it on an accelerator",
+    },
+}
+TIMED = True
+INTERLEAVED = True

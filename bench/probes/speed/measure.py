@@ -1,0 +1,167 @@
+"""Seconds of a training step, a forward pass and a prefill, the arms of a group taken in turn."""
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from bench.measure import objective
+from bench.measure.contract import Progress, Result
+from bench.measure.devices import synchronize
+from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.outcome import Unsupported
+from bench.study import Cell
+from models.heads import GENERATING
+
+_LEAST_WARMUP = 2
+_MOST_WARMUP_S = 60.0
+_SETTLED = 0.1  # two successive medians agree within this share
+_WINDOW = 5  # steps that such a median is taken over, where there are as many
+_BATCHES = 4  # taken in turn, so that no arm sees the same rows twice running
+_LEARNING_RATE = 1e-5  # the optimizer works in full, and the weights stay near their start
+_CLIP_NORM = 1.0
+_SHORT_S = 0.1  # a step below which cold caches are a share worth a step that is not counted
+_ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
+
+
+def pace(
+    protocol: dict[str, Any], axes: dict[str, str], once: Callable[[str], float]
+) -> tuple[float, float]:
+    """Steps until they are many or long enough; a block, and a step that is not counted."""
+    step_s, block_s = once(axes["phase"]), protocol["block_ms"] / 1e3
+    long_enough = max(_LEAST_WARMUP, math.ceil(protocol["warmup_s"] / step_s))
+    warmup_s = step_s * min(max(_LEAST_WARMUP, protocol["warmup_steps"]), long_enough)
+    uncounted = 1 if step_s < _SHORT_S else 0
+    return warmup_s, step_s * (uncounted + max(1, math.ceil(block_s / step_s)))
+
+
+class Measurement:
+    """One arm of a group, its model built and warm, waiting for its turn."""
+
+    def __init__(self, subject: Subject, progress: Progress) -> None:
+        cell = subject.cell
+        self.cell, protocol = cell, cell.protocol
+        self.batches = subject.batches(_BATCHES, protocol["batch_size"])
+        self.tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
+        self._run = _function(cell.axes["phase"], subject)
+        self._next = 0
+        self.seconds: list[float] = []
+        self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
+        typical = sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2]
+        block_s = protocol["block_ms"] / 1e3 * (1 if cell.device == "cpu" else _ACCELERATOR_BLOCK)
+        self.block_steps = max(1, math.ceil(block_s / typical))
+        self._typical = typical
+        self._short = typical < _SHORT_S
+
+    def round(self) -> None:
+        if self._short:
+            self._time(1)  # the arm before has left its own data in the caches
+        self.seconds.append(self._time(self.block_steps))
+
+    def result(self) -> Result:
+        compiled = self.cell.kernel == "compiled"
+        return Result(
+            {
+                "tokens_per_step": self.tokens,
+                "first_step_s": self.warmup[0],
+                "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
+                "block_steps": self.block_steps,
+            },
+            {"seconds": self.seconds, "warmup_seconds": self.warmup},
+        )
+
+    def _warm_up(self, steps: int, seconds: float) -> list[float]:
+        """Until the steps are many or long enough and have settled, or a minute is over."""
+        taken: list[float] = []
+        while True:
+            taken.append(self._time(1))
+            if len(taken) < _LEAST_WARMUP:
+                continue
+            enough = len(taken) >= steps or sum(taken) >= seconds
+            if sum(taken) >= _MOST_WARMUP_S or (enough and _settled(taken[1:])):
+                return taken
+
+    def _time(self, steps: int) -> float:
+        """Seconds per step over a block, the garbage collector off and the device drained."""
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            synchronize(self.cell.device)
+            start = time.perf_counter_ns()
+            for _ in range(steps):
+                self._run(self.batches[self._next])
+                self._next = (self._next + 1) % len(self.batches)
+            synchronize(self.cell.device)
+            return (time.perf_counter_ns() - start) / 1e9 / steps
+        finally:
+            if collecting:
+                gc.enable()
+
+
+def _settled(taken: list[float]) -> bool:
+    """Whether the last steps took as long as those before them; too few to tell are settled."""
+    window = min(_WINDOW, len(taken) // 2)
+    if not window:
+        return True
+    last, before = taken[-window:], taken[-2 * window : -window]
+    ratio = statistics.median(last) / statistics.median(before)
+    return abs(ratio - 1) <= _SETTLED
+
+
+def refuse(cell: Cell, head: str, limit: int | None) -> None:
+    """Refuse a phase that a head has not.
+
+    Raises:
+        Unsupported: a prefill of what generates nothing.
+    """
+    if cell.axes["phase"] == "prefill" and head not in GENERATING:
+        raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
+
+
+def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
+    """What is timed, on a model of its own."""
+    model = subject.build()
+    if phase == "training":
+        step = training_step(
+            model.train(), subject.head, optimizer(model, _LEARNING_RATE), _CLIP_NORM
+        )
+
+        def train(batch: Batch) -> None:
+            step(batch)
+
+        return train
+    model.eval()
+    run = prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
+
+    def infer(batch: Batch) -> None:
+        with torch.inference_mode():
+            run(batch)
+
+    return infer
+
+
+def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
+    """Reading a context: what comes before the first token that is generated.
+
+    A causal model keeps its state or cache and computes the logits of the last position only. A
+    sequence-to-sequence model encodes, and decodes the token that starts the target.
+    """
+    if head == "AutoModelForCausalLM":
+        return lambda batch: model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch.get("attention_mask"),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+    start = model.config.decoder_start_token_id
+    return lambda batch: model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch.get("attention_mask"),
+        decoder_input_ids=torch.full_like(batch["input_ids"][:, :1], start),
+        use_cache=True,
+    )

@@ -1,0 +1,1 @@
+"""Intervals, sequential decisions and verdicts; nothing of torch."""

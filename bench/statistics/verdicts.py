@@ -1,0 +1,185 @@
+"""What the rounds of a group say: who is faster, by how much, and beyond which noise.
+
+A group's reference runs twice, in two processes. Whatever lies between the two is noise, so
+another arm is called faster or slower only where its ratio lies wholly outside that.
+
+Where a group keeps subnormal floats and flushes them, arms are compared under one setting, with the
+reference and the noise of that setting. An arm is also compared with itself under the other, in the
+same rounds; both settings are in that ratio, so it has to lie outside the wider noise of the two.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench import registry
+from bench.outcome import MEASURED, UNSTABLE
+from bench.statistics import intervals as stats
+from bench.store import environment
+
+Record = dict[str, Any]
+
+_FLUSHED = "subnormals flushed"
+_VERBS = {"training": "trains", "forward": "runs forward", "prefill": "prefills"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One arm beside its group's reference, timed in the same rounds; or beside itself.
+
+    Args:
+        record: of the arm.
+        reference: of what it is compared with: another arm, or the same with subnormals kept.
+        controls: records that were timed twice in these rounds, which says what is noise.
+    """
+
+    record: Record
+    reference: Record
+    controls: tuple[Record, ...]
+
+    @cached_property
+    def ratio(self) -> stats.Estimate:
+        """How many times as fast as the reference."""
+        return self._ratio(self.record["samples"]["seconds"])
+
+    @cached_property
+    def quiet_ratio(self) -> stats.Estimate:
+        """The same without the rounds in which other work took part of the machine."""
+        return self._ratio(self.record["samples"]["seconds"], flagged(self.reference))
+
+    @cached_property
+    def canary(self) -> stats.Estimate | None:
+        """A reference's ratio to itself, the widest of several; None without a second process."""
+        found = [
+            stats.paired_ratio(r["samples"]["seconds"], seconds, 2, r["samples"]["launch"])
+            for r in self.controls
+            if (seconds := r["samples"].get("canary_seconds")) is not None
+        ]
+        return max(found, key=lambda e: (math.isnan(e.low), stats.band(e)), default=None)
+
+    @property
+    def unstable(self) -> bool:
+        """Whether either was not measured precisely enough for a claim."""
+        return UNSTABLE in (self.record["status"], self.reference["status"])
+
+    @cached_property
+    def difference(self) -> str | None:
+        """``faster`` or ``slower``, None where that may be noise or nothing may be claimed."""
+        if self.unstable or self.canary is None:
+            return None
+        return stats.differs(self.ratio, self.canary)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, with everything it holds for."""
+        cell, base = self.record["cell"], self.reference["cell"]
+        verb = _VERBS.get(cell["axes"].get("phase", ""), "decodes")
+        arm, other = _called(cell, base)
+        ratio, comparison = self.ratio, "faster"
+        if self.difference == "slower":
+            ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
+        number = f"{ratio.value:.2f}× {ratio.interval()}"
+        task = registry.named(cell["task"], cell.get("data", "offline"))
+        where = f"at T={cell['length']} on {cell['device']}, task {task}"
+        # Of two settings each side has named its own.
+        named = () if cell["denormals"] == base["denormals"] else (_FLUSHED,)
+        where += "".join(f", {text}" for text in _unusual(cell) if text not in named)
+        noise = "no A/A" if self.canary is None else f"A/A {_span(self.canary)}"
+        if self.difference is not None:
+            return f"{arm} {verb} {number} {comparison} than {other} {where}; {noise}"
+        known = "unstable, so no claim" if self.unstable else "no difference beyond noise"
+        return f"{arm} {verb} {number} as fast as {other} {where}: {known}; {noise}"
+
+    def _ratio(
+        self, seconds: Sequence[float], without: Sequence[bool] | None = None
+    ) -> stats.Estimate:
+        samples = self.reference["samples"]
+        return stats.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
+
+
+def of(records: Sequence[Record]) -> list[Verdict]:
+    """Every arm beside the reference of the rounds that it was timed in, under the same setting.
+
+    The reference is the arm that set the budget; without it in the group, there is no verdict.
+    """
+    timed = _timed(records)
+    bases: dict[tuple[str, str, str], Record] = {}
+    for record in timed:
+        if record["cell"]["arm"] == record["cell"]["model"]["match_to"]:
+            bases.setdefault((*_rounds(record), record["cell"]["denormals"]), record)
+    found = []
+    for record in timed:
+        base = bases.get((*_rounds(record), record["cell"]["denormals"]))
+        if base is not None and base["key"] != record["key"]:
+            found.append(Verdict(record, base, (base,)))
+    return found
+
+
+def of_settings(records: Sequence[Record]) -> list[Verdict]:
+    """Every arm with subnormals flushed beside itself with them kept, timed in the same rounds."""
+    kept: dict[tuple[str, ...], Record] = {}
+    controls: dict[tuple[str, str], list[Record]] = {}
+    timed = _timed(records)
+    for record in timed:
+        if "canary_seconds" in record["samples"]:
+            controls.setdefault(_rounds(record), []).append(record)
+        if record["cell"]["denormals"] == "keep":
+            kept[_itself(record)] = record
+    return [
+        Verdict(record, kept[_itself(record)], tuple(controls.get(_rounds(record), ())))
+        for record in timed
+        if record["cell"]["denormals"] != "keep" and _itself(record) in kept
+    ]
+
+
+def _timed(records: Sequence[Record]) -> list[Record]:
+    return [r for r in records if r["status"] in MEASURED and "launch" in r["samples"]]
+
+
+def _rounds(record: Record) -> tuple[str, str]:
+    """The same for records of the same rounds."""
+    return record["alike"], record["together"]
+
+
+def _itself(record: Record) -> tuple[str, ...]:
+    """The same for an arm under every setting of the same rounds."""
+    return (*_rounds(record), record["cell"]["arm"], record["cell"]["kernel"])
+
+
+def flagged(record: Record) -> list[bool]:
+    """Rounds in which other work took more than its share of the machine."""
+    samples = record["samples"]
+    return [
+        (steal or 0.0) > environment.STEAL or (psi or 0.0) > environment.PSI
+        for steal, psi in zip(samples["steal"], samples["psi"], strict=True)
+    ]
+
+
+def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
+    """Names of the two arms, with their kernels or settings where only these tell them apart."""
+    arm, other = registry.label(cell["arm"]), registry.label(base["arm"])
+    if cell["arm"] != base["arm"]:
+        return arm, other
+    if cell["denormals"] != base["denormals"]:
+        return f"{arm}/{cell['kernel']} with {_FLUSHED}", "with them kept"
+    return f"{arm}/{cell['kernel']}", f"{other}/{base['kernel']}"
+
+
+def _unusual(cell: dict[str, Any]) -> list[str]:
+    """Coordinates that are not the usual ones."""
+    texts = []
+    if cell["dtype"] != "float32":
+        texts.append(cell["dtype"])
+    if cell["denormals"] != "keep":
+        texts.append(_FLUSHED)
+    if cell["threads"] != "all":
+        texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
+    return texts
+
+
+def _span(estimate: stats.Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.2f} without an interval"
+    return f"{estimate.low:.2f}–{estimate.high:.2f}"

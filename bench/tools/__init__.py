@@ -1,0 +1,1 @@
+"""What people look at beside a report: progress, listings, rows, the machine."""

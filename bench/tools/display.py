@@ -1,0 +1,162 @@
+"""What a person sees while a sweep runs: the plan, a progress bar with time left, a line a cell."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from bench.outcome import MEASURED, UNSTABLE
+from bench.probes.gradient import flow
+from bench.study import Cell, Study
+
+_TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
+
+
+def duration(seconds: float) -> str:
+    """``75`` as ``1 min 15 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    if hours:
+        return f"{hours} h {rest // 60} min"
+    return f"{rest // 60} min {rest % 60} s"
+
+
+class _TimeLeft(ProgressColumn):
+    """Estimated seconds left, corrected by how the sweep has kept to its estimate so far."""
+
+    def render(self, task: Task) -> Text:
+        if not task.total or not task.elapsed:
+            return Text("")
+        share = task.completed / task.total
+        pace = task.elapsed / task.completed if share > _TRUST else 1.0
+        return Text(f"{duration(max(0.0, task.total - task.completed) * pace)} left")
+
+
+class Display:
+    """Plan, progress and messages on one console."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._progress: Progress | None = None
+        self._parts: dict[str, float] = {}
+        self._done_s = 0.0
+
+    def say(self, text: str) -> None:
+        """One plain line."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def plan(
+        self,
+        study: Study,
+        cells: Sequence[Cell],
+        answers: dict[str, dict[str, Any]],
+        estimate_s: float,
+    ) -> None:
+        """The cells by probe and comparison, what cannot run and why, and the time it will take."""
+        table = Table("probe", "comparison", "cells", "lengths", "arms", "seeds", "estimate")
+        rows: dict[tuple[str, str], list[Cell]] = {}
+        for cell in cells:
+            rows.setdefault((cell.probe, cell.comparison), []).append(cell)
+        for (probe, comparison), members in rows.items():
+            seconds = sum(answers[cell.key].get("estimate_s", 0.0) for cell in members)
+            table.add_row(
+                probe,
+                comparison,
+                str(len(members)),
+                _listed(sorted({cell.length for cell in members})),
+                _listed(dict.fromkeys(cell.arm for cell in members)),
+                str(len({cell.seed for cell in members})),
+                duration(seconds),
+            )
+        self.console.print(table)
+        reasons: dict[str, list[str]] = {}
+        for cell in cells:
+            if "failed" in answers[cell.key]:
+                reason = f"{answers[cell.key]['failed']}: {answers[cell.key]['reason']}"
+                reasons.setdefault(reason, []).append(cell.name)
+        for reason, names in reasons.items():
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            self.say(f"{reason}\n  ({names[0]}{others})")
+        self.say(f"estimate: {duration(estimate_s)} for {len(cells)} cells")
+
+    @contextlib.contextmanager
+    def progress(self, total_s: float) -> Iterator[None]:
+        """A bar over the estimate where there is a terminal; a line a cell anywhere."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%"),
+            _TimeLeft(),
+        )
+        self._parts, self._done_s, self._start = {}, 0.0, time.monotonic()
+        self._total_s = max(total_s, 1e-3)
+        with Progress(
+            *columns,
+            console=self.console,
+            disable=not self.console.is_terminal,
+            transient=True,
+            auto_refresh=False,  # a thread that draws would disturb what is being timed
+        ) as bar:
+            self._progress = bar
+            self._task = bar.add_task("starting", total=self._total_s)
+            try:
+                yield
+            finally:
+                self._progress = None
+
+    def advance(self, cell: Cell, seconds: float) -> None:
+        """A cell is worth this much of its estimate so far."""
+        self._parts[cell.key] = seconds
+        self._update(cell)
+
+    def ended(self, cell: Cell, outcome: dict[str, Any], estimate_s: float) -> None:
+        """A cell has ended."""
+        self._parts.pop(cell.key, None)
+        self._done_s += estimate_s
+        status = outcome["status"]
+        text = _headline(outcome) if status in MEASURED else f"{status}: {outcome['reason']}"
+        if status == UNSTABLE:
+            text += f", unstable: {outcome['reason']}"
+        left = ""
+        if self._progress is not None and not self.console.is_terminal:
+            share = self._done_s / self._total_s
+            elapsed = time.monotonic() - self._start
+            pace = elapsed / self._done_s if share > _TRUST else 1.0
+            left = f"  [{duration(max(0.0, self._total_s - self._done_s) * pace)} left]"
+        self.say(f"{cell.name}: {text}{left}")
+        self._update(cell)
+
+    def _update(self, cell: Cell) -> None:
+        if self._progress is not None:
+            completed = self._done_s + sum(self._parts.values())
+            self._progress.update(
+                self._task, completed=completed, description=cell.name, refresh=True
+            )
+
+
+def _headline(outcome: dict[str, Any]) -> str:
+    """The numbers of a finished cell that fit on a line."""
+    metrics = outcome["metrics"]
+    parts = []
+    if (score := metrics.get("test_metric")) is not None:
+        solved = ", solved" if metrics["solved"] else ""
+        parts.append(f"test {metrics['metric']} {score:.3g}{solved}")
+    if "tokens_per_s" in metrics:
+        parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
+    if norms := outcome["samples"].get("norm"):
+        distance = outcome["samples"]["distance"]
+        ends = [flow.reach(distance, norm) for norm in (norms[0], *norms[1:][-1:])]
+        told = " → ".join("nothing" if end is None else str(end) for end in ends)
+        parts.append(f"gradient reaches {told} of {distance[-1]} tokens")
+    return ", ".join(parts) or "done"
+
+
+def _listed(items: Any) -> str:
+    return ", ".join(str(item) for item in items)

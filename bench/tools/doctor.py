@@ -1,0 +1,145 @@
+"""What this machine is, how noisy it is, and what a study will need here."""
+
+import math
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bench import study
+from bench.data import corpus
+from bench.execute import processes, turns
+from bench.statistics import intervals as stats
+from bench.statistics import verdicts
+from bench.store import environment
+from bench.study import DEVICES, Cell, Study
+from bench.tools.display import Display, duration
+
+_NOISE = "noise"
+
+
+class _Collected:
+    """A listener that keeps what the noise study leaves."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[Cell, dict[str, Any]]] = []
+
+    def cell_progress(self, cell: Cell, share: float) -> None:
+        pass
+
+    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        self.ended.append((cell, outcome))
+
+
+def examine(planned: Study, display: Display) -> bool:
+    """Print what there is, measure the noise, and say what the study will need.
+
+    Returns:
+        Whether every cell of the study can run here or is known to be unsupported.
+
+    Raises:
+        CorpusError, ServerError, CellFailed: the machine cannot measure at all; says why.
+    """
+    for line in _machine():
+        display.say(line)
+    library = corpus.fingerprint()
+    with tempfile.TemporaryDirectory() as folder, processes.Server(Path(folder) / "log") as server:
+        devices = processes.ask(server, {"job": "devices", "names": list(DEVICES)})
+        for name, answer in devices.items():
+            display.say(f"{name}: {answer}")
+        display.say("measuring the noise of this machine (half a minute)")
+        half_width = _noise(server, library, display)
+        decided = processes.prepare(server, planned.cells, library, environment.threads())
+    answers = decided["cells"]
+    estimate = sum(answer.get("estimate_s", 0.0) for answer in answers.values())
+    display.plan(planned, planned.cells, answers, estimate)
+    display.say(_need(planned, estimate, half_width))
+    kinds = Counter(answer["failed"] for answer in answers.values() if "failed" in answer)
+    return not set(kinds) - {"unsupported"}
+
+
+def _machine() -> Iterator[str]:
+    machine = environment.machine()
+    yield (
+        f"{machine['cpu']} ({machine['architecture']}, {machine['system']}), "
+        f"{machine['threads']} of {machine['cores']} cores, "
+        f"{machine['memory_bytes'] / 2**30:.0f} GiB; load {machine['load_1m']}"
+    )
+    yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        yield "kernel 'compiled' cannot run on the CPU: there is no C++ compiler"
+
+
+def _noise(server: processes.Server, library: str, display: Display) -> float:
+    """Run one model against itself; half the width of the interval that its rounds leave."""
+    noise = study.load(_NOISE)
+    decided = processes.prepare(server, noise.cells, library, environment.threads())["cells"]
+    table = Table("A/A", "step", "ratio", "rounds", "steal", "other work", "flagged rounds")
+    widths = []
+    for group in noise.groups:
+        refused = next((decided[c.key] for c in group if "failed" in decided[c.key]), None)
+        if refused is not None:
+            display.say(f"{group[0].name}: {refused['failed']}: {refused['reason']}")
+            continue
+        heard = _Collected()
+        turns.run_group(
+            server,
+            group,
+            {cell.key: decided[cell.key]["config"] for cell in group},
+            corpus=library,
+            threads=environment.threads(),
+            timeout_s=noise.timeout_s,
+            listener=heard,
+        )
+        for cell, outcome in heard.ended:
+            samples = outcome["samples"]
+            if "canary_seconds" not in samples:
+                display.say(f"{cell.name}: {outcome['status']}: {outcome['reason']}")
+                continue
+            ratio = stats.paired_ratio(
+                samples["canary_seconds"], samples["seconds"], 2, samples["launch"]
+            )
+            flags = verdicts.flagged(outcome)
+            table.add_row(
+                cell.arm,
+                f"{1e3 * outcome['metrics']['step_s']:.1f} ms",
+                f"{ratio.value:.3f} {ratio.interval()}",
+                str(len(flags)),
+                _share(samples["steal"]),
+                _share(samples["psi"]),
+                f"{sum(flags)} of {len(flags)}",
+            )
+            # As wide as ten rounds leave it, whenever the measurement stopped.
+            if not math.isnan(ratio.low):
+                width = math.log(ratio.high / ratio.low) / 2
+                widths.append(width * math.sqrt(len(flags) / stats.LOOKS[0]))
+    display.console.print(table)
+    return max(widths, default=math.nan)
+
+
+def _share(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.1%}" if known else "unknown"
+
+
+def _need(planned: Study, estimate_s: float, half_width: float) -> str:
+    """How long the study takes, in words, and how many rounds this machine's noise asks for."""
+    said = f"{planned.name} will take about {duration(estimate_s)} here"
+    if math.isnan(half_width):
+        return f"{said}; its noise could not be measured"
+    asked = [cell.protocol["precision"] for cell in planned.cells if "precision" in cell.protocol]
+    precision = min(asked, default=stats.PRECISION)
+    rounds = stats.LOOKS[0] * (half_width / precision) ** 2  # it narrows with their root
+    look = next((look for look in stats.LOOKS if rounds <= look), None)
+    said += (
+        f". {stats.LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; "
+        f"±{precision:.1%} needs "
+    )
+    if look is None:
+        return f"{said}more than the {stats.LOOKS[-1]} that are tried: expect unstable cells"
+    return f"{said}about {math.ceil(max(rounds, 1))}, so that groups end at the look after {look}"
