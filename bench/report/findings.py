@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
-from bench.drawing.style import groups, in_units, label, rank
+from bench.drawing.palette import label, rank
+from bench.frames.groups import groups
 from bench.measure.metrics import METRICS, Metric
 from bench.outcome import UNSTABLE
+from bench.page.numbers import in_units
 from bench.probes.gradient import findings as gradient_findings
 from bench.probes.learning import published as anchors
 from bench.statistics.intervals import Estimate

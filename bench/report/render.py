@@ -23,12 +23,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bench import __version__, registry
-from bench.drawing import style
+from bench.drawing import palette, style
+from bench.frames import scores
 from bench.measure.metrics import METRICS
 from bench.outcome import DIVERGED, UNSTABLE
+from bench.page import numbers
 from bench.probes.gradient import figures as gradients
 from bench.probes.gradient import reach_figures
-from bench.probes.learning import figures, scores
+from bench.probes.learning import figures
 from bench.probes.speed import figures as costs
 from bench.report import findings, tables
 from bench.statistics import intervals as stats
@@ -557,7 +559,7 @@ def _subnormal_limits(records: list[Record], rows: pd.DataFrame) -> str:
         most = stable.iloc[-1]
         text += (
             f"The largest ratio is {most['speedup']:.2f} [{most['speedup_low']:.2f}, "
-            f"{most['speedup_high']:.2f}], that of the {style.label(most['arm'])} at T = "
+            f"{most['speedup_high']:.2f}], that of the {palette.label(most['arm'])} at T = "
             f"{most['length']}, where {most['subnormal_share']:.1%} of the gradient's entries at "
             "the embeddings are subnormal. "
         )
@@ -983,9 +985,9 @@ def cell_text(value: Any, column: str = "") -> str:
     if column == "solve_rate":
         return f"{value:.0%}"
     if column.endswith("_bytes"):
-        return style.in_units(value, "B")
+        return numbers.in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):
-        return style.in_units(value, "s")
+        return numbers.in_units(value, "s")
     if column.endswith("_tokens") or column.startswith("reach_"):
         if math.isinf(value):
             return "∞"

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
+from bench.frames import scores
 from bench.outcome import DIVERGED, DONE, MEASURED, UNSTABLE
 from bench.probes.gradient import tables as gradients
 from bench.probes.learning import published as anchors
-from bench.probes.learning import scores
 from bench.statistics import intervals as stats
 from bench.statistics import verdicts
 from bench.store.records import Record, coordinate, coordinates, of

@@ -1,8 +1,12 @@
 """The arms of a comparison: one file each, and this folder is their registry.
 
-A file defines ``ARM``, an :class:`Arm`, beside two literals that are read without importing
-anything: ``WEIGHTS`` (``random`` or ``pretrained``) and ``KERNELS`` (how the same mathematics can
-be executed; the first is the default).
+A file defines ``ARM``, an :class:`Arm`, beside literals that are read without importing anything:
+
+- ``WEIGHTS``: ``random`` or ``pretrained``
+- ``KERNELS``: how the same mathematics can be executed; the first is the default
+- ``LABEL``: what people call it, where that is not the file's name
+- ``COLOUR``: of its lines, ``#RRGGBB``; without it, one that no other arm has
+- ``RANK``: its place in a legend; without it, behind all that have one
 """
 
 from abc import ABC, abstractmethod

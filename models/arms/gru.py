@@ -3,6 +3,8 @@
 from models.recurrent.arm import RecurrentArm
 
 LABEL = "GRU"
+COLOUR = "#009E73"
+RANK = 3
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 ARM = RecurrentArm("gru")

@@ -3,6 +3,8 @@
 from models.recurrent.arm import RecurrentArm
 
 LABEL = "LSTM"
+COLOUR = "#0072B2"
+RANK = 2
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 ARM = RecurrentArm("lstm")

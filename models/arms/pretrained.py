@@ -26,6 +26,8 @@ from models.heads import set_dropout
 from models.transformer import TransformerArm
 
 LABEL = "MiniLM (pretrained)"
+COLOUR = "#CC79A7"
+RANK = 5
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash")
 

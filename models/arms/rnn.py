@@ -3,6 +3,8 @@
 from models.recurrent.arm import RecurrentArm
 
 LABEL = "Elman RNN"
+COLOUR = "#E69F00"
+RANK = 1
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 ARM = RecurrentArm("rnn")

@@ -2,6 +2,8 @@
 
 from models.transformer import TransformerArm
 
+COLOUR = "#D55E00"
+RANK = 4
 WEIGHTS = "random"
 KERNELS = ("sdpa", "eager", "compiled", "flash")
 ARM = TransformerArm()

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 
 from bench import study
-from bench.drawing import style
+from bench.drawing import palette
 from bench.execute import channel, prepare
 from bench.measure import contract
 from bench.measure.subject import Subject
@@ -84,7 +84,7 @@ def lines(here, arm, width=None, dash=None):
     return [
         line
         for line in here.lines
-        if line.get_color() == style.colour(arm)
+        if line.get_color() == palette.colour(arm)
         and (width is None or line.get_linewidth() == width)
         and (dash is None or line.get_linestyle() == dash)
     ]
@@ -576,7 +576,7 @@ class TestLearning:
         for here, reach in ((start, 7), (end, 10)):
             xs = [line.get_xdata()[0] for line in lines(here, "lstm") if line.get_marker() == "o"]
             assert xs == pytest.approx([reach / 8] * 2)
-            filled = [ln for ln in here.lines if ln.get_markerfacecolor() == style.colour("lstm")]
+            filled = [ln for ln in here.lines if ln.get_markerfacecolor() == palette.colour("lstm")]
             assert len([ln for ln in filled if ln.get_marker() == "o"]) == 1
         assert "solved\n0.99" in words(figure)
         assert "floor\n" in words(figure)

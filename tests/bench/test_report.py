@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.drawing import style
+from bench.drawing import palette
 from bench.outcome import MEASURED, UNSTABLE
 from bench.probes.gradient import figures as gradient_figures
 from bench.probes.learning import figures
@@ -179,7 +179,7 @@ def test_nothing_measured_is_no_figure():
 def test_every_known_arm_has_its_own_colour():
     from bench import registry
 
-    colours = [style.colour(arm) for arm in registry.arms()]
+    colours = [palette.colour(arm) for arm in registry.arms()]
     assert len(set(colours)) == len(colours)
 
 
@@ -293,7 +293,7 @@ def test_bits_are_drawn_beyond_1_with_their_floor_and_no_threshold(trained):
 def test_every_seed_is_drawn_thin_and_the_median_thick(trained):
     made = retold(trained, PARITY, {"lstm": [1.0, 0.8], "transformer": [0.5, 0.6]})
     figure = figures.learning_curves(made)
-    blue = [line for line in figure.axes[0].lines if line.get_color() == style.colour("lstm")]
+    blue = [line for line in figure.axes[0].lines if line.get_color() == palette.colour("lstm")]
     assert sorted(line.get_ydata()[-1] for line in blue) == pytest.approx([0.8, 0.9, 1.0])
     thick = max(blue, key=lambda line: line.get_linewidth())
     assert thick.get_ydata()[-1] == pytest.approx(0.9)
@@ -315,8 +315,8 @@ def test_out_of_distribution_shows_where_training_ended_and_who_reads_no_further
         for line in here.lines
         if line.get_marker() == "o"
     }
-    assert thick[style.colour("lstm")] == {8: 1.0, 16: 1.0, 32: 0.9, 64: 0.8}
-    assert thick[style.colour("transformer")] == pytest.approx({8: 0.7, 16: 0.65, 32: 0.5})
+    assert thick[palette.colour("lstm")] == {8: 1.0, 16: 1.0, 32: 0.9, 64: 0.8}
+    assert thick[palette.colour("transformer")] == pytest.approx({8: 0.7, 16: 0.65, 32: 0.5})
     assert 16 in {line.get_xdata()[0] for line in here.lines if line.get_linestyle() == ":"}
     assert {" trained to 16", "floor\n0.5", "solved\n0.95"} <= set(texts(figure))
     assert here.get_title() == "trained on T = 8 to 16"

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from bench.drawing import style
+from bench.drawing import palette
 from bench.statistics import verdicts
 
 ROUNDS = 20
@@ -68,8 +68,8 @@ def test_arms_have_one_name_wherever_people_read(base):
     """And one that is not registered here, of somebody else's records, has its own."""
     for arm in ("rnn", "pretrained", "somebody's"):
         (verdict,) = verdicts.of([base, record(arm, 2.0, seed=3)])
-        assert verdict.sentence.startswith(f"{style.label(arm)} trains 2.0")
-    assert style.label("rnn") == "Elman RNN"
+        assert verdict.sentence.startswith(f"{palette.label(arm)} trains 2.0")
+    assert palette.label("rnn") == "Elman RNN"
 
 
 def test_no_claim_rests_on_what_is_unstable(base):

@@ -22,20 +22,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bench.drawing.style import (
-    STYLE,
-    amount_axis,
-    arms,
-    binned,
-    by_arm,
-    colour,
-    handles,
-    label,
-    legend,
-    note,
-    rank,
-    seeds_and_median,
-)
+from bench.drawing.axes import amount_axis
+from bench.drawing.lines import binned, seeds_and_median
+from bench.drawing.palette import colour, label, rank
+from bench.drawing.style import STYLE, handles, legend, note
+from bench.frames.groups import arms, by_arm
 from bench.outcome import DIVERGED
 from bench.probes.gradient.flow import SMALLEST_NORMAL, SMALLEST_SUBNORMAL
 from bench.probes.gradient.tables import of_flow

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
-from bench.drawing.style import groups, label
+from bench.drawing.palette import label
+from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.probes.gradient.flow import LEFT
 from bench.statistics import intervals as stats

@@ -17,16 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.drawing.style import (
-    STYLE,
-    amount_axis,
-    colour,
-    handles,
-    label,
-    legend,
-    length_axis,
-    rank,
-)
+from bench.drawing.axes import amount_axis, length_axis
+from bench.drawing.palette import colour, label, rank
+from bench.drawing.style import STYLE, handles, legend
 from bench.measure.metrics import METRICS
 from bench.outcome import UNSTABLE
 

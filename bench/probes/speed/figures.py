@@ -16,18 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.drawing.style import (
-    STYLE,
-    amount_axis,
-    colour,
-    handles,
-    in_units,
-    label,
-    legend,
-    length_axis,
-    rank,
-)
+from bench.drawing.axes import amount_axis, length_axis
+from bench.drawing.palette import colour, label, rank
+from bench.drawing.style import STYLE, handles, legend
 from bench.outcome import UNSTABLE
+from bench.page.numbers import in_units
 
 Dash = Literal["-", "--", ":", "-."]
 PHASES = {

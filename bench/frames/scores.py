@@ -6,7 +6,7 @@ where. Both are completed from the task here, and nowhere else.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,8 @@ from bench import registry, tasks
 from bench.data.hub.catalogue import CATALOGUE
 from bench.measure.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
+from bench.store.records import Record, coordinate
 from bench.tasks import OFFLINE
-
-Record = dict[str, Any]
 
 
 class Scores:
@@ -132,3 +131,11 @@ class Scores:
 def of(records: Iterable[Record]) -> list[Scores]:
     """The scores of every record that is a training's."""
     return [Scores(record) for record in records if record["cell"]["probe"] == "learning"]
+
+
+def task_in_words(records: Sequence[Record]) -> str:
+    """The task of a figure, and how it is scored."""
+    first = Scores(records[0])
+    name = registry.named(*(coordinate(first.cell, name) for name in ("task", "data")))
+    direction = "higher" if first.metric.higher_is_better else "lower"
+    return f"Task {name}, by {first.metric.name}: {direction} is better. "

@@ -1,0 +1,58 @@
+"""Colours: one an arm, the same in every figure, and no two alike."""
+
+import colorsys
+import functools
+import zlib
+
+from bench import registry
+
+#: Colours for arms without one of their own: what of Okabe and Ito's palette, which colour-blind
+#: readers can tell apart, is left, and grey.
+SPARE = ("#56B4E9", "#000000", "#F0E442", "#999999")
+_TURN = 0.61803398875  # of the colour circle: successive hues are far from one another
+
+
+def label(arm: str) -> str:
+    """An arm's name in a figure."""
+    return registry.label(arm).replace("$", r"\$")
+
+
+def colour(arm: str) -> str:
+    """An arm's colour in every figure: its file's, else one that no other registered arm has.
+
+    An arm of somebody else's records has one that no registered arm has.
+    """
+    known = _colours()
+    if arm in known:
+        return known[arm]
+    spare = [shade for shade in SPARE if shade not in known.values()]
+    number = zlib.crc32(arm.encode())
+    return spare[number % len(spare)] if spare else _hue(number % 997, set(known.values()))
+
+
+@functools.cache
+def _colours() -> dict[str, str]:
+    entries = registry.arms()
+    found = {name: e.literals["COLOUR"] for name, e in entries.items() if "COLOUR" in e.literals}
+    taken = {shade.upper() for shade in found.values()}
+    spare = [shade for shade in SPARE if shade.upper() not in taken]
+    for name in sorted(entries.keys() - found.keys()):
+        found[name] = spare.pop(0) if spare else _hue(len(found), set(found.values()))
+    return found
+
+
+def _hue(number: int, taken: set[str]) -> str:
+    """A colour that is not taken, of the same lightness as the others."""
+    while True:
+        red, green, blue = colorsys.hls_to_rgb(number * _TURN % 1.0, 0.4, 0.7)
+        shade = "#" + "".join(f"{round(255 * part):02X}" for part in (red, green, blue))
+        if shade not in {other.upper() for other in taken}:
+            return shade
+        number += 1
+
+
+def rank(arm: str) -> tuple[int, str]:
+    """Where an arm stands in a legend: as ``RANK`` of its file says, then by name."""
+    entry = registry.arms().get(arm)
+    place = None if entry is None else entry.literals.get("RANK")
+    return (len(registry.arms()) + 1000 if place is None else int(place), arm)

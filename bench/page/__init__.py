@@ -1,0 +1,1 @@
+"""What pages are made of: sections, questions, captions, numbers and words. Nothing of torch."""

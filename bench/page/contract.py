@@ -1,0 +1,95 @@
+"""What a probe's ``section.py`` says: sections of the page, and questions with their answers.
+
+A report joins what is registered, in the order of ``place``, and knows no probe by name. Places
+that are taken: 100 known results, 200 to 290 gradients, 300 to 330 speed by phase, 400 memory, 450
+ceilings, 500 settings, 600 to 690 learning. A probe of which nobody knows yet stands at ``LAST``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.page.evidence import Evidence
+from bench.page.facets import FACET
+from bench.store.records import Record
+
+LAST = 900
+
+
+@dataclass(frozen=True)
+class Facet:
+    """What one figure shows.
+
+    Args:
+        evidence: all there is.
+        rows: of the picture's frame that have in common what one figure has.
+        records: that those rows were made from, for the caption.
+    """
+
+    evidence: Evidence
+    rows: pd.DataFrame
+    records: list[Record]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for each facet of a frame.
+
+    Args:
+        name: of its files, before the facet's.
+        rows: the frame; its column ``record`` has the keys of what each row was made from.
+        draw: one facet; None where there is too little to draw.
+        caption: what it shows and what it does not, beyond what every caption says.
+        by: columns in which the rows of one figure agree.
+        made_from: the frame whose ``record`` column names what a facet was made from, where that is
+            not ``rows``: one with the same columns ``by``.
+    """
+
+    name: str
+    rows: Callable[[Evidence], pd.DataFrame]
+    draw: Callable[[Facet], Figure | None]
+    caption: Callable[[Facet], str]
+    by: Sequence[str] = FACET
+    made_from: Callable[[Evidence], pd.DataFrame] | None = None
+
+
+@dataclass(frozen=True)
+class TableView:
+    """What of a table a page shows; the CSV file has all of it.
+
+    Args:
+        name: of the table, as ``tables.py`` registers it.
+        columns: shown, in this order, where they hold anything. Coordinates that are the same in
+            all rows are left out, but for those ``always`` shown. A column ``x`` beside ``x_low``
+            and ``x_high`` is shown as one, with its interval.
+        rows: those shown, by default all.
+        once: column to the columns for each combination of which it is said once.
+    """
+
+    name: str
+    columns: Sequence[str]
+    rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
+    always: Sequence[str] = ()
+    once: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what stands under it; one without a picture or a table is left out."""
+
+    place: int
+    title: str
+    text: str
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[TableView] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the suite's questions; ``answer`` gives what these records say to it, a line each."""
+
+    place: int
+    text: str
+    answer: Callable[[Evidence], list[str]]

@@ -1,0 +1,70 @@
+"""What a report rests on: records, and the tables made from them when they are asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from bench import registry
+from bench.statistics import verdicts
+from bench.store.records import Record
+
+
+class Evidence(Mapping[str, pd.DataFrame]):
+    """Records, and every registered probe's tables of them, by name.
+
+    A table is made once, when it is first asked for, so tables may rest on one another's. One that
+    no probe here makes is empty: ``evidence["decode"]`` is asked of records without that probe too.
+
+    Args:
+        records: of a store.
+        ceilings: device and threads to what these can do at most, as the store keeps them.
+        published: what others report, as studies state it.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        ceilings: dict[str, dict[str, Any]] | None = None,
+        published: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.records = list(records)
+        self.ceilings = ceilings or {}
+        self.published = published
+        self._makers = {
+            name: make
+            for probe in registry.probes()
+            for name, make in registry.part(probe, "tables").TABLES.items()
+        }
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            make = self._makers.get(name)
+            self._made[name] = pd.DataFrame() if make is None else make(self)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    @cached_property
+    def by_key(self) -> dict[str, Record]:
+        """The records by their keys."""
+        return {record["key"]: record for record in self.records}
+
+    @cached_property
+    def verdicts(self) -> list[verdicts.Verdict]:
+        """Every timed arm beside the reference of its rounds."""
+        return verdicts.of([r for r in self.records if _timed(r)])
+
+
+def _timed(record: Record) -> bool:
+    entry = registry.probes().get(record["cell"]["probe"])
+    return entry is not None and bool(entry.literals["INTERLEAVED"])
