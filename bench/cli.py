@@ -26,6 +26,15 @@ def main() -> None:
     app()
 
 
+@app.callback()
+def begin() -> None:
+    """Before any command: what is registered is what it should be."""
+    try:
+        registry.check()
+    except registry.RegistryError as error:
+        fail(str(error), 2)
+
+
 @app.command()
 def run(
     study_name: Annotated[str, typer.Argument(metavar="STUDY", help="Its name, or a TOML file.")],
