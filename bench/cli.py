@@ -1,16 +1,14 @@
 """The command line, ``rvt``. Nothing here imports torch: help and mistakes are answered at once."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from bench import registry, study
+from bench.tools import listings
 
 REPORTS = Path("reports/local")
 
@@ -23,19 +21,18 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    """What can be listed."""
-
-    studies = "studies"
-    tasks = "tasks"
-    arms = "arms"
-    probes = "probes"
-    checkpoints = "checkpoints"
-
-
 def main() -> None:
     """Run the command line; exit codes are in ``rvt --help``."""
     app()
+
+
+@app.callback()
+def begin() -> None:
+    """Before any command: what is registered is what it should be."""
+    try:
+        registry.check()
+    except registry.RegistryError as error:
+        fail(str(error), 2)
 
 
 @app.command()
@@ -111,66 +108,17 @@ def run(
 
 
 @app.command("ls")
-def list_entries(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+def list_entries(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=f"One of {', '.join(listings.KINDS)}.")
+    ],
+) -> None:
     """What there is, a line each; of the arms, what every head costs too."""
+    if kind not in listings.KINDS:
+        fail(registry.unknown("kind", kind, listings.KINDS), 2)
     console = Console(width=None if sys.stdout.isatty() else 160)
-    if kind == "studies":
-        table = Table("study", "cells", "what it measures")
-        for name in registry.studies():
-            loaded = study.load(name)
-            table.add_row(name, str(len(loaded.cells)), loaded.summary)
-    elif kind == "tasks":
-        table = _tasks()
-    elif kind == "arms":
-        table = Table("arm", "weights", "kernels", "what it is")
-        for name, entry in registry.arms().items():
-            say = entry.literals
-            table.add_row(name, say["WEIGHTS"], ", ".join(say["KERNELS"]), entry.summary)
+    for table in listings.KINDS[kind]():
         console.print(table)
-        table = _heads()
-    elif kind == "checkpoints":
-        from bench.store import checkpoints
-
-        table = checkpoints.table()
-    else:
-        table = Table("probe", "settings", "what it measures")
-        for name, entry in registry.probes().items():
-            settings = [*entry.literals["AXES"], *entry.literals["PROTOCOL"]]
-            table.add_row(name, ", ".join(settings), entry.summary)
-    console.print(table)
-
-
-def _tasks() -> Table:
-    """The tasks, each with its floor and what two baselines score; what these lack, said below."""
-    from bench.tools import baselines
-
-    table = Table(
-        *baselines.COLUMNS,
-        caption_justify="left",
-        box=box.HEAVY_HEAD if sys.stdout.isatty() else None,
-        padding=(0, 1),
-    )
-    table.columns[0].no_wrap = True
-    missing: dict[str, list[str]] = {}
-    for row in baselines.listing(lambda text: print(text, file=sys.stderr)):
-        table.add_row(*row.cells)
-        if row.missing:
-            missing.setdefault(row.missing, []).append(row.cells[0])
-    table.caption = "\n".join(
-        [baselines.CAPTION, *(f"{', '.join(names)}: {why}" for why, names in missing.items())]
-    )
-    return table
-
-
-def _heads() -> Table:
-    """Head x arm: parameters, FLOPs per token, bytes of state and the match error."""
-    from bench.tools import inventory
-
-    table = Table(*inventory.COLUMNS, caption=inventory.CAPTION)
-    table.columns[0].no_wrap = True
-    for row in inventory.rows():
-        table.add_row(*vars(row).values())
-    return table
 
 
 @app.command()

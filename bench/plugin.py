@@ -49,13 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the study before anything is collected, and collect its cells only."""
     if not config.getoption("--benchmark"):
         return
-    from bench import study
+    from bench import registry, study
     from bench.cli import REPORTS, names
 
     name: str = config.getoption("--study")
     devices, data = (names(config.getoption(option)) for option in ("--device", "--data"))
     try:
+        registry.check()
         loaded = study.load(name, devices, data)
+    except registry.RegistryError as error:
+        pytest.exit(str(error), returncode=2)
     except study.StudyError as error:
         pytest.exit(f"wrong study\n{error}", returncode=2)
     folder = (config.getoption("--reports") or config.invocation_params.dir / REPORTS) / loaded.name

@@ -1,24 +1,16 @@
-"""Pretrained checkpoints as a study names them, and what ``rvt ls checkpoints`` says of each."""
+"""Pretrained checkpoints as a study names them, and as a record says what it was made with."""
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Column, Table
-
 from bench import registry
-from models.checkpoints import CATALOGUE, MINILM, CheckpointError, find
+from models.checkpoints import MINILM, CheckpointError, find
 from models.checkpoints.weights import MISSING
 
 if TYPE_CHECKING:
     from bench.study import Cell
 
 PREFIX = "checkpoint "
-_FETCH = (
-    "python -m models.checkpoints NAME fetches and verifies one; an unpinned one needs a commit, "
-    "owner/name@<40 hex digits>. A state tells what is there by structure and size; hashes are "
-    "proven whenever a checkpoint is used"
-)
 
 
 def mistake(name: str) -> str | None:
@@ -57,34 +49,3 @@ def made_of(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 def digests(made: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     """The same as part of a provenance: ``checkpoint NAME`` -> digest."""
     return {PREFIX + name: checkpoint["digest"] for name, checkpoint in made.items()}
-
-
-def table() -> Table:
-    """Name, heads, source, revision and state of each, and how to get what is not here.
-
-    The hub is asked for all at once, so that no network costs seconds once and not for each.
-    """
-    catalogue = CATALOGUE.values()
-    with ThreadPoolExecutor(max_workers=len(catalogue)) as pool:
-        states = list(pool.map(lambda entry: entry.state(), catalogue))
-    listed = Table(
-        Column("checkpoint", no_wrap=True),
-        "heads",
-        Column("source", overflow="fold"),
-        "revision",
-        "state",
-        caption=_FETCH,
-        caption_justify="left",
-    )
-    for entry, state in zip(catalogue, states, strict=True):
-        heads = ", ".join(head.removeprefix("AutoModelFor") for head in entry.heads)
-        revision = (getattr(entry, "revision", None) or "")[:8]
-        wheel = entry.install.startswith("pip ") and state != "present"
-        listed.add_row(
-            entry.name,
-            heads,
-            entry.source,
-            revision,
-            f"{state}: {entry.install}" if wheel else state,
-        )
-    return listed

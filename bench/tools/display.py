@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from bench import registry
 from bench.outcome import MEASURED, UNSTABLE
-from bench.probes.gradient import flow
 from bench.study import Cell, Study
 
 _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
@@ -121,7 +121,7 @@ class Display:
         self._parts.pop(cell.key, None)
         self._done_s += estimate_s
         status = outcome["status"]
-        text = _headline(outcome) if status in MEASURED else f"{status}: {outcome['reason']}"
+        text = _headline(cell, outcome) if status in MEASURED else f"{status}: {outcome['reason']}"
         if status == UNSTABLE:
             text += f", unstable: {outcome['reason']}"
         left = ""
@@ -141,21 +141,14 @@ class Display:
             )
 
 
-def _headline(outcome: dict[str, Any]) -> str:
-    """The numbers of a finished cell that fit on a line."""
+def _headline(cell: Cell, outcome: dict[str, Any]) -> str:
+    """The numbers of a finished cell that fit on a line: its probe's own, else its rate."""
     metrics = outcome["metrics"]
-    parts = []
-    if (score := metrics.get("test_metric")) is not None:
-        solved = ", solved" if metrics["solved"] else ""
-        parts.append(f"test {metrics['metric']} {score:.3g}{solved}")
-    if "tokens_per_s" in metrics:
-        parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
-    if norms := outcome["samples"].get("norm"):
-        distance = outcome["samples"]["distance"]
-        ends = [flow.reach(distance, norm) for norm in (norms[0], *norms[1:][-1:])]
-        told = " → ".join("nothing" if end is None else str(end) for end in ends)
-        parts.append(f"gradient reaches {told} of {distance[-1]} tokens")
-    return ", ".join(parts) or "done"
+    part = registry.part(cell.probe, "line")
+    told = "" if part is None else str(part.line(metrics, outcome["samples"]))
+    if not told and "tokens_per_s" in metrics:
+        told = f"{metrics['tokens_per_s']:,.0f} tokens/s"
+    return told or "done"
 
 
 def _listed(items: Any) -> str:

@@ -1,0 +1,148 @@
+"""What a page says of trainings: known results, curves, and windows of other lengths."""
+
+import pandas as pd
+
+from bench.frames import scores
+from bench.measure.metrics import METRICS
+from bench.outcome import DIVERGED
+from bench.page import captions
+from bench.page.contract import Facet, Picture, Question, Section, TableView
+from bench.page.evidence import Evidence
+from bench.page.numbers import listed
+from bench.probes.learning import figures, sentences
+from bench.store.records import coordinates, of
+
+_WHERE = ["kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+
+
+def _drawn(evidence: Evidence) -> pd.DataFrame:
+    """Trainings that ended, and those that diverged as far as they went."""
+    records = evidence.records
+    diverged = [r for r in of(records, "learning", DIVERGED) if r["samples"].get("validation")]
+    return pd.DataFrame(
+        [coordinates(r["cell"]) | {"record": r["key"]} for r in of(records, "learning") + diverged]
+    )
+
+
+def _curves_caption(facet: Facet) -> str:
+    records = facet.records
+    trials = captions.distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
+    text = f"{scores.task_in_words(records)}Learning rates tried for every arm: {listed(trials)}. "
+    if len(captions.distinct(records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
+        text += f"Fewer than {captions.EXPLORATORY} seeds: exploratory. "
+    if any(r["cell"]["arm"] == "pretrained" for r in records):
+        text += (
+            "Pretrained weights against random ones is a comparison of systems, not of "
+            "architectures. "
+        )
+    return text + "It does not say which architecture learns better in the end."
+
+
+def _longer_caption(facet: Facet) -> str:
+    tested = captions.distinct(facet.records, lambda r: r["cell"]["protocol"]["eval_rows"])
+    return (
+        f"{scores.task_in_words(facet.records)}{listed(tested)} rows for each length; a thin line "
+        "a seed, a thick one the median, as far as every seed has a score. A line that ends early "
+        "is of an arm that reads no longer windows, as one with learned positions. It does not say "
+        "what training on longer windows would give."
+    )
+
+
+SECTIONS = [
+    Section(
+        100,
+        "Beside published results",
+        "What others report of the same task, and ours. Agrees: both lie on the same side of the "
+        "task's threshold; a failure of ours counts only where the arm has learned the trained "
+        "lengths, or another arm solves the task with the same training. Published figures are "
+        "mostly the best of many runs of larger models that were trained far longer.",
+        tables=[
+            TableView(
+                "published",
+                [
+                    "task", "arm", "tested", "metric", "published", "published_solves",
+                    "ours_median", "ours_best", "seeds", "solved_seeds", "verdict", "because",
+                    "source",
+                ],
+                always=("task",),
+            )
+        ],
+    ),
+    Section(
+        600,
+        "Learning",
+        "Every task by its own metric, and the loss, by step. The dashed line is the floor: what "
+        "the best guess without looking scores. The dash-dotted one is the threshold from which "
+        "the task counts as solved, where it has one.",
+        pictures=[
+            Picture(
+                "learning_curves",
+                _drawn,
+                lambda facet: figures.learning_curves(facet.records),
+                _curves_caption,
+            )
+        ],
+        tables=[
+            TableView(
+                "tasks",
+                [
+                    "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at",
+                    "arm", *_WHERE, "steps", "seeds", "diverged", "initial_median", "median",
+                    "least", "most", "solve_rate", "expected",
+                ],
+                always=("task",),
+                once={"expected": ["task", "data"]},
+            ),
+            TableView(
+                "learning",
+                [
+                    "comparison", "length", "arm", "task", "data", *_WHERE, "steps",
+                    "learning_rate", "metric", "test_metric", "test_loss",
+                    *(f"test_{metric.slug}" for metric in METRICS.values()), "tokens_per_s",
+                    "diverged_at_step",
+                ],
+            ),
+        ],
+    ),
+    Section(
+        610,
+        "Longer windows than those trained on",
+        "The same models, tested on windows of other lengths. The dotted line is the longest "
+        "window trained on; to the right of it is out of distribution.",
+        pictures=[
+            Picture(
+                "out_of_distribution",
+                _drawn,
+                lambda facet: figures.out_of_distribution(facet.records),
+                _longer_caption,
+            )
+        ],
+        tables=[
+            TableView(
+                "out_of_distribution",
+                [
+                    "comparison", "length", "arm", "task", "data", *_WHERE, "metric",
+                    "test_length", "test_metric", "floor", "solved",
+                ],
+            )
+        ],
+    ),
+]  # fmt: skip
+
+QUESTIONS = [
+    Question(
+        100,
+        "Are known results reproduced?",
+        lambda evidence: sentences.known(evidence["published"]),
+    ),
+    Question(
+        600,
+        "Who learned, in this short a training?",
+        lambda evidence: sentences.learned(evidence["tasks"]),
+    ),
+    Question(
+        610,
+        "Does it hold on windows longer than those trained on?",
+        lambda evidence: sentences.longer(evidence["out_of_distribution"]),
+    ),
+]

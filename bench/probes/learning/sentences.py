@@ -1,0 +1,151 @@
+"""What trainings say in sentences: known results, who learned, what is left on longer windows."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench import registry
+from bench.drawing.palette import rank
+from bench.frames.groups import groups
+from bench.measure.metrics import METRICS, Metric
+from bench.page import words
+from bench.page.words import Row
+from bench.probes.learning import published
+
+_TRAINING = ["comparison", "task", "data", "length", "shortest", "steps", "batch_size"]
+_ONE_ANSWER = "AutoModelForSequenceClassification"
+
+
+def known(frame: pd.DataFrame) -> list[str]:
+    """How many published figures ours agree with, and every one that they do not.
+
+    Args:
+        frame: the table ``published``.
+    """
+    if frame.empty:
+        return []
+    counts = frame["verdict"].value_counts()
+    lines = [
+        f"Of {len(frame)} published figures, ours agree with {counts.get(published.AGREES, 0)} and "
+        f"disagree with {counts.get(published.DISAGREES, 0)}; of {counts.get(published.OPEN, 0)} "
+        "it cannot be told."
+    ]
+    for verdict in (published.DISAGREES, published.OPEN):
+        for row in frame[frame["verdict"] == verdict].to_dict("records"):
+            ours = "" if pd.isna(row["ours_median"]) else f", ours {row['ours_median']:.3g}"
+            theirs = f"{row['published']:.3g}"
+            if pd.isna(row["published"]):
+                theirs = "solves it" if row["published_solves"] else "does not solve it"
+            lines.append(
+                f"{row['task']}, {registry.label(str(row['arm']))} "
+                f"({row['tested']}, {row['metric']}): published {theirs}{ours}. "
+                f"{verdict.capitalize()}: {row['because']}."
+            )
+    return lines
+
+
+def learned(frame: pd.DataFrame) -> list[str]:
+    """The task's metric by arm, every seed's, beside the floor; and who was expected to win.
+
+    Args:
+        frame: the table ``tasks``.
+    """
+    if frame.empty:
+        return []
+    lines: list[str] = []
+    expected: dict[str, str] = {}
+    for rows in groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+        # An arm none of whose seeds ended does not know its metric.
+        first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
+        metric, seeds = _metric(first), max(row["seeds"] for row in rows)
+        direction = "" if metric.higher_is_better else ", lower is better"
+        line = (
+            f"T={first['length']} ({words.of_task(first)}), test {metric.name} after "
+            f"{first['steps']} steps of batch {first['batch_size']}, "
+            f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
+            + "; ".join(f"{words.named(row, rows)} {_scored(row, metric)}" for row in rows)
+        )
+        if not math.isnan(first["floor"]):
+            line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
+        lines.append(f"{line}.")
+        if isinstance(first["expected"], str):
+            expected[words.task(first)] = first["expected"].rstrip(".")
+    return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
+
+
+def _metric(row: Row) -> Metric:
+    known = METRICS.get(row["metric"])
+    return known or Metric(row["metric"], row["metric"], row["higher_is_better"], scale="linear")
+
+
+def _scored(row: Row, metric: Metric) -> str:
+    """What an arm scores: the median and the range of its seeds, and how many solved it."""
+    parts = []
+    kept = row["seeds"] - row["diverged"]
+    if kept:
+        text = metric.text(row["median"])
+        if kept > 1:
+            text += f" ({metric.text(row['least'])}–{metric.text(row['most'])})"
+        parts.append(text)
+    if row["diverged"]:
+        text = f"{row['diverged']} of {row['seeds']} seeds diverged"
+        parts.append(text + (" and are not in the median" if kept else ""))
+    if not math.isnan(row["solve_rate"]):
+        parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
+    return ", ".join(parts)
+
+
+def _noise(row: Row, metric: Metric) -> str:
+    """How far chance alone takes a guess from the floor, where every row is one answer."""
+    floor = row["floor"]
+    if metric.name != "accuracy" or row["head"] != _ONE_ANSWER or not 0 < floor < 1:
+        return ""
+    spread = 2 * math.sqrt(floor * (1 - floor) / row["eval_rows"])
+    return f"; on {row['eval_rows']} rows, guessing itself scores within ±{spread:.2f} of it"
+
+
+def longer(frame: pd.DataFrame) -> list[str]:
+    """What is left of a score on the longest windows tested, medians over seeds.
+
+    Args:
+        frame: the table ``out_of_distribution``.
+    """
+    if frame.empty:
+        return []
+    lines = []
+    for key, group in frame.groupby([*_TRAINING, "device", "dtype", "metric"], sort=False):
+        row: Row = {str(name): value for name, value in group.iloc[0].items()}
+        metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
+        length, longest = row["length"], int(group["test_length"].max())
+        if longest <= length:
+            continue
+        trained = f"T={length}" if row["shortest"] == length else f"T={row['shortest']}–{length}"
+        floors = group[group["test_length"] == longest]["floor"].dropna()
+        floor = f". Floor there {floors.iloc[0]:.3g}" if len(floors) else ""
+        seeds = group["seed"].nunique()
+        lines.append(
+            f"Trained at {trained}, tested to T={longest} ({words.of_task(row)}, "
+            f"{metric.name}, {seeds} seed{'s' if seeds > 1 else ''}): "
+            + ", ".join(_left(group, metric, length, longest))
+            + f"{floor}."
+        )
+    return lines
+
+
+def _left(group: pd.DataFrame, metric: Metric, length: int, longest: int) -> list[str]:
+    """What each arm scores at the length trained on, and at the longest that it reads."""
+    parts: list[tuple[Any, str]] = []
+    for (arm, kernel), rows in group.groupby(["arm", "kernel"], sort=False):
+        middle = rows.groupby("test_length")["test_metric"].median().dropna()
+        several = group[group["arm"] == arm]["kernel"].nunique() > 1
+        text = registry.label(str(arm)) + (f"/{kernel}" if several else "")
+        if length in middle.index:
+            text += f" {metric.text(middle[length])} →"
+        if (reach := int(middle.index.max() if len(middle) else 0)) > length:
+            text += f" {metric.text(middle[reach])}"
+            text += "" if reach == longest else f" at T={reach}, and reads none longer"
+        else:
+            text += " reads no longer windows"
+        parts.append((rank(str(arm)), text))
+    return [text for _, text in sorted(parts)]
