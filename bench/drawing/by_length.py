@@ -17,7 +17,7 @@ from bench.outcome import UNSTABLE
 
 Dash = Literal["-", "--", ":", "-."]
 #: What panels are of, in this order, and their titles.
-PHASES = {
+_PHASES = {
     "training": "training step",
     "forward": "forward pass",
     "prefill": "prefill",
@@ -39,7 +39,7 @@ def by_phase(
     if value not in rows.columns:
         return None
     rows = rows[rows[value].notna()]
-    phases = [phase for phase in PHASES if (rows["phase"] == phase).any()]
+    phases = phases_of(rows)
     if not phases:
         return None
     columns = min(2, len(phases))
@@ -57,11 +57,21 @@ def by_phase(
             if also:
                 also(here, phase)
             batches = sorted(chosen["batch_size"].unique())
-            here.set_title(f"{PHASES[phase]}, batch {', '.join(map(str, batches))}")
+            here.set_title(f"{phases[phase]}, batch {', '.join(map(str, batches))}")
         for line in axes:
             line[0].set_ylabel(title)
         legend(figure, legend_entries(rows))
     return figure
+
+
+def phases_of(rows: pd.DataFrame) -> dict[str, str]:
+    """The phases of rows, in the order of panels, with their titles.
+
+    One that only another package's probe knows comes last, under its own name.
+    """
+    there = dict.fromkeys(map(str, rows["phase"]))
+    known = {phase: title for phase, title in _PHASES.items() if phase in there}
+    return known | {phase: phase for phase in there if phase not in known}
 
 
 def draw_lines(

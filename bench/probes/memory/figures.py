@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.drawing.axes import amount_axis
-from bench.drawing.by_length import GREY, PHASES, WIDTH, draw_lines, legend_entries, series_of
+from bench.drawing.by_length import GREY, WIDTH, draw_lines, legend_entries, phases_of, series_of
 from bench.drawing.palette import colour
 from bench.drawing.style import STYLE, legend
 from bench.page.numbers import in_units
@@ -25,7 +25,7 @@ def memory(rows: pd.DataFrame) -> Figure | None:
         for name, title in GROWTH.items()
         if name in rows.columns and rows[name].notna().any()
     }
-    phases = [phase for phase in PHASES if (rows["phase"] == phase).any()] if kinds else []
+    phases = phases_of(rows) if kinds else {}
     if not phases:
         return None
     with mpl.rc_context(STYLE):
@@ -36,7 +36,7 @@ def memory(rows: pd.DataFrame) -> Figure | None:
         for line, phase in zip(axes, phases, strict=True):
             for here, (name, title) in zip(line, kinds.items(), strict=True):
                 draw_lines(here, rows[rows["phase"] == phase], name, _bytes)
-                here.set_title(f"{PHASES[phase]}: {title}")
+                here.set_title(f"{phases[phase]}: {title}")
         for line in axes:
             line[0].set_ylabel("peak beyond the start")
         legend(figure, legend_entries(rows))
