@@ -13,6 +13,7 @@ from bench.execute.channel import Closed
 from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.statistics import intervals as stats
+from bench.statistics.decisions import next_look
 from bench.store import environment
 from bench.study import Cell, references
 
@@ -288,7 +289,7 @@ def _in_turn(
     together = uuid.uuid4().hex[:12]  # only what shares it was timed in the same rounds
     order = random.Random(cells[0].group)  # the same order each time the study runs
     rounds, most = _Rounds(), protocol["rounds"]
-    look = stats.next_look(0, precise=False, most=most)
+    look = next_look(0, precise=False, most=most)
     while look is not None:
         _launch(seats, controls, min(look, rounds.count + LAUNCH), rounds, order, listener)
         for seat in seats:
@@ -309,7 +310,7 @@ def _in_turn(
             return again
         wide = _too_wide(lasting, of, rounds, protocol["precision"])
         spent = rounds.seconds >= protocol["budget_s"]
-        look = None if spent else stats.next_look(rounds.count, precise=not wide, most=most)
+        look = None if spent else next_look(rounds.count, precise=not wide, most=most)
     for seat in lasting:
         short = wide.get(seat.cell.key)
         if short is not None and spent and rounds.count < most:

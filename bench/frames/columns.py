@@ -38,7 +38,7 @@ def interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def by_length(records: list[Record]) -> list[tuple[dict[str, Any], dict[int, Record]]]:
+def by_length(records: Sequence[Record]) -> list[tuple[dict[str, Any], dict[int, Record]]]:
     """Records that differ in length only, by it."""
     series: dict[str, dict[int, Record]] = {}
     for record in sorted(records, key=lambda r: int(r["cell"]["length"])):

@@ -55,15 +55,21 @@ class Picture:
     made_from: Callable[[Evidence], pd.DataFrame] | None = None
 
 
+#: Coordinates that a page shows only where they differ.
+WHERE = (
+    "task", "data", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class TableView:
     """What of a table a page shows; the CSV file has all of it.
 
     Args:
         name: of the table, as ``tables.py`` registers it.
-        columns: shown, in this order, where they hold anything. Coordinates that are the same in
-            all rows are left out, but for those ``always`` shown. A column ``x`` beside ``x_low``
-            and ``x_high`` is shown as one, with its interval.
+        columns: shown, in this order, where they hold anything. Those of ``WHERE`` that are the
+            same in all rows are left out, but for those ``always`` shown. A column ``x`` beside
+            ``x_low`` and ``x_high`` is shown as one, with its interval.
         rows: those shown, by default all.
         once: column to the columns for each combination of which it is said once.
     """

@@ -16,10 +16,13 @@ from typing import Any
 
 from bench import registry
 from bench.outcome import MEASURED, UNSTABLE
-from bench.statistics import intervals as stats
-from bench.store import environment
+from bench.statistics import decisions, intervals
+from bench.store.records import Record
 
-Record = dict[str, Any]
+#: A round is flagged in which a larger share of processor time was stolen by the hypervisor, or of
+#: wall time was spent with something waiting for a processor.
+STEAL = 0.02
+PSI = 0.10
 
 _FLUSHED = "subnormals flushed"
 _VERBS = {"training": "trains", "forward": "runs forward", "prefill": "prefills"}
@@ -40,24 +43,24 @@ class Verdict:
     controls: tuple[Record, ...]
 
     @cached_property
-    def ratio(self) -> stats.Estimate:
+    def ratio(self) -> intervals.Estimate:
         """How many times as fast as the reference."""
         return self._ratio(self.record["samples"]["seconds"])
 
     @cached_property
-    def quiet_ratio(self) -> stats.Estimate:
+    def quiet_ratio(self) -> intervals.Estimate:
         """The same without the rounds in which other work took part of the machine."""
         return self._ratio(self.record["samples"]["seconds"], flagged(self.reference))
 
     @cached_property
-    def canary(self) -> stats.Estimate | None:
+    def canary(self) -> intervals.Estimate | None:
         """A reference's ratio to itself, the widest of several; None without a second process."""
         found = [
-            stats.paired_ratio(r["samples"]["seconds"], seconds, 2, r["samples"]["launch"])
+            intervals.paired_ratio(r["samples"]["seconds"], seconds, 2, r["samples"]["launch"])
             for r in self.controls
             if (seconds := r["samples"].get("canary_seconds")) is not None
         ]
-        return max(found, key=lambda e: (math.isnan(e.low), stats.band(e)), default=None)
+        return max(found, key=lambda e: (math.isnan(e.low), decisions.band(e)), default=None)
 
     @property
     def unstable(self) -> bool:
@@ -69,7 +72,7 @@ class Verdict:
         """``faster`` or ``slower``, None where that may be noise or nothing may be claimed."""
         if self.unstable or self.canary is None:
             return None
-        return stats.differs(self.ratio, self.canary)
+        return decisions.differs(self.ratio, self.canary)
 
     @property
     def sentence(self) -> str:
@@ -94,9 +97,9 @@ class Verdict:
 
     def _ratio(
         self, seconds: Sequence[float], without: Sequence[bool] | None = None
-    ) -> stats.Estimate:
+    ) -> intervals.Estimate:
         samples = self.reference["samples"]
-        return stats.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
+        return intervals.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
 
 
 def of(records: Sequence[Record]) -> list[Verdict]:
@@ -152,7 +155,7 @@ def flagged(record: Record) -> list[bool]:
     """Rounds in which other work took more than its share of the machine."""
     samples = record["samples"]
     return [
-        (steal or 0.0) > environment.STEAL or (psi or 0.0) > environment.PSI
+        (steal or 0.0) > STEAL or (psi or 0.0) > PSI
         for steal, psi in zip(samples["steal"], samples["psi"], strict=True)
     ]
 
@@ -179,7 +182,7 @@ def _unusual(cell: dict[str, Any]) -> list[str]:
     return texts
 
 
-def _span(estimate: stats.Estimate) -> str:
+def _span(estimate: intervals.Estimate) -> str:
     if math.isnan(estimate.low):
         return f"{estimate.value:.2f} without an interval"
     return f"{estimate.low:.2f}–{estimate.high:.2f}"

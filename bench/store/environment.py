@@ -13,11 +13,6 @@ from typing import Any
 
 import psutil
 
-#: A round is flagged in which a larger share of processor time was stolen by the hypervisor, or of
-#: wall time was spent with something waiting for a processor.
-STEAL = 0.02
-PSI = 0.10
-
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
 _MEASURING = (
     "models",

@@ -13,8 +13,9 @@ from rich.table import Table
 from bench import study
 from bench.data import corpus
 from bench.execute import processes, turns
-from bench.statistics import intervals as stats
 from bench.statistics import verdicts
+from bench.statistics.decisions import LOOKS, PRECISION
+from bench.statistics.intervals import paired_ratio
 from bench.store import environment
 from bench.study import DEVICES, Cell, Study
 from bench.tools.display import Display, duration
@@ -101,7 +102,7 @@ def _noise(server: processes.Server, library: str, display: Display) -> float:
             if "canary_seconds" not in samples:
                 display.say(f"{cell.name}: {outcome['status']}: {outcome['reason']}")
                 continue
-            ratio = stats.paired_ratio(
+            ratio = paired_ratio(
                 samples["canary_seconds"], samples["seconds"], 2, samples["launch"]
             )
             flags = verdicts.flagged(outcome)
@@ -117,7 +118,7 @@ def _noise(server: processes.Server, library: str, display: Display) -> float:
             # As wide as ten rounds leave it, whenever the measurement stopped.
             if not math.isnan(ratio.low):
                 width = math.log(ratio.high / ratio.low) / 2
-                widths.append(width * math.sqrt(len(flags) / stats.LOOKS[0]))
+                widths.append(width * math.sqrt(len(flags) / LOOKS[0]))
     display.console.print(table)
     return max(widths, default=math.nan)
 
@@ -133,13 +134,12 @@ def _need(planned: Study, estimate_s: float, half_width: float) -> str:
     if math.isnan(half_width):
         return f"{said}; its noise could not be measured"
     asked = [cell.protocol["precision"] for cell in planned.cells if "precision" in cell.protocol]
-    precision = min(asked, default=stats.PRECISION)
-    rounds = stats.LOOKS[0] * (half_width / precision) ** 2  # it narrows with their root
-    look = next((look for look in stats.LOOKS if rounds <= look), None)
+    precision = min(asked, default=PRECISION)
+    rounds = LOOKS[0] * (half_width / precision) ** 2  # it narrows with their root
+    look = next((look for look in LOOKS if rounds <= look), None)
     said += (
-        f". {stats.LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; "
-        f"±{precision:.1%} needs "
+        f". {LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; ±{precision:.1%} needs "
     )
     if look is None:
-        return f"{said}more than the {stats.LOOKS[-1]} that are tried: expect unstable cells"
+        return f"{said}more than the {LOOKS[-1]} that are tried: expect unstable cells"
     return f"{said}about {math.ceil(max(rounds, 1))}, so that groups end at the look after {look}"

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from bench import study
-from bench.statistics import intervals as stats
+from bench.statistics.decisions import PRECISION
 from bench.store import environment
 from bench.tools import doctor
 from bench.tools.display import Display
@@ -65,7 +65,7 @@ def test_says_what_is_here_how_noisy_it_is_and_what_a_study_needs(tmp_path, monk
     ],
 )
 def test_rounds_grow_with_the_square_of_the_noise(half_width, said):
-    assert stats.PRECISION == 0.025
+    assert PRECISION == 0.025
     assert doctor._need(study.load("noise"), 90.0, half_width).endswith(said)
 
 

@@ -27,6 +27,7 @@ from bench.measure.subject import Subject
 from bench.outcome import DONE
 from bench.probes.speed import measure as speed
 from bench.statistics import intervals as stats
+from bench.statistics.decisions import differs
 from bench.store import environment
 
 REPETITIONS = 30
@@ -101,7 +102,7 @@ def test_ours(cell, tmp_path):
             )
             stable = base["status"] == other["status"] == DONE
             unstable += not stable
-            alarm = stable and stats.differs(ratio, canary) is not None
+            alarm = stable and differs(ratio, canary) is not None
             passed = time.perf_counter() - start
             FOUND.setdefault("ours", []).append((passed, half_width(ratio.low, ratio.high), alarm))
     print(f"\nours: {unstable} of {REPETITIONS} pairs stayed unstable", end="")

@@ -1,0 +1,58 @@
+"""The power of the length that a time or a size grows with, a row for each series of lengths."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.frames.columns import by_length, interval, span
+from bench.statistics.growth import growth
+from bench.store.records import Record
+
+LEAST_LENGTHS = 3  # a power through two lengths fits anything
+
+
+def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict[str, Any]]:
+    """Of seconds that were sampled twice a round.
+
+    Args:
+        records: stable measurements.
+        sample: the name of the seconds among a record's samples.
+        quantity: what the tables call them.
+    """
+    rows = []
+    for where, found in by_length(records):
+        lengths = [n for n in found if found[n]["samples"].get(sample)]
+        if len(lengths) < LEAST_LENGTHS:
+            continue
+        traces = {n: found[n]["samples"][sample] for n in lengths}
+        launches = {n: found[n]["samples"].get("launch") for n in lengths}
+        known = None if None in launches.values() else launches
+        rows.append(
+            where
+            | {"quantity": quantity, **span(lengths)}
+            | interval("exponent", growth(traces, 2, known))
+        )
+    return rows
+
+
+def of_sizes(records: Sequence[Record], quantities: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Of metrics, one number a record; where one is not above 0, it has no power.
+
+    Args:
+        records: stable measurements.
+        quantities: what the tables call each, to the name of its metric.
+    """
+    rows = []
+    for where, found in by_length(records):
+        for quantity, metric in quantities.items():
+            sizes = {
+                n: record["metrics"][metric]
+                for n, record in found.items()
+                if record["metrics"].get(metric)
+            }
+            if len(sizes) >= LEAST_LENGTHS and min(sizes.values()) > 0:
+                rows.append(
+                    where
+                    | {"quantity": quantity, **span(sizes)}
+                    | interval("exponent", growth(sizes))
+                )
+    return rows

@@ -1,0 +1,115 @@
+"""What tables of arms timed in turn have in common: seconds, rate, spread, verdict, ceiling."""
+
+from collections.abc import Callable
+from functools import partial
+from operator import truediv
+from typing import Any
+
+import pandas as pd
+
+from bench.frames.columns import ENDS, interval, where, with_columns
+from bench.outcome import MEASURED
+from bench.page.evidence import Evidence
+from bench.statistics import verdicts
+from bench.statistics.intervals import median
+from bench.statistics.spread import describe
+from bench.store.records import Record, of
+
+#: What a probe knows of a record beside its step's time, given that in seconds.
+Own = Callable[[Record, float], dict[str, Any]]
+_OPTIONAL = [
+    "reference", "verdict", "sentence", "roofline_share",
+    *(name + end for name in ("speed_ratio", "quiet_ratio", "aa_ratio") for end in ENDS),
+]  # fmt: skip
+
+
+def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
+    """A row for every record of a probe whose arms were taken in turn.
+
+    Args:
+        evidence: all there is.
+        probe: whose records.
+        own: what this probe adds to a row, in front of the verdict.
+    """
+    found = {verdict.record["key"]: verdict for verdict in evidence.verdicts}
+    # The reference's own row has the control too.
+    noise = {verdict.reference["key"]: verdict for verdict in found.values()}
+    rows = []
+    for record in of(evidence.records, probe, *MEASURED):
+        metrics, samples = record["metrics"], record["samples"]
+        launches = samples.get("launch")
+        step = median(samples["seconds"], 2, launches)
+        rate = step.map(partial(truediv, metrics["tokens_per_step"]))
+        flags = verdicts.flagged(record) if launches else []
+        row = where(record) | {
+            "status": record["status"],
+            "launches": len(set(launches or [0])),
+            "rounds": len(samples["seconds"]) // 2,
+            "flagged_rounds": sum(flags),
+            **interval("step_s", step),
+            **_spread(samples["seconds"]),
+            **interval("tokens_per_s", rate),
+            "first_step_s": metrics.get("first_step_s"),
+            "compile_s": metrics.get("compile_s"),
+            **own(record, step.value),
+        }
+        if (verdict := found.get(record["key"])) is not None:
+            row |= compared(verdict)
+        elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
+            row |= interval("aa_ratio", verdict.canary)
+        rows.append(row)
+    return with_columns(pd.DataFrame(rows), _OPTIONAL)
+
+
+def _spread(seconds: list[float]) -> dict[str, Any]:
+    """Spread of the samples, and how far they depend on one another."""
+    found = describe(seconds, 2)
+    return {
+        "step_p5_s": found["p5"],
+        "step_p95_s": found["p95"],
+        "step_iqr_s": found["iqr"],
+        "samples": found["n"],
+        "effective_samples": found["effective_n"],
+        "lag1_autocorrelation": found["lag1"],
+    }
+
+
+def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
+    """The ratio to the reference, with and without flagged rounds, beside the A/A control."""
+    row = {
+        "reference": verdict.reference["cell"]["arm"],
+        "reference_kernel": verdict.reference["cell"]["kernel"],
+        **interval("speed_ratio", verdict.ratio),
+        **interval("quiet_ratio", verdict.quiet_ratio),
+        "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
+        "sentence": verdict.sentence,
+    }
+    if verdict.canary is not None:
+        row |= interval("aa_ratio", verdict.canary)
+    return row
+
+
+def ceilings(evidence: Evidence, record: Record) -> dict[str, Any]:
+    """What the device of a cell can do at most with its number of threads; nothing if unknown."""
+    cell = record["cell"]
+    return (evidence.ceilings.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
+
+
+def roofline(
+    unit: str, amount: float | None, most: float | None, step_s: float
+) -> dict[str, float]:
+    """What was achieved of what the machine can do.
+
+    A share above 1 is left as it is: it says that the ceiling is too low.
+
+    Args:
+        unit: of what a step does, by the second: ``flops_per_s``.
+        amount: of a step, None where its cost is not known.
+        most: the ceiling, None where it was not measured.
+        step_s: seconds of a step.
+    """
+    if amount is None:
+        return {}
+    got = amount / step_s
+    shown = {f"achieved_{unit}": got}
+    return shown | {f"ceiling_{unit}": most, "roofline_share": got / most} if most else shown

@@ -1,0 +1,140 @@
+"""What pages say of arms timed in turn: verdicts, crossovers, growth, intervals, noise."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from bench import registry
+from bench.frames.groups import groups
+from bench.outcome import UNSTABLE
+from bench.page.evidence import Evidence
+from bench.page.numbers import listed
+from bench.page.words import GROUP, Row, ends, named, where
+from bench.statistics.intervals import LEAST_ROUNDS, Estimate
+
+#: What writes sentences about the rows of a table.
+Write = Callable[[pd.DataFrame], list[str]]
+_GROWING = {"step_s": "a step", "first_token_s": "the first token"}
+
+
+def of_phase(evidence: Evidence, phase: str, written: Sequence[tuple[str, Write]]) -> list[str]:
+    """What tables say of one phase.
+
+    Args:
+        evidence: all there is.
+        phase: of which sentences are wanted.
+        written: names of tables, and what writes of each.
+    """
+    lines = []
+    for name, write in written:
+        frame = evidence[name]
+        if not frame.empty:
+            lines += write(frame[frame["phase"] == phase])
+    return lines
+
+
+def verdicts(frame: pd.DataFrame) -> list[str]:
+    """Every arm beside its reference, at the shortest and the longest window.
+
+    A sentence for each verdict, and one for all of a group that no verdict can be given on.
+    """
+    lines = []
+    for rows in groups(frame.dropna(subset=["sentence"]), GROUP):
+        for length, here in ends(rows):
+            unstable = [row for row in here if row["verdict"] == UNSTABLE]
+            lines += [
+                f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
+                for row in here
+                if row not in unstable
+            ]
+            if unstable:
+                known = ", ".join(
+                    f"{named(row, rows)} {_ratio(row).value:.2f}× {_ratio(row).interval()}"
+                    for row in unstable
+                )
+                lines.append(
+                    f"No claim at T={length} ({where(rows[0])}), too unstable beside "
+                    f"{registry.label(rows[0]['reference'])}: {known}."
+                )
+    return lines
+
+
+def _ratio(row: Row) -> Estimate:
+    return Estimate(row["speed_ratio"], row["speed_ratio_low"], row["speed_ratio_high"])
+
+
+def crossover(frame: pd.DataFrame) -> list[str]:
+    """Where two arms are equally fast, a sentence for every group."""
+    lines = []
+    for rows in groups(frame, GROUP):
+        parts = []
+        for row in rows:
+            text = str(row["outcome"])
+            if not math.isnan(row["at_length"]):
+                span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
+                text = text.replace(";", f" {span};", 1)
+            parts.append(f"{named(row, rows)} and {registry.label(row['reference'])} {text}")
+        lines.append(f"Equally fast ({where(rows[0])}): {'; '.join(parts)}.")
+    return lines
+
+
+def growth(frame: pd.DataFrame) -> list[str]:
+    """The power of the length that time grows with, a sentence for every group."""
+    lines = []
+    for rows in groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *GROUP]):
+        first = rows[0]
+        powers = ", ".join(f"{named(row, rows)} {_power(row)}" for row in rows)
+        lines.append(
+            f"From T={first['shortest']} to {first['longest']} the time of "
+            f"{_GROWING[first['quantity']]} grows ({where(first)}): {powers}."
+        )
+    return lines
+
+
+def _power(row: Row) -> str:
+    estimate = Estimate(row["exponent"], row["exponent_low"], row["exponent_high"])
+    return f"as T^{estimate.value:.2f} {estimate.interval()}"
+
+
+def intervals(rows: pd.DataFrame) -> str:
+    """For a caption: how the medians and their intervals are made."""
+    rounds, launches = (listed(sorted(set(rows[name]))) for name in ("rounds", "launches"))
+    text = (
+        f"Medians with 95% intervals over {rounds} rounds; launches of new processes: {launches}. "
+        "The interval of one launch is made of order statistics, that of several is a bootstrap of "
+        "launches and the rounds within them. "
+    )
+    if short := int((rows["rounds"] < LEAST_ROUNDS).sum()):
+        text += f"Of {len(rows)}, {short} have fewer than {LEAST_ROUNDS} rounds and no band. "
+    if loose := int((rows["status"] == UNSTABLE).sum()):
+        text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
+    return text
+
+
+def noise(rows: pd.DataFrame) -> str:
+    """For a caption: what the A/A control and the flags of the rounds say."""
+    text = ""
+    if rows["aa_ratio"].notna().any():
+        # Every arm of a group repeats its reference's.
+        names = ["aa_ratio", "aa_ratio_low", "aa_ratio_high"]
+        noise = rows.drop_duplicates(["phase", "length", "batch_size", "seed", *names])[names]
+        noise = noise.dropna(subset=["aa_ratio"])
+        held = int(((noise["aa_ratio_low"] <= 1) & (noise["aa_ratio_high"] >= 1)).sum())
+        least_and_most = noise["aa_ratio"].agg(["min", "max"])
+        span = " to ".join(dict.fromkeys(f"{end:.3f}" for end in least_and_most))
+        text += (
+            f"A/A, the reference beside itself in a process of its own: "
+            f"{span} in {len(noise)} group{'s' if len(noise) > 1 else ''}, its interval holds 1 in "
+            f"{held}; an arm is "
+            "called faster or slower only beyond its own group's. "
+        )
+    else:
+        text += "Without an A/A control here, so no arm is called faster or slower. "
+    flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
+    if flags:
+        text += (
+            f"In {flags / rounds:.0%} of the rounds other work took part of the machine; none is "
+            "left out, and the table has every ratio without them too. "
+        )
+    return text

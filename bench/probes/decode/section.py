@@ -1,0 +1,99 @@
+"""What a page says of decoding: the time to the first token, and of every further one."""
+
+import pandas as pd
+
+from bench.frames.groups import groups
+from bench.outcome import UNSTABLE
+from bench.page import timed
+from bench.page.captions import distinct
+from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
+from bench.page.evidence import Evidence
+from bench.page.numbers import in_units, listed
+from bench.page.words import GROUP, ends, named, where
+from bench.probes.decode import figures
+
+
+def _slow(evidence: Evidence) -> list[str]:
+    """Who is faster, who begins sooner, where two arms are level, and how time grows."""
+    return timed.of_phase(
+        evidence,
+        "decode",
+        [
+            ("decode", timed.verdicts),
+            ("decode", _first_token),
+            ("crossover", timed.crossover),
+            ("growth", timed.growth),
+        ],
+    )
+
+
+def _first_token(frame: pd.DataFrame) -> list[str]:
+    """Time to the first token at the longest window."""
+    lines = []
+    for rows in groups(frame, GROUP):
+        length, longest = ends(rows)[-1]
+        times = ", ".join(
+            f"{named(row, rows)} {in_units(row['first_token_s'], 's')}"
+            + (" (unstable)" if row["status"] == UNSTABLE else "")
+            for row in longest
+        )
+        lines.append(f"Time to the first token after T={length} ({where(rows[0])}): {times}.")
+    return lines
+
+
+def _by_length_caption(facet: Facet) -> str:
+    return timed.intervals(facet.rows) + _limits(facet)
+
+
+def _by_position_caption(facet: Facet) -> str:
+    return (
+        "Points: medians of the quarters of what was generated after each context, with their "
+        "quartiles; the thin line joins contexts. " + _limits(facet)
+    )
+
+
+def _limits(facet: Facet) -> str:
+    """What decoding here says nothing of."""
+    tokens = listed(distinct(facet.records, lambda r: r["cell"]["protocol"]["new_tokens"]))
+    return (
+        f"{tokens} new tokens a row, greedy, the end of a sequence off; cached logits were proven "
+        "equal to uncached ones first. A step includes what generate itself does between two "
+        "tokens, which weighs most on the smallest models: it says nothing of a server that "
+        "batches, nor of longer contexts."
+    )
+
+
+QUESTIONS = (Question(330, "Is recurrence slow? Decoding", _slow),)
+
+SECTIONS = (
+    Section(
+        330,
+        "Decoding",
+        "Greedy generation of a fixed length after a context of T tokens: the time to the first "
+        "token, which is that of reading the context, and of every further one.",
+        pictures=[
+            Picture(
+                "first_token",
+                rows=lambda evidence: evidence["decode"],
+                draw=lambda facet: figures.first_token(facet.rows),
+                caption=_by_length_caption,
+            ),
+            Picture(
+                "decode_by_position",
+                rows=lambda evidence: evidence["decode_positions"],
+                draw=lambda facet: figures.by_position(facet.rows),
+                caption=_by_position_caption,
+            ),
+        ],
+        tables=[
+            TableView(
+                "decode",
+                [
+                    "comparison", "length", "arm", *WHERE, "status", "rounds", "step_s",
+                    "tokens_per_s", "first_token_s", "late_over_early", "speed_ratio", "aa_ratio",
+                    "verdict", "state_bytes", "state_end_bytes",
+                ],
+            )
+        ],
+    ),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""What a page says of memory: peaks of a step, and what a row keeps."""
+
+from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
+from bench.probes.memory import figures, sentences
+
+
+def _memory_caption(facet: Facet) -> str:
+    return (
+        "Tensors: bytes of PyTorch's tensors alive at once, counted as its dispatcher hands them "
+        "out, the same each run; what a kernel takes and gives back within one call is not seen. "
+        "Resident: how far the process's peak rose in a step, as the system tells; it includes "
+        "workspaces and fragments, and pages that were free already do not show, so it may lie "
+        "below. Nothing follows for another allocator, batch or size."
+    )
+
+
+def _state_caption(facet: Facet) -> str:
+    return (
+        "Lines are counted from the architecture, for one row at the end of its window: a "
+        "recurrence's state, or every layer's keys and values; markers are the bytes of the real "
+        "state or cache after the prompt. It says what must be kept, not what is read in a step."
+    )
+
+
+QUESTIONS = (
+    Question(
+        400,
+        "How much memory does a step take beyond the weights and the optimizer's state?",
+        sentences.memory,
+    ),
+    Question(410, "What do a decoder's state and cache take?", sentences.state),
+)
+
+SECTIONS = (
+    Section(
+        400,
+        "Memory",
+        "What one step takes beyond what lasts from step to step (weights, the optimizer's state, "
+        "a batch), in a run of its own, and what a row keeps in order to read one more token.",
+        pictures=[
+            Picture(
+                "memory",
+                rows=lambda evidence: evidence["memory"],
+                draw=lambda facet: figures.memory(facet.rows),
+                caption=_memory_caption,
+            ),
+            Picture(
+                "state",
+                rows=lambda evidence: evidence["state"],
+                draw=lambda facet: figures.state(facet.rows),
+                caption=_state_caption,
+                by=("comparison", "task", "data", "dtype"),
+            ),
+        ],
+        tables=[
+            TableView(
+                "memory",
+                [
+                    "comparison", "phase", "length", "arm", *WHERE, "peak_tensor_bytes",
+                    "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes",
+                    "peak_allocated_bytes", "allocated_growth_bytes", "peak_reserved_bytes",
+                ],
+            )
+        ],
+    ),
+)  # fmt: skip

@@ -1,0 +1,64 @@
+"""What is said of memory: peaks at the longest window, and what a row keeps at both ends."""
+
+import math
+from typing import Any
+
+from bench import registry
+from bench.frames.groups import groups
+from bench.page.evidence import Evidence
+from bench.page.numbers import in_units
+from bench.page.words import GROUP, ends, named, of_task, phase, where
+
+
+def memory(evidence: Evidence) -> list[str]:
+    """Counted tensors, and the system's figure, at the longest window."""
+    growth = evidence["growth"]
+    keys = [*GROUP, "phase"]
+    powers: dict[tuple[Any, ...], float] = {}
+    if not growth.empty:
+        known = growth[growth["quantity"] == "tensor_growth_bytes"]
+        names = [*keys, "arm", "kernel"]
+        places = known[names].itertuples(index=False, name=None)
+        powers = dict(zip(places, known["exponent"], strict=True))
+    lines = []
+    for rows in groups(evidence["memory"], keys):
+        length, longest = ends(rows)[-1]
+        parts = []
+        for row in longest:
+            text = f"{named(row, rows)} {_size(row['tensor_growth_bytes']) or 'not counted'}"
+            for name, what in (("rss", "resident"), ("allocated", "allocated")):
+                size = _size(row[f"{name}_growth_bytes"])
+                text += f" ({what} {size})" if size else ""
+            place = tuple(row[name] for name in (*keys, "arm", "kernel"))
+            if place in powers:
+                text += f", growing as T^{powers[place]:.2f}"
+            parts.append(text)
+        lines.append(
+            f"T={length}, {phase(rows[0])} ({where(rows[0])}), tensors: {'; '.join(parts)}."
+        )
+    return lines
+
+
+def state(evidence: Evidence) -> list[str]:
+    """What a row keeps after the shortest and the longest window, where decoding was measured."""
+    frame = evidence["state"]
+    if frame.empty:
+        return []
+    lines = []
+    keys = ["comparison", "task", "data", "dtype"]
+    for rows in groups(frame.dropna(subset=["measured_bytes"]), keys):
+        place = f"{of_task(rows[0])}, {rows[0]['dtype']}"
+        parts = [
+            f"after T={length} "
+            + ", ".join(
+                f"{registry.label(row['arm'])} {_size(row['measured_bytes'])}" for row in here
+            )
+            for length, here in ends(rows)
+        ]
+        lines.append(f"A row keeps ({place}) {'; '.join(parts)}.")
+    return lines
+
+
+def _size(number: float | None) -> str:
+    """Bytes in words, nothing where they are not known."""
+    return "" if number is None or math.isnan(number) else in_units(number, "B")

@@ -1,0 +1,75 @@
+"""Memory as data frames: peaks of a step, and what a row keeps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.frames.columns import where
+from bench.frames.exponents import of_sizes
+from bench.page.evidence import Evidence
+from bench.store.records import Record, coordinate, of
+
+#: Columns that say how far a step's peak rises beyond its start, and of what.
+GROWTH = {
+    "tensor_growth_bytes": "tensors",
+    "rss_growth_bytes": "resident",
+    "allocated_growth_bytes": "allocated",
+}
+_METRICS = {
+    "peak_tensor_bytes": "peak_tensor_bytes_step",
+    "tensor_growth_bytes": "tensor_growth_bytes_step",
+    "peak_rss_bytes": "peak_rss_bytes_step",
+    "rss_growth_bytes": "rss_growth_bytes_step",
+    "peak_allocated_bytes": "peak_allocated_bytes_step",
+    "allocated_growth_bytes": "allocated_growth_bytes_step",
+    "peak_reserved_bytes": "peak_reserved_bytes_step",
+    "device_used_bytes": "device_used_bytes",
+    "rss_unavailable": "rss_unavailable",
+    "tensors_unavailable": "tensors_unavailable",
+}
+
+
+def memory(evidence: Evidence) -> pd.DataFrame:
+    """Peaks of one step: resident or allocated, and tensors as counted; growth from its start."""
+    return pd.DataFrame(
+        [
+            where(record)
+            | {"status": record["status"]}
+            | {column: record["metrics"].get(name) for column, name in _METRICS.items()}
+            for record in of(evidence.records, "memory")
+        ]
+    )
+
+
+def state(evidence: Evidence) -> pd.DataFrame:
+    """What one row keeps in order to read one more token, counted, and measured in decoding.
+
+    Of what was decoded, or whose memory was measured: elsewhere nobody asks.
+    """
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in evidence.records:
+        if record["cell"]["probe"] not in ("decode", "memory"):
+            continue
+        cell, cost = record["cell"], record["model"].get("cost") or {}
+        if cost.get("state_bytes") is None:
+            continue
+        names = ("comparison", "task", "data", "dtype", "arm", "length")
+        key = tuple(coordinate(cell, name) for name in names)
+        row = rows.setdefault(
+            key,
+            dict(zip(names, key, strict=True))
+            | {"kernel": "", "seed": 0, "record": record["key"]}
+            | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
+        )
+        if cell["probe"] == "decode" and record["metrics"].get("state_bytes") is not None:
+            row |= {"measured_bytes": record["metrics"]["state_bytes"], "record": record["key"]}
+    return pd.DataFrame(rows.values())
+
+
+def exponents(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Rows of the table ``growth``: the power of the length that peaks grow with."""
+    return of_sizes(of(records, "memory"), {name: _METRICS[name] for name in GROWTH})
+
+
+TABLES = {"memory": memory, "state": state}

@@ -1,0 +1,121 @@
+"""What a page says of speed: rates, shares of the machine's ceilings, what settings do."""
+
+from functools import partial
+
+import pandas as pd
+
+from bench.page import timed
+from bench.page.contract import WHERE, Picture, Question, Section, TableView
+from bench.page.evidence import Evidence
+from bench.page.facets import same
+from bench.probes.speed import captions, figures, sentences
+
+_WRITTEN = (
+    ("speed", timed.verdicts),
+    ("crossover", timed.crossover),
+    ("growth", timed.growth),
+)
+
+
+def _slow(evidence: Evidence, phase: str) -> list[str]:
+    """Who is faster, where two arms are level, and how time grows."""
+    return timed.of_phase(evidence, phase, _WRITTEN)
+
+
+def _everything(evidence: Evidence) -> pd.DataFrame:
+    """Whole windows and decoded steps, which share the figures of a task."""
+    frames = [frame for name in ("speed", "decode") if not (frame := evidence[name]).empty]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+QUESTIONS = (
+    Question(300, "Is recurrence slow? Training", partial(_slow, phase="training")),
+    Question(310, "Is recurrence slow? Forward pass", partial(_slow, phase="forward")),
+    Question(320, "Is recurrence slow? Prefill", partial(_slow, phase="prefill")),
+    Question(500, "How much of the speed is the setting?", sentences.settings),
+)
+
+SECTIONS = (
+    Section(
+        300,
+        "Speed",
+        "Tokens per second. The arms of a group are alive at once, each in a process of its own, "
+        "and take turns: a round is a random order and its reverse. The reference, the arm that "
+        "the others are matched to, runs twice, so that its ratio to itself (A/A) shows the noise "
+        "of these very rounds. Every few rounds all arms get new processes, and the intervals are "
+        "looked at after 10, 20, 40 and 80 rounds only; what is not precise enough when the budget "
+        "ends is unstable: drawn hollow, and no claim rests on it.",
+        pictures=[
+            Picture(
+                "tokens_per_s",
+                rows=_everything,
+                draw=lambda facet: figures.throughput(
+                    facet.rows, same(facet.evidence["crossover"], facet.rows)
+                ),
+                caption=captions.throughput,
+            )
+        ],
+        tables=[
+            TableView(
+                "speed",
+                [
+                    "comparison", "phase", "length", "arm", *WHERE, "status", "rounds",
+                    "flagged_rounds", "step_s", "tokens_per_s", "speed_ratio", "quiet_ratio",
+                    "aa_ratio", "verdict", "roofline_share",
+                ],
+            ),
+            TableView(
+                "crossover",
+                [
+                    "comparison", "phase", "arm", *WHERE, "reference", "shortest", "longest",
+                    "unstable_lengths", "at_length", "outcome",
+                ],
+            ),
+            TableView(
+                "growth",
+                [
+                    "comparison", "phase", "arm", *WHERE, "quantity", "shortest", "longest",
+                    "exponent",
+                ],
+            ),
+        ],
+    ),
+    Section(
+        450,
+        "Share of the machine's ceilings",
+        "What was achieved of what this machine can do, measured in the same run: the FLOP/s of "
+        "large matrix products for whole windows, and the bandwidth of copying memory for a "
+        "decoded step.",
+        pictures=[
+            Picture(
+                "roofline",
+                rows=_everything,
+                draw=lambda facet: figures.roofline(facet.rows),
+                caption=captions.roofline,
+            )
+        ],
+    ),
+    Section(
+        500,
+        "What settings do",
+        "The same arm under two settings: subnormal floats flushed to zero "
+        "rather than kept, all threads rather than one, a shorter type rather than float32.",
+        pictures=[
+            Picture(
+                "setting",
+                rows=lambda evidence: evidence["settings"],
+                draw=lambda facet: figures.setting(facet.rows),
+                caption=captions.setting,
+            )
+        ],
+        tables=[
+            TableView(
+                "settings",
+                [
+                    "comparison", "phase", "length", "arm", *WHERE, "status", "paired", "ratio",
+                    "quiet_ratio", "aa_ratio", "verdict",
+                ],
+            )
+        ],
+    ),
+)  # fmt: skip

@@ -1,0 +1,50 @@
+"""What is said of settings, a sentence for each end of a group's lengths."""
+
+import math
+
+from bench.frames.groups import groups
+from bench.outcome import UNSTABLE
+from bench.page.evidence import Evidence
+from bench.page.words import GROUP, Row, ends, named, of_task, phase
+from bench.statistics.intervals import Estimate
+
+_CHANGES = {
+    "denormals": "with subnormal floats flushed to zero instead of kept",
+    "threads": "on {setting} threads instead of {against}",
+    "dtype": "in {setting} instead of {against}",
+}
+
+
+def settings(evidence: Evidence) -> list[str]:
+    """What flushing subnormals, threads and another dtype do, at both ends of the lengths."""
+    lines = []
+    keys = ["coordinate", "setting", "against", *GROUP, "phase", "paired"]
+    for rows in groups(evidence["settings"], keys):
+        first = rows[0]
+        change = _CHANGES[first["coordinate"]].format(**first)
+        for length, here in ends(rows):
+            parts = []
+            for row in here:
+                ratio = Estimate(row["ratio"], row["ratio_low"], row["ratio_high"])
+                text = f"{named(row, rows)} {ratio.value:.2f}× {ratio.interval()}"
+                if row["status"] == UNSTABLE:
+                    text += " (unstable)"
+                elif row["verdict"] == "no difference":
+                    text += " (no difference beyond noise)"
+                parts.append(text)
+            lines.append(
+                f"T={length}, {phase(first)} ({of_task(first)}, {first['device']}, batch "
+                f"{first['batch_size']}), {change}, {_measured(here[0])}: "
+                f"{', '.join(parts)} as fast."
+            )
+    return lines
+
+
+def _measured(row: Row) -> str:
+    """Whether two settings took turns, and what was noise then."""
+    if not row["paired"]:
+        return "one after the other, so that a drift of the machine is in the ratio"
+    if math.isnan(row["aa_ratio"]):
+        return "in the same rounds, without an A/A control"
+    noise = Estimate(row["aa_ratio"], row["aa_ratio_low"], row["aa_ratio_high"])
+    return f"in the same rounds, A/A {noise.interval()}"

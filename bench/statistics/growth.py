@@ -1,0 +1,58 @@
+"""The power of the length that time or memory grows with."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from bench.statistics import bootstrap
+from bench.statistics.intervals import LEAST_ROUNDS, Estimate
+from bench.statistics.rounds import Floats, by_round, launches_of, logs_of, middle
+
+
+def growth(
+    samples: Mapping[int, Sequence[float] | float],
+    per_round: int = 1,
+    launches: Mapping[int, Sequence[int]] | None = None,
+) -> Estimate:
+    """The exponent with which time or memory grows: slope of log median on log length.
+
+    With rounds, the interval is a bootstrap over the rounds of each length: how well the slope is
+    known, not whether one power describes all lengths. With one number a length (memory) it is
+    the regression's own, from its residuals (Student's t, two degrees fewer than lengths): how well
+    one power describes them. With two to five rounds at any length there is none.
+
+    Args:
+        samples: for each length, one number or samples in the order of measurement.
+        per_round: samples of one round.
+        launches: for each length, the launch of each round.
+
+    Raises:
+        ValueError: fewer than three lengths, no whole round at one, or a number not above zero.
+    """
+    lengths = sorted(samples)
+    if len(lengths) < 3 or lengths[0] <= 0:
+        raise ValueError(f"expected three lengths or more, above 0. Got {lengths}")
+    log_lengths = np.log(lengths)
+    if all(isinstance(samples[length], int | float) for length in lengths):
+        return _regression(log_lengths, logs_of([samples[length] for length in lengths]))
+    means = []
+    for length in lengths:
+        rounds = by_round(np.atleast_1d(np.asarray(samples[length])), per_round).mean(axis=1)
+        if not len(rounds):
+            raise ValueError(f"expected a whole round at every length. Got none at {length}")
+        means.append(logs_of(rounds))
+    centred = log_lengths - log_lengths.mean()
+    weights = centred / (centred @ centred)
+    value = float(weights @ [middle(rounds) for rounds in means])
+    if min(map(len, means)) < LEAST_ROUNDS:
+        return Estimate(value, math.nan, math.nan)
+    slopes = weights @ bootstrap.medians_apart(means, launches_of(lengths, launches))
+    return Estimate(value, *(float(end) for end in np.percentile(slopes, [2.5, 97.5])))
+
+
+def _regression(log_lengths: Floats, logs: Floats) -> Estimate:
+    fit = stats.linregress(log_lengths, logs)
+    half = float(stats.t.ppf(0.975, len(logs) - 2) * fit.stderr)
+    return Estimate(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)

@@ -1,0 +1,37 @@
+"""Exponents of times and sizes whose power is known."""
+
+import math
+
+import pytest
+
+from bench.statistics.growth import growth
+
+
+def test_growth_of_exact_powers():
+    lengths = (64, 128, 512)
+    exact = growth({n: [3e-6 * n**1.5] * 12 for n in lengths}, per_round=2)
+    assert (exact.value, exact.low, exact.high) == pytest.approx((1.5, 1.5, 1.5))
+    few = growth({n: [3e-6 * n**1.5] * 4 for n in lengths})
+    assert few.value == pytest.approx(1.5)
+    assert math.isnan(few.low)
+
+
+def test_growth_of_memory_says_how_well_one_power_fits():
+    """Logs 0, 1, 2, 4 to base 2 over 0, 1, 2, 3: slope 1.3, residual sum of squares 0.3."""
+    memory = growth({1: 1, 2: 2, 4: 4, 8: 16})
+    half = 4.302653 * math.sqrt(0.3 / 2 / 5)
+    assert memory.value == pytest.approx(1.3)
+    assert (memory.low, memory.high) == pytest.approx((1.3 - half, 1.3 + half))
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ({64: 1.0, 128: 2.0}, r"three lengths or more.*\[64, 128\]"),
+        ({1: [1.0], 2: [], 4: [1.0]}, r"whole round.*none at 2"),
+        ({1: 1.0, 2: -1.0, 4: 1.0}, r"above 0. Got -1.0"),
+    ],
+)
+def test_nonsense_is_refused(samples, message):
+    with pytest.raises(ValueError, match=message):
+        growth(samples)
