@@ -1,33 +1,19 @@
 """The numbers of gradients, as data frames: flow, reach over seeds, norms, what subnormals cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.frames.columns import ENDS, interval
 from bench.outcome import DIVERGED, DONE
+from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
+from bench.probes.gradient.records import of_flow, stage, where
 from bench.statistics import intervals as stats
 from bench.store.records import Record, coordinates
-
-
-def of_flow(records: Sequence[Record]) -> list[Record]:
-    """The gradient records that hold a flow, of trainings that diverged as far as they went."""
-    return [
-        record
-        for record in records
-        if record["cell"]["probe"] == "gradient"
-        and record["status"] in (DONE, DIVERGED)
-        and record["samples"].get("steps")
-    ]
-
-
-def stage(record: Record, number: int) -> str:
-    """``init``, or the share of the training that is over."""
-    step, steps = record["samples"]["steps"][number], record["cell"]["protocol"]["steps"]
-    return f"{step / steps:.0%}" if step else "init"
 
 
 def gradient(records: Sequence[Record]) -> pd.DataFrame:
@@ -36,7 +22,7 @@ def gradient(records: Sequence[Record]) -> pd.DataFrame:
     for record in of_flow(records):
         for number, step in enumerate(record["samples"]["steps"]):
             rows.append(
-                _where(record)
+                where(record)
                 | {
                     "seed": record["cell"]["seed"],
                     "status": record["status"],
@@ -47,33 +33,6 @@ def gradient(records: Sequence[Record]) -> pd.DataFrame:
                 | {"record": record["key"]}
             )
     return pd.DataFrame(rows)
-
-
-def _where(record: Record) -> dict[str, Any]:
-    """Where a measurement stands: all that its seeds have in common."""
-    cell = record["cell"]
-    protocol, model = cell["protocol"], cell["model"]
-    return coordinates(cell) | {
-        "layers": model["num_layers"],
-        "initialization": _initialization(model.get("recurrent") or {}),
-        "matched_to": model["match_to"],
-        "width": model["hidden_size"],
-        "batch_size": protocol["batch_size"],
-        "rows": protocol["rows"],
-        "training_steps": protocol["steps"],
-        "learning_rate": protocol["learning_rate"],
-        "clip_norm": protocol["clip_norm"],
-    }
-
-
-def _initialization(recurrent: dict[str, Any]) -> str:
-    """How recurrent arms start, in words."""
-    parts = [str(recurrent.get("initialization", "default"))]
-    if recurrent.get("chrono_length") is not None:
-        parts.append(f"to {recurrent['chrono_length']}")
-    if recurrent.get("forget_bias") is not None:
-        parts.append(f"forget bias {recurrent['forget_bias']:g}")
-    return ", ".join(parts)
 
 
 def _numbers(record: Record, number: int) -> dict[str, Any]:
@@ -117,16 +76,21 @@ def _largest(shares: list[list[float]] | None, number: int) -> float | None:
     return None if shares is None else max(shares[number])
 
 
-def reach(records: Sequence[Record]) -> pd.DataFrame:
-    """What seeds have in common: medians over seeds, intervals from six seeds on."""
-    frame = gradient(records)
+def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
+    """What seeds have in common: medians over seeds, intervals from six seeds on.
+
+    Args:
+        records: of a store.
+        frame: the table ``gradient`` of them.
+    """
     if frame.empty:
-        return frame
-    farthest = {r["key"]: r["samples"]["distance"][-1] for r in of_flow(records)}
+        return pd.DataFrame()
+    flows = of_flow(records)
+    farthest = {r["key"]: r["samples"]["distance"][-1] for r in flows}
     rows = []
-    where = list(_where(of_flow(records)[0]))
-    begun = frame.groupby(where, dropna=False)["seed"].transform("nunique")
-    keys = [*where, "when", "steps"]
+    place = list(where(flows[0]))
+    begun = frame.groupby(place, dropna=False)["seed"].transform("nunique")
+    keys = [*place, "when", "steps"]
     for values, group in frame.groupby(keys, sort=False, dropna=False):
         fates = group["fate"].value_counts()
         # Where nothing comes beyond the loss's own token, the gradient reaches no token.
@@ -142,11 +106,11 @@ def reach(records: Sequence[Record]) -> pd.DataFrame:
                     str(name) if count == len(group) else f"{name} in {count}"
                     for name, count in fates.items()
                 ),
-                **_interval("decay_per_token", decay),
+                **interval("decay_per_token", decay),
                 "half_life_tokens": flow.half_life(
                     None if math.isnan(decay.value) else math.log(decay.value)
                 ),
-                **_interval("reach_tokens", _over_seeds(reaches)),
+                **interval("reach_tokens", _over_seeds(reaches)),
                 "reach_least": reaches.min() if len(reaches) else None,
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
@@ -168,10 +132,6 @@ def _over_seeds(values: Any) -> stats.Estimate:
     return stats.median(found)
 
 
-def _interval(name: str, estimate: stats.Estimate) -> dict[str, float]:
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-
-
 def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:
     """One row for every training of a task whose needed distance is known: reach, and outcome.
 
@@ -187,7 +147,7 @@ def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:
         ends = {"init": flow.reach(distance, norm[0])}
         if len(steps) > 1:
             ends["end"] = flow.reach(distance, norm[-1])
-        row = _where(record) | {"seed": record["cell"]["seed"], "status": record["status"]}
+        row = where(record) | {"seed": record["cell"]["seed"], "status": record["status"]}
         row |= {"needed_distance": needed}
         for when, reached in ends.items():
             inside = reached is not None and reached >= needed
@@ -249,9 +209,9 @@ def subnormals(
     """What keeping subnormal floats costs in training, beside how many of them there are.
 
     Args:
-        settings: the table of what settings do, see ``tables.settings``.
+        settings: the table of what settings do to the speed; empty where no speed was measured.
         frame: the table ``gradient``, whose shares at initialisation are those of the entries at
-                the embeddings and, the larger of the layers', at the states; NaN where the gradient
+            the embeddings and, the larger of the layers', at the states; NaN where the gradient
             was not measured.
         ceilings: device and threads to what these can do, as the store keeps them.
 
@@ -265,7 +225,7 @@ def subnormals(
     shares = start.groupby(list(_ALIKE))[["subnormal_share", "zero_share", "state_subnormal_share"]]
     flushed = settings[(settings["coordinate"] == "denormals") & (settings["phase"] == "training")]
     found = flushed.merge(shares.median().reset_index(), on=list(_ALIKE), how="left")
-    renamed = {f"ratio{end}": f"speedup{end}" for end in ("", "_low", "_high")}
+    renamed = {f"ratio{end}": f"speedup{end}" for end in ENDS}
     found = found.rename(columns=renamed)
     limits = [
         ((ceilings or {}).get(device) or {}).get(str(threads)) or {}
@@ -276,3 +236,14 @@ def subnormals(
             limit.get("subnormal_ratios", {}).get(name, math.nan) for limit in limits
         ]
     return found
+
+
+TABLES: dict[str, Callable[[Evidence], pd.DataFrame]] = {
+    "gradient": lambda evidence: gradient(evidence.records),
+    "reach": lambda evidence: reach(evidence.records, evidence["gradient"]),
+    "reach_and_learning": lambda evidence: reach_and_learning(evidence.records),
+    "norms": lambda evidence: norms(evidence.records),
+    "subnormals": lambda evidence: subnormals(
+        evidence["settings"], evidence["gradient"], evidence.ceilings
+    ),
+}
