@@ -23,6 +23,7 @@ class Judgement:
         sentence: with number, interval and scope, at most 35 words.
         records: keys of what it rests on.
         figure: name of the picture that shows it, as its section calls it.
+        why: of what is undecided, what it lacks, in a few words that other scopes share.
 
     Raises:
         ValueError: a state or a sentence that is none.
@@ -33,6 +34,7 @@ class Judgement:
     sentence: str
     records: Sequence[str] = field(default_factory=list)
     figure: str | None = None
+    why: str = ""
 
     def __post_init__(self) -> None:
         if self.state not in STATES:

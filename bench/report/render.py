@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from bench import __version__, registry
+from bench import __version__, claims, registry
 from bench.drawing import style
 from bench.page import captions
 from bench.page.contract import Facet, Picture, Question, Section
@@ -104,6 +104,7 @@ def _write(store: Store, work: Path) -> None:
         "options": "".join(f" {part}" for part in store.meta("options") or ()),
         "summary": store.meta("summary"),
         "version": __version__,
+        "claims": claims.judge(evidence),
         "findings": list(_answers(evidence)),
         "facts": facts.of(store, records, len(plan)),
         "sections": [told(section) for section in (*_sections(), *last)],
