@@ -7,6 +7,7 @@ A file defines ``ARM``, an :class:`Arm`, beside literals that are read without i
 - ``LABEL``: what people call it, where that is not the file's name
 - ``COLOUR``: of its lines, ``#RRGGBB``; without it, one that no other arm has
 - ``RANK``: its place in a legend; without it, behind all that have one
+- ``OPTIONS``: of a recurrent arm, which of a comparison's ``recurrent`` options it takes
 """
 
 from abc import ABC, abstractmethod
@@ -47,9 +48,10 @@ class Shape:
         target_length: tokens of a sequence-to-sequence target, None for as many as the source.
         image_size, patch_size, num_channels: of the images of an image-text task, in pixels.
         projection_size: width of the space in which images and texts meet.
-        recurrent: options of recurrent arms alone, by their ``RecurrentConfig`` name.
+        recurrent: options of recurrent arms alone, by their ``RecurrentConfig`` name. An arm that
+            takes some of them refuses the others; one that takes none passes them over.
         embeddings: whether recurrent arms draw their word embeddings (``scratch``) or start from
-            the checkpoint's (``checkpoint``).
+            the checkpoint's (``checkpoint``), which an arm that cannot refuses.
         checkpoint: name of the pretrained weights, None for the bundled ones.
     """
 
@@ -95,7 +97,7 @@ class Arm(ABC):
         """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value.
 
         Raises:
-            ValueError: the arm has no such head.
+            ValueError: the arm has no such head, or would ignore what the shape asks for.
         """
 
     @abstractmethod

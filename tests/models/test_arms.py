@@ -8,11 +8,12 @@ import torch
 
 import models.arms
 from bench import registry
+from bench.study import Recurrent
 from bench.tools import inventory
 from models.arms import HEADS
-from models.checkpoints import CheckpointError
+from models.checkpoints import MINILM, CheckpointError, word_embeddings, word_embeddings_shape
 from models.cost import count_parameters
-from models.heads import TIED, example, input_embeddings, predictions, scalar
+from models.heads import SEQ2SEQ, TIED, example, input_embeddings, predictions, scalar
 
 SHAPE = replace(
     inventory.SHAPE,
@@ -219,14 +220,67 @@ def test_no_dropout_at_dropout_zero(pair):
     assert torch.equal(one, two)
 
 
+#: an option of recurrent arms -> the head and the options with which it means something
+OPTIONS = {
+    "bidirectional": (SHAPE.head, {"bidirectional": True}),
+    "attention": (SEQ2SEQ, {"attention": True}),
+    "initialization": (SHAPE.head, {"initialization": "orthogonal"}),
+    "forget_bias": (SHAPE.head, {"forget_bias": 1.0}),
+    "chrono_length": (SHAPE.head, {"initialization": "chrono", "chrono_length": 12}),
+}
+TAKEN = {name: entry.literals.get("OPTIONS", ()) for name, entry in registry.arms().items()}
+
+
 class TestRecurrentOptions:
-    def test_reach_the_configuration(self):
-        shape = replace(SHAPE, recurrent={"bidirectional": True, "forget_bias": 1.0})
-        lstm, gru = (models.arms.load(name).config(shape) for name in ("lstm", "gru"))
-        assert lstm.bidirectional
-        assert gru.bidirectional
-        assert lstm.forget_bias == 1.0
-        assert getattr(gru, "forget_bias", None) is None, "a GRU has no forget gate"
+    @pytest.mark.parametrize("option", OPTIONS)
+    def test_are_taken_refused_or_passed_over(self, name, option):
+        """No arm that has options of the kind ignores one: its records would claim what is not."""
+        arm, taken = models.arms.load(name), TAKEN[name]
+        head, options = OPTIONS[option]
+        plain = replace(SHAPE, head=head if head in arm.heads else arm.heads[0])
+        asked = replace(plain, recurrent=options)
+        if option in taken:
+            fields = arm.config(asked).to_dict()
+            assert {key: fields[key] for key in options} == options
+            assert fields != arm.config(plain).to_dict()
+        elif taken:
+            with pytest.raises(ValueError, match=rf"are {taken[0]}.* Got '{option}': leave it out"):
+                arm.config(asked)
+        else:
+            assert arm.config(asked).to_dict() == arm.config(plain).to_dict()
+
+    def test_are_those_that_a_study_may_name(self):
+        assert {option for taken in TAKEN.values() for option in taken} <= set(OPTIONS)
+        assert set(OPTIONS) == set(Recurrent.model_fields)
+
+    @pytest.mark.parametrize(
+        ("name", "head", "options", "message"),
+        [
+            (name, head, options, message)
+            for name, taken in TAKEN.items()
+            for head, options, message in [
+                (SHAPE.head, {"attention": True}, "attention is of a decoder"),
+                ("AutoModelForCausalLM", {"bidirectional": True}, "must read from left to right"),
+                (SHAPE.head, {"chrono_length": 12}, "what initialization='chrono' provides for"),
+                (SHAPE.head, {"initialization": "chrono"}, "needs (chrono_length|a cell that has)"),
+            ]
+            if set(options) <= set(taken) and head in models.arms.load(name).heads
+        ],
+    )
+    def test_are_refused_where_they_mean_nothing(self, name, head, options, message):
+        with pytest.raises(ValueError, match=message):
+            models.arms.load(name).config(replace(SHAPE, head=head, recurrent=options))
+
+    def test_embeddings_of_a_checkpoint_are_taken_or_refused(self, name):
+        arm, asked = models.arms.load(name), replace(SHAPE, embeddings="checkpoint")
+        asked = replace(asked, embedding_size=word_embeddings_shape(MINILM)[1])
+        if TAKEN[name]:
+            assert arm.config(asked).embeddings_from == MINILM.name
+        elif registry.arms()[name].literals["WEIGHTS"] == "pretrained":
+            assert arm.config(asked).checkpoint == MINILM.name
+        else:
+            with pytest.raises(ValueError, match="embeddings='checkpoint' is of recurrent arms"):
+                arm.config(asked)
 
     def test_two_directions_read_no_one_position(self):
         arm = models.arms.load("lstm")
@@ -234,24 +288,12 @@ class TestRecurrentOptions:
         assert arm.loss_position(LENGTH, SHAPE.head, arm.config(SHAPE)) == LENGTH - 1
         assert arm.loss_position(LENGTH, SHAPE.head, both) is None
 
-    def test_a_language_model_must_not_read_ahead(self):
-        arm, head = models.arms.load("lstm"), "AutoModelForCausalLM"
-        if head not in arm.heads:
-            pytest.skip(f"no recurrent {head}")
-        with pytest.raises(ValueError, match="left to right"):
-            arm.config(replace(SHAPE, head=head, recurrent={"bidirectional": True}))
-
     def test_embeddings_of_a_checkpoint_are_its_own(self):
-        from models import checkpoints
-
-        if not hasattr(checkpoints, "word_embeddings"):
-            pytest.skip("checkpoints have no word_embeddings")
         arm, shape = models.arms.load("lstm"), replace(SHAPE, embeddings="checkpoint")
         config = arm.config(replace(shape, embedding_size=384))
         again = models.arms.config_from_dict(json.loads(json.dumps(config.to_dict())))
         table = input_embeddings(arm.build(again, SHAPE.head, 0, "fused")).weight
-        theirs = checkpoints.word_embeddings(checkpoints.find("all-MiniLM-L6-v2"))
-        assert torch.equal(table, theirs)
+        assert torch.equal(table, word_embeddings(MINILM))
         with pytest.raises(ValueError, match=r"=\(30522, 32\). Got \(30522, 384\)"):
             arm.build(arm.config(shape), SHAPE.head, 0, "fused")
 
