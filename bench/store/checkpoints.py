@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Column, Table
 
 from bench import registry
-from models.checkpoints import CATALOGUE, MINILM, CheckpointError, find
-from models.checkpoints.weights import MISSING
+from models.checkpoints import CATALOGUE, MINILM, MISSING, CheckpointError, find
 
 if TYPE_CHECKING:
     from bench.study import Cell

@@ -13,8 +13,7 @@ from bench import registry
 from models import cost
 from models.cost import Term, count_flops, count_parameters
 from models.heads import example, on_meta
-
-from .test_arms import PAIRS, SHAPE
+from tests.models.arms.test_contract import PAIRS, SHAPE
 
 ROWS = 3
 SMALL = replace(SHAPE, vocab_size=500, num_layers=2, target_length=None)

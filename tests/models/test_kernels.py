@@ -15,8 +15,7 @@ from models.arms import HEADS
 from models.kernels import ATTENTION, KernelError, KernelUnavailable, check_kernel
 from models.transformer import TransformerArm
 from tests.compiler import compiles
-
-from .test_arms import PAIRS, SHAPE
+from tests.models.arms.test_contract import PAIRS, SHAPE
 
 SMALL = replace(SHAPE, vocab_size=500)
 TRANSFORMER = models.arms.load("transformer")

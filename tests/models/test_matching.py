@@ -9,8 +9,7 @@ import models.arms
 from models.arms import HEADS
 from models.cost import count_parameters
 from models.matching import QUANTITIES, TOLERANCE, MatchError, match
-
-from .test_arms import SHAPE
+from tests.models.arms.test_contract import SHAPE
 
 WIDE = replace(SHAPE, embedding_size=128, num_layers=2, target_length=None)
 TRANSFORMER = models.arms.load("transformer")
