@@ -139,10 +139,13 @@ class Arm(ABC):
         ``with arm.trace(model) as gradients: loss = model(inputs_embeds=embeds, ...).loss``, then
         ``torch.autograd.grad(loss, embeds)`` (or ``loss.backward()``), then ``gradients()``: kind
         of state to dL/d(state) of every layer of the encoder (the text tower where there are two),
-        bottom to top, each (rows, length, size) by position of the input. Kinds are ``h`` and
-        ``c`` of a recurrence, ``h (backward)`` and ``c (backward)`` of its reverse direction, and
-        ``residual`` of a transformer. A state that the loss does not depend on has zeros. No
-        number of the forward or of any gradient changes.
+        bottom to top, each (rows, length, size) by position of the input. A state that the loss
+        does not depend on has zeros. No number of the forward or of any gradient changes.
+
+        Kinds are ``h`` and ``c`` of a recurrence, ``h (backward)`` and ``c (backward)`` of its
+        reverse direction, and ``residual`` of a transformer. An arm may have others, called as it
+        likes: a short text, printed as it is, without a comma, behind which records number the
+        layers (``h, layer 2``).
 
         Raises:
             ValueError: the model runs with a kernel that is not ``traced_kernel``'s; inside, a
