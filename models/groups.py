@@ -1,13 +1,14 @@
 """Which part of a model every parameter belongs to, in the words of a figure's reader.
 
 Read from the modules and their names, not from the architecture, so that a checkpoint of any family
-has groups. From input to output:
+and an arm of anybody's has groups without naming them. From input to output:
 
 - ``embeddings``: what is looked up or projected on the way in, and an output layer tied to it
 - ``layer 1 input``, ``layer 1 recurrent``, ``layer 1 biases`` of a recurrence, with ``(backward)``
   in its reverse direction; ``layer 1 attention``, ``layer 1 feed-forward`` of a transformer, each
-  with its norm; ``layer 1`` for what is neither
-- ``head``: all that follows the layers
+  with its norm; ``layer 1`` for what is neither. A layer is what stands at that place in an
+  ``nn.ModuleList``, or in ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``
+- ``head``: all that follows the layers, and everything but tables where there are no layers
 
 Where there are two stacks, ``encoder`` and ``decoder`` or ``text`` and ``image`` stand in front.
 What follows an encoder's layers is ``encoder output``, what turns it into a decoder's first state

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 #: Once the loss has gone backward: kind of state -> dL/d(state) of every layer, bottom to top, each
-#: (rows, length, size) by position of the input.
+#: (rows, length, size) by position of the input. What a kind may be called: ``Arm.trace``.
 StateGradients = Callable[[], dict[str, list[Tensor]]]
 
 

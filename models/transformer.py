@@ -42,6 +42,12 @@ class TransformerArm(Arm):
 
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
         self.require(shape.head)
+        if shape.embeddings == "checkpoint":
+            raise ValueError(
+                "embeddings='checkpoint' is of recurrent arms, which start from its word "
+                "embeddings. Got a transformer, which draws all its weights: leave it out, or give "
+                "it a comparison of its own."
+            )
         build = _CONFIGS.get(shape.head, _bert)
         return build(shape, 4 * shape.embedding_size if size is None else size)
 

@@ -25,9 +25,10 @@ def colour(arm: str) -> str:
     known = _colours()
     if arm in known:
         return known[arm]
-    spare = [shade for shade in SPARE if shade not in known.values()]
+    taken = {shade.upper() for shade in known.values()}
+    spare = [shade for shade in SPARE if shade.upper() not in taken]
     number = zlib.crc32(arm.encode())
-    return spare[number % len(spare)] if spare else _hue(number % 997, set(known.values()))
+    return spare[number % len(spare)] if spare else _hue(number % 997, taken)
 
 
 @functools.cache

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
-from models.checkpoints import MINILM, CheckpointError, find
-from models.checkpoints.weights import MISSING
+from models.checkpoints import MINILM, MISSING, CheckpointError, find
 
 if TYPE_CHECKING:
     from bench.study import Cell

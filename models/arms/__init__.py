@@ -7,6 +7,7 @@ A file defines ``ARM``, an :class:`Arm`, beside literals that are read without i
 - ``LABEL``: what people call it, where that is not the file's name
 - ``COLOUR``: of its lines, ``#RRGGBB``; without it, one that no other arm has
 - ``RANK``: its place in a legend; without it, behind all that have one
+- ``OPTIONS``: of a recurrent arm, which of a comparison's ``recurrent`` options it takes
 """
 
 from abc import ABC, abstractmethod
@@ -47,9 +48,10 @@ class Shape:
         target_length: tokens of a sequence-to-sequence target, None for as many as the source.
         image_size, patch_size, num_channels: of the images of an image-text task, in pixels.
         projection_size: width of the space in which images and texts meet.
-        recurrent: options of recurrent arms alone, by their ``RecurrentConfig`` name.
+        recurrent: options of recurrent arms alone, by their ``RecurrentConfig`` name. An arm that
+            takes some of them refuses the others; one that takes none passes them over.
         embeddings: whether recurrent arms draw their word embeddings (``scratch``) or start from
-            the checkpoint's (``checkpoint``).
+            the checkpoint's (``checkpoint``), which an arm that cannot refuses.
         checkpoint: name of the pretrained weights, None for the bundled ones.
     """
 
@@ -95,7 +97,7 @@ class Arm(ABC):
         """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value.
 
         Raises:
-            ValueError: the arm has no such head.
+            ValueError: the arm has no such head, or would ignore what the shape asks for.
         """
 
     @abstractmethod
@@ -137,10 +139,13 @@ class Arm(ABC):
         ``with arm.trace(model) as gradients: loss = model(inputs_embeds=embeds, ...).loss``, then
         ``torch.autograd.grad(loss, embeds)`` (or ``loss.backward()``), then ``gradients()``: kind
         of state to dL/d(state) of every layer of the encoder (the text tower where there are two),
-        bottom to top, each (rows, length, size) by position of the input. Kinds are ``h`` and
-        ``c`` of a recurrence, ``h (backward)`` and ``c (backward)`` of its reverse direction, and
-        ``residual`` of a transformer. A state that the loss does not depend on has zeros. No
-        number of the forward or of any gradient changes.
+        bottom to top, each (rows, length, size) by position of the input. A state that the loss
+        does not depend on has zeros. No number of the forward or of any gradient changes.
+
+        Kinds are ``h`` and ``c`` of a recurrence, ``h (backward)`` and ``c (backward)`` of its
+        reverse direction, and ``residual`` of a transformer. An arm may have others, called as it
+        likes: a short text, printed as it is, without a comma, behind which records number the
+        layers (``h, layer 2``).
 
         Raises:
             ValueError: the model runs with a kernel that is not ``traced_kernel``'s; inside, a

@@ -7,4 +7,5 @@ COLOUR = "#009E73"
 RANK = 3
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
-ARM = RecurrentArm("gru")
+OPTIONS = ("bidirectional", "attention", "initialization", "chrono_length")
+ARM = RecurrentArm("gru", OPTIONS)

@@ -7,4 +7,5 @@ COLOUR = "#0072B2"
 RANK = 2
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
-ARM = RecurrentArm("lstm")
+OPTIONS = ("bidirectional", "attention", "initialization", "forget_bias", "chrono_length")
+ARM = RecurrentArm("lstm", OPTIONS)

@@ -7,4 +7,5 @@ COLOUR = "#E69F00"
 RANK = 1
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
-ARM = RecurrentArm("rnn")
+OPTIONS = ("bidirectional", "attention", "initialization")
+ARM = RecurrentArm("rnn", OPTIONS)

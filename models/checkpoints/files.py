@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.checkpoints import weights
+from models.checkpoints import digests
 from models.checkpoints.client import Commit, Listing
-from models.checkpoints.weights import CheckpointError
+from models.checkpoints.contract import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Files:
         if file in self.sha256:
             proofs.add(("sha256", self.sha256[file]))
         for kind, expected in sorted(proofs):
-            got = weights.git_sha1(path) if kind == "git_sha1" else weights.sha256(path)
+            got = digests.git_sha1(path) if kind == "git_sha1" else digests.sha256(path)
             if got != expected:
                 _discard(path, self.commit.folder())
                 raise CheckpointError(

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.checkpoints import weights
+from models.checkpoints import digests, weights
 from models.checkpoints.client import Commit, HubError, Listing
+from models.checkpoints.contract import CheckpointError
 from models.checkpoints.files import Files, algorithm
-from models.checkpoints.weights import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class HubCheckpoint:
         Raises:
             CheckpointError: it has no commit, or has not been fetched whole.
         """
-        commit, listing = self._commit(), self._files().recorded()
+        commit, listing = self._commit(), self._commit_files().recorded()
         needed = [] if listing is None else weights.select(listing, self.name)
         if listing is None or any(
             _size(commit.snapshot() / name) != listing[name]["size"] for name in needed
@@ -64,7 +64,7 @@ class HubCheckpoint:
                 hub does not give it.
         """
         folder = self._commit().snapshot()
-        files = self._files()
+        files = self._commit_files()
         listing = files.recorded() or self._list()
         needed = weights.select(listing, self.name)
         for name in names:
@@ -103,7 +103,7 @@ class HubCheckpoint:
 
     def files(self) -> dict[str, str]:
         """Digest of each of its files as the hub listed them; none before it was asked."""
-        listing = self._files().recorded() or {}
+        listing = self._commit_files().recorded() or {}
         try:
             names = weights.select(listing, self.name)
         except CheckpointError:
@@ -112,7 +112,7 @@ class HubCheckpoint:
 
     def digest(self) -> str:
         """Its commit, to which every file is held."""
-        return self.revision or weights.MISSING
+        return self.revision or digests.MISSING
 
     def _commit(self) -> Commit:
         if self.revision is None:
@@ -122,12 +122,12 @@ class HubCheckpoint:
             )
         return Commit(self.repo, self.revision)
 
-    def _files(self) -> Files:
+    def _commit_files(self) -> Files:
         return Files(self.name, self._commit(), self.install, self.sha256)
 
     def _list(self) -> Listing:
         """What the hub lists for the commit, asked anew."""
-        return self._files().ask(lambda listing: weights.select(listing, self.name))
+        return self._commit_files().ask(lambda listing: weights.select(listing, self.name))
 
 
 def _size(path: Path) -> int | None:

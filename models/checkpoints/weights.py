@@ -1,16 +1,17 @@
-"""What a folder of weights must be before anything is loaded from it.
+"""What a checkpoint's files must be before anything is loaded from them, wherever they come from.
 
 Safetensors only, because other formats run code when they are read; no configuration that asks for
-code from the repository; every byte proven by a digest that was known before.
+code from the repository; no file that was cut short.
 """
 
-import hashlib
 import json
 import re
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+from models.checkpoints.contract import CheckpointError
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -43,7 +44,6 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _UNSAFE = (".bin", ".ckpt", ".h5", ".msgpack", ".ot", ".pickle", ".pkl", ".pt", ".pth")
 _CODE = ("auto_map", "custom_pipelines")
 _ADAPTER = "adapter_config.json"
-_CHUNK_BYTES = 1 << 20
 _HEADER_BYTES = 100_000_000  # the limit of the safetensors format
 #: What reading a header raises where there is none.
 _NO_HEADER = (
@@ -55,50 +55,6 @@ _NO_HEADER = (
     RecursionError,
     struct.error,
 )
-#: The digest of a checkpoint that cannot be had.
-MISSING = "missing"
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that is missing, is not what it should be, or may not be loaded."""
-
-
-def is_folder(name: str) -> bool:
-    """Whether a name that a user gave is a folder's; one that no path can have is not."""
-    try:
-        return Path(name).is_dir()
-    except (OSError, ValueError):  # too long, say
-        return False
-
-
-def sha256(path: Path) -> str | None:
-    """Hex SHA-256 of a file, or None where there is none to read."""
-    return _digest(path, hashlib.sha256())
-
-
-def digest(files: Mapping[str, str]) -> str:
-    """SHA-256 of the names and hashes of files, in whichever order."""
-    text = "".join(f"{name} {held}\n" for name, held in sorted(files.items()))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def git_sha1(path: Path) -> str | None:
-    """Git's name of a file's content, by which the hub lists what is not in LFS."""
-    try:
-        header = f"blob {path.stat().st_size}\0".encode()
-    except OSError:
-        return None
-    return _digest(path, hashlib.sha1(header, usedforsecurity=False))
-
-
-def _digest(path: Path, digest: Any) -> str | None:
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError:
-        return None
-    return str(digest.hexdigest())
 
 
 def select(names: Collection[str], checkpoint: str) -> list[str]:

@@ -1,7 +1,7 @@
 """How a recurrent cell takes part in a comparison."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -21,12 +21,18 @@ from models.tracing import StateGradients, require_gradients
 
 
 class RecurrentArm(Arm):
-    """A stack whose hidden size the solver chooses; a classifier reads its last state."""
+    """A stack whose hidden size the solver chooses; a classifier reads its last state.
+
+    Args:
+        cell_type: of the ``RecurrentConfig``.
+        options: what its file says as ``OPTIONS``.
+    """
 
     reference_kernel = "loop"
 
-    def __init__(self, cell_type: str) -> None:
+    def __init__(self, cell_type: str, options: Sequence[str]) -> None:
         self.cell_type = cell_type
+        self.options = tuple(options)
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -35,16 +41,35 @@ class RecurrentArm(Arm):
 
     def config(self, shape: Shape, size: int | None = None) -> PreTrainedConfig:
         self.require(shape.head)
+        self._refuse_idle(shape)
         fields = self._fields(shape, size) | dict(shape.recurrent)
-        if self.cell_type != "lstm":
-            fields.pop("forget_bias", None)  # the others have no such gate
-        if shape.head == "AutoModelForCausalLM" and fields.get("bidirectional"):
-            raise ValueError(
-                "a causal language model must read from left to right. Got bidirectional=True."
-            )
         if shape.head == IMAGE_TEXT:
             return _two_towers(shape, fields)
         return RecurrentConfig(**fields)
+
+    def _refuse_idle(self, shape: Shape) -> None:
+        """Refuse options that would change nothing: a record would name what was never done.
+
+        Raises:
+            ValueError: an option that the cell or the head has not.
+        """
+        own = "leave it out, or give those that have it a comparison of their own."
+        for name in shape.recurrent:
+            if name not in self.options:
+                raise ValueError(
+                    f"recurrent options of {self.cell_type!r} are {', '.join(self.options)}. "
+                    f"Got {name!r}: {own}"
+                )
+        if shape.head != SEQ2SEQ and shape.recurrent.get("attention"):
+            raise ValueError(
+                f"attention is of a decoder that reads a source, and needs {SEQ2SEQ}. "
+                f"Got {shape.head}: {own}"
+            )
+        if shape.head == "AutoModelForCausalLM" and shape.recurrent.get("bidirectional"):
+            raise ValueError(
+                "a causal language model must read from left to right. Got bidirectional=True: "
+                f"{own}"
+            )
 
     def _fields(self, shape: Shape, size: int | None) -> dict[str, Any]:
         fields: dict[str, Any] = {

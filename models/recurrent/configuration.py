@@ -93,15 +93,26 @@ class RecurrentConfig(PreTrainedConfig):
         if not 0 < self.embedding_std < math.inf:
             raise ValueError(f"embedding_std must be positive. Got {self.embedding_std}.")
         if self.forget_bias is not None and self.cell_type != "lstm":
-            raise ValueError(f"forget_bias needs cell_type='lstm'. Got {self.cell_type!r}.")
+            raise ValueError(
+                "forget_bias is of an LSTM's forget gate and needs cell_type='lstm'. Got "
+                f"{self.cell_type!r}: leave it out."
+            )
         if self.forget_bias is not None and not math.isfinite(self.forget_bias):
             raise ValueError(f"forget_bias must be finite. Got {self.forget_bias}.")
         if self.initialization == "chrono":
             self._check_chrono()
+        elif self.chrono_length is not None:
+            raise ValueError(
+                "chrono_length is what initialization='chrono' provides for. Got "
+                f"{self.initialization!r}: leave chrono_length out, or ask for 'chrono'."
+            )
 
     def _check_chrono(self) -> None:
         if self.cell_type == "rnn":
-            raise ValueError("initialization='chrono' needs a cell with gates. Got 'rnn'.")
+            raise ValueError(
+                "initialization='chrono' draws the biases of gates, and needs a cell that has "
+                "them. Got 'rnn': choose 'default' or 'orthogonal'."
+            )
         if self.chrono_length is None or self.chrono_length < 3:
             raise ValueError(
                 "initialization='chrono' needs chrono_length, the longest memory in steps, of at "

@@ -9,16 +9,15 @@ from torch.utils._pytree import tree_leaves
 from transformers import GPT2Config
 
 import models.arms
-from bench import registry
 from models import cost
 from models.cost import Term, count_flops, count_parameters
-from models.heads import example, on_meta
-
-from .test_arms import PAIRS, SHAPE
+from models.heads import GENERATING, IMAGE_TEXT, SEQ2SEQ, example, on_meta
+from models.recurrent.configuration import GATES
+from tests.models.registered import OPTIONS, PAIRS, RANDOM, RECURRENT, SHAPE
 
 ROWS = 3
-SMALL = replace(SHAPE, vocab_size=500, num_layers=2, target_length=None)
-RANDOM = [pair for pair in PAIRS if registry.arms()[pair[0]].literals["WEIGHTS"] == "random"]
+SMALL = replace(SHAPE, num_layers=2, target_length=None)
+DRAWN = [pair for pair in PAIRS if pair[0] in RANDOM]
 
 
 def of_a_batch(arm, config, head, kernel, length, target_length):
@@ -26,12 +25,12 @@ def of_a_batch(arm, config, head, kernel, length, target_length):
     model = arm.build(config, head, 0, kernel)
     fed = example(config, head, rows=ROWS, length=length, target_length=target_length)
     counted = [count_flops(model, fed, training) for training in (False, True)]
-    similarities = 2 * ROWS * ROWS * SHAPE.projection_size if head == "AutoProcessor" else 0
+    similarities = 2 * ROWS * ROWS * SHAPE.projection_size if head == IMAGE_TEXT else 0
     return counted[0] - similarities, counted[1] - 3 * similarities
 
 
 @pytest.mark.parametrize(("size", "length", "target_length"), [(None, 8, 5), (24, 21, 13)])
-@pytest.mark.parametrize(("name", "head"), RANDOM)
+@pytest.mark.parametrize(("name", "head"), DRAWN)
 def test_flops_are_what_pytorch_counts(name, head, size, length, target_length):
     arm = models.arms.load(name)
     config = arm.config(replace(SMALL, head=head), size)
@@ -45,9 +44,8 @@ def test_flops_are_what_pytorch_counts(name, head, size, length, target_length):
 def first_steps(config):
     """What a kernel saves that takes no gradient for the zero state before the first token."""
     parts = [getattr(config, name) for name in config.sub_configs] or [config]
-    gates = {"rnn": 1, "lstm": 4, "gru": 3}
     return sum(
-        2 * part.num_layers * gates[part.cell_type] * part.hidden_size**2
+        2 * part.num_layers * GATES[part.cell_type] * part.hidden_size**2
         for part in parts
         if hasattr(part, "cell_type")
     )
@@ -62,10 +60,9 @@ def test_fused_attention_counts_as_attention_does(head, kernel):
     assert of_a_batch(arm, config, head, kernel, 16, None) == eager
 
 
-GENERATING = ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"]
 DECODERS = [
-    *((name, head, {}) for name, head in RANDOM if head in GENERATING),
-    ("lstm", "AutoModelForSeq2SeqLM", {"attention": True}),
+    *((name, head, {}) for name, head in DRAWN if head in GENERATING),
+    *((name, SEQ2SEQ, {"attention": True}) for name in RANDOM if "attention" in OPTIONS[name]),
 ]
 
 
@@ -118,21 +115,19 @@ def test_a_decoded_step_reads_what_the_decoder_multiplies_with(name, head, optio
     assert arm.cost(config, head).step_weights() == sum(read.found.values())
 
 
-OPTIONS = [
-    ("AutoModel", {"bidirectional": True}),
-    ("AutoModelForTokenClassification", {"bidirectional": True}),
-    ("AutoModelForSeq2SeqLM", {"attention": True}),
-    ("AutoModelForSeq2SeqLM", {"attention": True, "bidirectional": True}),
-    ("AutoProcessor", {"bidirectional": True}),
-]
-
-
-@pytest.mark.parametrize(("head", "options"), OPTIONS)
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("AutoModel", {"bidirectional": True}),
+        ("AutoModelForTokenClassification", {"bidirectional": True}),
+        (SEQ2SEQ, {"attention": True}),
+        (SEQ2SEQ, {"attention": True, "bidirectional": True}),
+        (IMAGE_TEXT, {"bidirectional": True}),
+    ],
+)
 def test_flops_of_recurrent_options(head, options):
     """Forward exactly; in training, up to the first steps of each stack."""
     arm = models.arms.load("lstm")
-    if head not in arm.heads or ("Model" in head and not bidirectional_exists()):
-        pytest.skip(f"no such recurrent {head}")
     config = arm.config(replace(SMALL, head=head, recurrent=options), 24)
     length, target_length = 9, 7
     says = arm.cost(config, head)
@@ -140,17 +135,6 @@ def test_flops_of_recurrent_options(head, options):
     assert ROWS * says.forward_flops(length, target_length) == forward
     expected = ROWS * says.training_flops(length, target_length)
     assert 0 <= expected - training <= 2 * ROWS * first_steps(config)
-
-
-def bidirectional_exists():
-    arm = models.arms.load("lstm")
-    one, two = (
-        count_parameters(
-            on_meta(arm.config(replace(SMALL, head="AutoModel", recurrent=r)), "AutoModel")
-        )
-        for r in ({}, {"bidirectional": True})
-    )
-    return two.body > one.body
 
 
 def test_cudnn_and_onednn_formulas_agree():
@@ -203,7 +187,7 @@ def test_an_encoder_decoder_keeps_both_lengths():
     assert arm.cost(config, head).state_bytes(9, 4) == held
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("name", RECURRENT)
 def test_a_recurrent_state_does_not_grow(name):
     arm = models.arms.load(name)
     config = arm.config(replace(SMALL, head="AutoModel"), 24)

@@ -1,5 +1,6 @@
 """Every parameter in one group, named as a reader of a figure would."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,13 +9,21 @@ import transformers
 from torch import nn
 
 import models.arms
-from bench import registry
-from bench.tools import inventory
 from models.groups import parameter_groups
-from models.heads import HEADS, on_meta
+from models.heads import HEADS, IMAGE_TEXT, SEQ2SEQ, on_meta
+from models.recurrent.arm import RecurrentArm
+from models.transformer import TransformerArm
+from tests.models import registered
+from tests.models.registered import ARMS, PAIRS
 
-SHAPE = replace(inventory.SHAPE, embedding_size=16, num_layers=2, num_heads=2, max_positions=32)
-PAIRS = [(name, head) for name in registry.arms() for head in models.arms.load(name).heads]
+SHAPE = replace(registered.SHAPE, embedding_size=16, num_layers=2)
+#: a group's name, as ``models.groups`` says
+NAME = re.compile(
+    r"embeddings|head"
+    r"|((text|image|encoder|decoder) )?"
+    r"(embeddings|bridge|attention|output|head|layer (?P<layer>[1-9]\d*)( (?P<part>[a-z-]+"
+    r"( \(backward\))?))?)"
+)
 
 
 def build(name, head, **recurrent):
@@ -38,39 +47,58 @@ RECURRENT = ("input", "recurrent", "biases")
 TRANSFORMER = ("attention", "feed-forward")
 
 
-def expected(name, head):
-    kinds, number = (TRANSFORMER, 6 if name == "pretrained" else 2)
-    bridge, output = [], ["encoder output"]
-    if name in ("rnn", "lstm", "gru"):
-        kinds, bridge, output = RECURRENT, ["decoder bridge"], []
-    if head == "AutoProcessor":
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_every_name_says_where_it_is(pair):
+    """Whatever an arm is made of: a total, in words that a figure can take apart."""
+    found = [NAME.fullmatch(group) for group in assert_total(build(*pair))]
+    assert all(found)
+    for stack in {name[0].partition("layer")[0] for name in found if name["layer"]}:
+        own = [name for name in found if name["layer"] and name[0].startswith(f"{stack}layer")]
+        numbers = [int(name["layer"]) for name in own]
+        assert numbers == sorted(numbers)
+        assert set(numbers) == set(range(1, max(numbers) + 1))
+
+
+def expected(arm, model, head):
+    recurrent = isinstance(arm, RecurrentArm)
+    kinds = RECURRENT if recurrent else TRANSFORMER
+    if head == IMAGE_TEXT:
         return [
             group
             for tower in ("text ", "image ")
             for group in (f"{tower}embeddings", *layers(kinds, 2, tower), f"{tower}head")
         ] + ["head"]
-    if head == "AutoModelForSeq2SeqLM":
+    if head == SEQ2SEQ:
         encoder, decoder = (layers(kinds, 2, stack) for stack in ("encoder ", "decoder "))
-        head = [] if bridge else ["head"]  # the recurrent one writes with its tied table alone
-        return ["embeddings", *encoder, *output, *bridge, *decoder, *head]
-    tied = bridge and head in ("AutoModel", "AutoModelForCausalLM")
+        # The recurrent one writes with its tied table alone.
+        between, last = (["decoder bridge"], []) if recurrent else (["encoder output"], ["head"])
+        return ["embeddings", *encoder, *between, *decoder, *last]
+    tied = recurrent and head in ("AutoModel", "AutoModelForCausalLM")
+    number = model.config.num_hidden_layers
     return ["embeddings", *layers(kinds, number), *([] if tied else ["head"])]
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_total_and_from_input_to_output(pair):
-    assert list(assert_total(build(*pair))) == expected(*pair)
+OURS = [p for p in PAIRS if isinstance(models.arms.load(p[0]), RecurrentArm | TransformerArm)]
+
+
+@pytest.mark.parametrize(("name", "head"), OURS)
+def test_total_and_from_input_to_output(name, head):
+    model = build(name, head)
+    assert list(assert_total(model)) == expected(models.arms.load(name), model, head)
 
 
 def test_every_head_is_among_them():
-    assert {head for _, head in PAIRS} == set(HEADS)
+    assert {head for _, head in OURS} == set(HEADS)
 
 
 def test_both_directions_of_a_recurrence():
-    groups = assert_total(
-        build("gru", "AutoModelForSequenceClassification", bidirectional=True, num_layers=1)
-    )
-    both = [f"layer 1 {kind}{way}" for way in ("", " (backward)") for kind in RECURRENT]
+    groups = assert_total(build("gru", SHAPE.head, bidirectional=True))
+    both = [
+        f"layer {n} {kind}{way}"
+        for n in (1, 2)
+        for way in ("", " (backward)")
+        for kind in RECURRENT
+    ]
     assert list(groups) == ["embeddings", *both, "head"]
     assert groups["layer 1 biases (backward)"] == [
         "recurrent.layers.bias_ih_l0_reverse",
@@ -103,7 +131,7 @@ def test_norms_belong_to_the_part_they_serve():
     assert table in t5["encoder layer 1 attention"], "a table, but not of the input"
 
 
-@pytest.mark.parametrize("name", registry.arms())
+@pytest.mark.parametrize("name", ARMS)
 def test_projected_features_are_embeddings(name):
     model = build(name, "AutoModelForSequenceClassification")
     model.feature_projection = nn.Linear(3, 16, device="meta")

@@ -9,29 +9,30 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import models.arms
-from bench import registry
 from models import kernels
 from models.arms import HEADS
 from models.kernels import ATTENTION, KernelError, KernelUnavailable, check_kernel
 from models.transformer import TransformerArm
 from tests.compiler import compiles
+from tests.models import registered
+from tests.models.registered import ARMS, PAIRS, PRETRAINED, RANDOM, SHAPE
 
-from .test_arms import PAIRS, SHAPE
-
-SMALL = replace(SHAPE, vocab_size=500)
 TRANSFORMER = models.arms.load("transformer")
+#: what needs no compiler; of a checkpoint, a hundred times as large, one head: its body is the same
 INTERPRETED = [
     (name, head, kernel)
     for name, head in PAIRS
-    for kernel in registry.arms()[name].literals["KERNELS"]
-    if kernel != "compiled" and not (name == "pretrained" and kernel == "eager")
+    for kernel in registered.kernels(name)
+    if kernel != "compiled"
+    if name not in PRETRAINED
+    or (head == SHAPE.head and kernel != models.arms.load(name).reference_kernel)
 ]
 
 
 @pytest.mark.parametrize(("name", "head", "kernel"), INTERPRETED)
 def test_every_kernel_gives_the_same_numbers(name, head, kernel):
     arm = models.arms.load(name)
-    config = arm.config(replace(SMALL, head=head))
+    config = arm.config(replace(SHAPE, head=head))
     if config.model_type == "t5" and kernel == "flash":
         with pytest.raises(KernelUnavailable, match=r"t5 on cpu in torch.float32: .*position bias"):
             check_kernel(arm, config, head, kernel)
@@ -41,13 +42,13 @@ def test_every_kernel_gives_the_same_numbers(name, head, kernel):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_double_precision_agrees_closer(head):
-    check_kernel(TRANSFORMER, TRANSFORMER.config(replace(SMALL, head=head)), head, "sdpa",
+    check_kernel(TRANSFORMER, TRANSFORMER.config(replace(SHAPE, head=head)), head, "sdpa",
                  dtype=torch.float64)  # fmt: skip
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_kernel_reaches_every_part(head):
-    config = TRANSFORMER.config(replace(SMALL, head=head))
+    config = TRANSFORMER.config(replace(SHAPE, head=head))
     for kernel, expected in (("eager", "eager"), ("sdpa", "sdpa"), ("flash", kernels._FLASH)):
         model = TRANSFORMER.build(config, head, 0, kernel)
         parts = [part.config for part in model.modules() if hasattr(part, "config")]
@@ -57,20 +58,20 @@ def test_a_kernel_reaches_every_part(head):
 @compiles
 def test_compiled():
     """One layer of one architecture: compiling is slow, and the same for all."""
-    check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "compiled")
+    check_kernel(TRANSFORMER, TRANSFORMER.config(SHAPE), SHAPE.head, "compiled")
 
 
 def test_dropout_does_not_disturb_the_check():
-    config = TRANSFORMER.config(replace(SMALL, dropout=0.5))
+    config = TRANSFORMER.config(replace(SHAPE, dropout=0.5))
     check_kernel(TRANSFORMER, config, SHAPE.head, "sdpa")
     assert config.hidden_dropout_prob == 0.5
 
 
 def test_names_are_those_of_the_registry():
-    for entry in registry.arms().values():
-        if set(entry.literals["KERNELS"]) & set(ATTENTION) - {"compiled"}:
-            assert set(entry.literals["KERNELS"]) == set(ATTENTION)
-    model = TRANSFORMER.build(TRANSFORMER.config(SMALL), SHAPE.head, 0, "eager")
+    for name in ARMS:
+        if isinstance(models.arms.load(name), TransformerArm):
+            assert set(registered.kernels(name)) == set(ATTENTION)
+    model = TRANSFORMER.build(TRANSFORMER.config(SHAPE), SHAPE.head, 0, "eager")
     with pytest.raises(ValueError, match=r"one of sdpa, eager, compiled, flash\. Got 'fused'"):
         kernels.use(model, "fused")
 
@@ -119,7 +120,7 @@ class WrongArm(TransformerArm):
 @pytest.mark.parametrize("head", ["AutoModelForSequenceClassification", "AutoModel"])
 def test_a_wrong_kernel_is_refused(kernel, head):
     arm = WrongArm()
-    config = arm.config(replace(SMALL, head=head))
+    config = arm.config(replace(SHAPE, head=head))
     with pytest.raises(KernelError, match=WRONG[kernel]) as refused:
         check_kernel(arm, config, head, kernel)
     assert not isinstance(refused.value, KernelUnavailable)
@@ -127,7 +128,7 @@ def test_a_wrong_kernel_is_refused(kernel, head):
 
 def test_a_dtype_without_a_tolerance_is_an_error():
     with pytest.raises(ValueError, match=r"one of torch.float32, .*\. Got torch.complex64"):
-        check_kernel(TRANSFORMER, TRANSFORMER.config(SMALL), SHAPE.head, "sdpa",
+        check_kernel(TRANSFORMER, TRANSFORMER.config(SHAPE), SHAPE.head, "sdpa",
                      dtype=torch.complex64)  # fmt: skip
 
 
@@ -139,17 +140,17 @@ HALF = (torch.bfloat16, torch.float16)
     ("name", "head", "kernel"),
     [
         (name, SHAPE.head, kernel)
-        for name in ("rnn", "lstm", "gru", "transformer")
-        for kernel in registry.arms()[name].literals["KERNELS"]
+        for name in RANDOM
+        for kernel in registered.kernels(name)
         if kernel != "compiled"
     ]
     + [("transformer", head, "sdpa") for head in HEADS if head != SHAPE.head]
     + [("lstm", head, "fused") for head in HEADS if head != SHAPE.head]
-    + [("pretrained", SHAPE.head, "sdpa")],
+    + [(name, SHAPE.head, registered.kernels(name)[0]) for name in PRETRAINED],
 )
 def test_half_precision_stays_near_float32(name, head, kernel, dtype):
     arm = models.arms.load(name)
-    check_kernel(arm, arm.config(replace(SMALL, head=head)), head, kernel, dtype=dtype)
+    check_kernel(arm, arm.config(replace(SHAPE, head=head)), head, kernel, dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", HALF)
@@ -157,16 +158,16 @@ def test_half_precision_stays_near_float32(name, head, kernel, dtype):
 def test_a_wrong_kernel_is_refused_in_half_precision(kernel, dtype):
     arm = WrongArm()
     with pytest.raises(KernelError, match=WRONG[kernel]) as refused:
-        check_kernel(arm, arm.config(SMALL), SHAPE.head, kernel, dtype=dtype)
+        check_kernel(arm, arm.config(SHAPE), SHAPE.head, kernel, dtype=dtype)
     assert not isinstance(refused.value, KernelUnavailable)
 
 
-@pytest.mark.parametrize("name", ["lstm", "transformer"])
+@pytest.mark.parametrize("name", RANDOM)
 def test_on_another_device_the_reference_kernel_is_checked_too(name):
     """The meta device computes nothing, which the gate must come to notice."""
     arm = models.arms.load(name)
     with pytest.raises(KernelUnavailable, match=r"on meta in torch\.float32"):
-        check_kernel(arm, arm.config(SMALL), SHAPE.head, arm.reference_kernel, device="meta")
+        check_kernel(arm, arm.config(SHAPE), SHAPE.head, arm.reference_kernel, device="meta")
 
 
 @pytest.mark.gpu
@@ -177,7 +178,7 @@ def test_the_accelerator_agrees_with_the_cpu(name, head, kernel, dtype):
     """What it cannot run it says; what it runs has the CPU's numbers."""
     arm = models.arms.load(name)
     device = torch.accelerator.current_accelerator().type
-    config = arm.config(replace(SMALL, head=head))
+    config = arm.config(replace(SHAPE, head=head))
     try:
         check_kernel(arm, config, head, kernel, device, dtype)
     except KernelUnavailable as reason:

@@ -8,13 +8,14 @@ import torch
 import models.arms
 from models.arms import HEADS
 from models.cost import count_parameters
+from models.heads import TIED
 from models.matching import QUANTITIES, TOLERANCE, MatchError, match
-
-from .test_arms import SHAPE
+from tests.models.registered import PRETRAINED, RANDOM, SHAPE
 
 WIDE = replace(SHAPE, embedding_size=128, num_layers=2, target_length=None)
 TRANSFORMER = models.arms.load("transformer")
-RECURRENT = ["rnn", "lstm", "gru"]
+#: arms whose size can be chosen, so that they can be matched to any
+SIZED = [name for name in RANDOM if models.arms.load(name).free_dimension("params")]
 
 
 def body(config, head=SHAPE.head):
@@ -22,8 +23,8 @@ def body(config, head=SHAPE.head):
         return count_parameters(HEADS[head].from_config(config)).body
 
 
-@pytest.mark.parametrize("reference", ["transformer", "pretrained"])
-@pytest.mark.parametrize("name", [*RECURRENT, "transformer"])
+@pytest.mark.parametrize("reference", ["transformer", *PRETRAINED])
+@pytest.mark.parametrize("name", SIZED)
 def test_within_one_per_cent(name, reference):
     found = match(models.arms.load(name), WIDE, models.arms.load(reference))
     assert abs(found.error) <= TOLERANCE
@@ -32,18 +33,17 @@ def test_within_one_per_cent(name, reference):
 
 
 @pytest.mark.parametrize("quantity", ["params", "flops"])
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", SIZED)
 def test_every_head_that_both_have(name, quantity):
     arm = models.arms.load(name)
-    for head in arm.heads:
+    for head in set(arm.heads) & set(TRANSFORMER.heads):
         found = match(arm, replace(WIDE, head=head), TRANSFORMER, quantity, length=64)
         assert abs(found.error) <= TOLERANCE
         counted = {"params": body(found.config, head), "flops": found.cost.forward_flops(64)}
         assert found.got == counted[quantity]
 
 
-def amount(arm, config, quantity, length):
-    says = arm.cost(config, SHAPE.head)
+def amount(says, quantity, length):
     return {
         "params": says.parameters.body,
         "flops": says.forward_flops(length),
@@ -51,35 +51,32 @@ def amount(arm, config, quantity, length):
     }[quantity]
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
-def test_finds_the_closest_of_all_sizes(quantity):
-    arm = models.arms.load("gru")
-    found = match(arm, SHAPE, TRANSFORMER, quantity, length=2, tolerance=1.0)
-    target = amount(TRANSFORMER, TRANSFORMER.config(SHAPE), quantity, 2)
-    sizes = range(1, 160)
-    closest = min(abs(amount(arm, arm.config(SHAPE, s), quantity, 2) - target) for s in sizes)
-    assert abs(found.got - target) == closest
-    assert found.target == target
-    assert found.config.hidden_size == found.size
+def test_finds_the_closest_of_all_sizes():
+    arm, length = models.arms.load("gru"), 2
+    budget = TRANSFORMER.cost(TRANSFORMER.config(SHAPE), SHAPE.head)
+    costs = [arm.cost(arm.config(SHAPE, size), SHAPE.head) for size in range(1, 160)]
+    for quantity in QUANTITIES:
+        found = match(arm, SHAPE, TRANSFORMER, quantity, length, tolerance=1.0)
+        target = amount(budget, quantity, length)
+        closest = min(abs(amount(cost, quantity, length) - target) for cost in costs)
+        assert abs(found.got - target) == closest
+        assert found.target == target
+        assert found.config.hidden_size == found.size
 
 
-@pytest.mark.parametrize("quantity", ["params", "flops"])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("head", ["AutoModelForCausalLM", "AutoModelForSeq2SeqLM"])
-def test_a_state_as_wide_as_tied_embeddings_does_not_mislead(head, width, quantity):
+@pytest.mark.parametrize("head", TIED)
+def test_a_state_as_wide_as_tied_embeddings_does_not_mislead(head, width):
     """That size alone has no projection: it is no point of the polynomial, and may be the best."""
-    shape = replace(SHAPE, head=head, embedding_size=width, num_heads=1, vocab_size=500,
-                    target_length=None)  # fmt: skip
+    shape = replace(SHAPE, head=head, embedding_size=width, num_heads=1, target_length=None)
     reference, arm = models.arms.load("lstm"), models.arms.load("rnn")
-    found = match(arm, shape, reference, quantity, length=8, tolerance=1e9)
-
-    def got(arm, size):
-        cost = arm.cost(arm.config(shape, size), head)
-        return cost.parameters.body if quantity == "params" else cost.forward_flops(8)
-
-    distance = {size: abs(got(arm, size) - found.target) for size in range(1, 8 * width + 8)}
-    assert abs(found.got - found.target) == min(distance.values()) == distance[found.size]
-    assert found.got == got(arm, found.size)
+    costs = {n: arm.cost(arm.config(shape, n), head) for n in range(1, 8 * width + 8)}
+    for quantity in ("params", "flops"):
+        found = match(arm, shape, reference, quantity, length=8, tolerance=1e9)
+        got = {size: amount(cost, quantity, 8) for size, cost in costs.items()}
+        distance = {size: abs(amount - found.target) for size, amount in got.items()}
+        assert abs(found.got - found.target) == min(distance.values()) == distance[found.size]
+        assert found.got == got[found.size]
 
 
 def test_state_is_matched_in_numbers_and_grows_with_the_length():

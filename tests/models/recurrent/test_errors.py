@@ -35,8 +35,9 @@ OPTIONS = [
     ({"embedding_std": 0.0}, r"embedding_std must be positive\. Got 0\.0"),
     ({"forget_bias": float("nan")}, r"forget_bias must be finite\. Got nan"),
     ({"forget_bias": float("inf")}, r"forget_bias must be finite\. Got inf"),
-    ({"cell_type": "gru", "forget_bias": 1.0}, r"forget_bias needs cell_type='lstm'\. Got 'gru'"),
-    ({"cell_type": "rnn", "initialization": "chrono", "chrono_length": 9}, r"gates\. Got 'rnn'"),
+    ({"cell_type": "gru", "forget_bias": 1.0}, r"needs cell_type='lstm'\. Got 'gru'"),
+    ({"chrono_length": 9}, r"provides for\. Got 'default': leave chrono_length out"),
+    ({"cell_type": "rnn", "initialization": "chrono", "chrono_length": 9}, r"has them\. Got 'rnn'"),
     ({"initialization": "chrono"}, r"needs chrono_length.*at least 3\. Got None"),
     ({"initialization": "chrono", "chrono_length": 2}, r"at least 3\. Got 2"),
     (

