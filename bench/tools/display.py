@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -40,10 +40,16 @@ class _TimeLeft(ProgressColumn):
 
 
 class Display:
-    """Plan, progress and messages on one console."""
+    """Plan, progress and messages on one console.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: written to.
+        clock: seconds, from anywhere on.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
+        self._clock = clock
         self._progress: Progress | None = None
         self._parts: dict[str, float] = {}
         self._done_s = 0.0
@@ -95,7 +101,7 @@ class Display:
             TextColumn("{task.percentage:>3.0f}%"),
             _TimeLeft(),
         )
-        self._parts, self._done_s, self._start = {}, 0.0, time.monotonic()
+        self._parts, self._done_s, self._start = {}, 0.0, self._clock()
         self._total_s = max(total_s, 1e-3)
         with Progress(
             *columns,
@@ -103,6 +109,7 @@ class Display:
             disable=not self.console.is_terminal,
             transient=True,
             auto_refresh=False,  # a thread that draws would disturb what is being timed
+            get_time=self._clock,
         ) as bar:
             self._progress = bar
             self._task = bar.add_task("starting", total=self._total_s)
@@ -127,7 +134,7 @@ class Display:
         left = ""
         if self._progress is not None and not self.console.is_terminal:
             share = self._done_s / self._total_s
-            elapsed = time.monotonic() - self._start
+            elapsed = self._clock() - self._start
             pace = elapsed / self._done_s if share > _TRUST else 1.0
             left = f"  [{duration(max(0.0, self._total_s - self._done_s) * pace)} left]"
         self.say(f"{cell.name}: {text}{left}")

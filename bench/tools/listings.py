@@ -163,6 +163,7 @@ def _checkpoints() -> Iterator[Table]:
 
 def _claims() -> Iterator[Table]:
     table = Table("claim", "sentence", "quantity", "scope", "what would overturn it")
+    table.columns[0].no_wrap = True
     for name, entry in registry.claims().items():
         say = entry.literals
         scope = ", ".join(say["SCOPE"])

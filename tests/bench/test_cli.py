@@ -4,19 +4,9 @@ import os
 
 import pytest
 
-from bench import registry
+from bench import cli
 
 from ..conftest import TINY
-
-# A module that fails on import, put before the real one: whoever imports torch is found out.
-POISON = "raise ImportError('torch was imported')"
-
-
-@pytest.fixture
-def without_torch(tmp_path):
-    (tmp_path / "torch.py").write_text(POISON)
-    (tmp_path / "transformers.py").write_text(POISON)
-    return {"PYTHONPATH": str(tmp_path)}
 
 
 def test_help_without_torch(rvt, without_torch):
@@ -25,50 +15,82 @@ def test_help_without_torch(rvt, without_torch):
     assert "Usage: " in done.out
 
 
-@pytest.mark.parametrize("kind", ["studies", "tasks", "probes"])
-def test_lists_every_name_without_torch(kind, rvt, without_torch):
-    done = rvt("ls", kind, env=without_torch)
-    assert done.code == 0, done.err
-    for name in getattr(registry, kind)():
-        assert name in done.out
-
-
-def test_arms_are_listed_with_every_head_and_its_cost(rvt):
-    from models.arms import HEADS
-
-    done = rvt("ls", "arms")
-    assert done.code == 0, done.err
-    lines = done.out.splitlines()
-    for head in HEADS:
-        for name in registry.arms():
-            (row,) = [line for line in lines if f" {head} " in line and f" {name} " in line]
-            cells = [cell.strip() for cell in row.strip("│ ").split("│")]
-            assert cells[-1]  # the size, or why there is none
-            if cells[2]:
-                parameters, body, forward, training, state = (
-                    float(cell.replace(",", "")) for cell in cells[2:7]
-                )
-                assert parameters > body > 0
-                assert 2 * forward < training <= 3 * forward + 1
-                assert state > 0
-            if name == "transformer":
-                assert cells[7:] == ["+0.00%", "sets the budget"]
-    assert "T=512" in done.out
-
-
 def test_wrong_requests_exit_2_without_torch_or_traceback(rvt, tmp_path, without_torch):
     (tmp_path / "bad.toml").write_text(TINY.read_text().replace('"lstm"', '"lstmm"'))
     for arguments, words in [
         (["run", "smok"], "Did you mean 'smoke'"),
         (["run", str(tmp_path / "bad.toml")], "Did you mean 'lstm'"),
         (["run", "smoke", "--device", "gpu"], "unknown device 'gpu'"),
-        (["ls", "nothing"], "nothing"),
+        (["ls", "tsks"], "unknown kind 'tsks'. Did you mean 'tasks'"),
         (["report", str(tmp_path)], "no records in"),
     ]:
         done = rvt(*arguments, env=without_torch)
         assert done.code == 2, (arguments, done)
         assert words in done.err
         assert "Traceback" not in done.err
+
+
+TASK = '''\
+"""A task of somebody else."""
+
+HEAD = "AutoModelForSequenceClassification"
+KIND = "diagnostic"
+METRIC = "accuracy"
+FLOOR = 0.5
+SOLVED = None
+LENGTHS = (2, 64)
+EXPECTED = ""
+LABELS = ("even", "odd")
+
+
+def rows(data, length, count, rng):
+    """Nothing."""
+'''
+#: Files of an installed package that are no entries, and what is said of them.
+WRONG = {
+    "tasks/broken.py": (TASK + "def (", "expected Python. Got SyntaxError in line 15"),
+    "tasks/unsaid.py": (TASK.replace("FLOOR", "ROOF"), "lacks FLOOR. A file of this folder has "),
+    "tasks/parity.py": (TASK, "its name is taken by "),
+    "tasks/heavy.py": (TASK + "import torch\n", "imports torch, which needs torch"),
+    "probes/loose.py": (TASK, "a probe is a folder. Move it to loose/"),
+    "probes/empty/notes.txt": ("", "missing: a probe's folder says there literally"),
+}
+
+
+class TestRegistry:
+    """A file that is no entry of its folder is named before anything is done."""
+
+    def test_every_such_file_is_named_at_once(self, rvt, install, without_torch):
+        install({name: text for name, (text, _) in WRONG.items()})
+        done = rvt("ls", "studies", env=without_torch)
+        assert (done.code, done.out) == (2, "")
+        lines = done.err.splitlines()
+        for name, (_, words) in WRONG.items():
+            where = name.replace("notes.txt", "__init__.py")
+            assert [line for line in lines if where in line.partition(": ")[0] and words in line]
+        assert all(": " in line for line in lines), "no traceback"
+
+    @pytest.mark.parametrize("command", [command.name or command.callback.__name__
+                                         for command in cli.app.registered_commands])  # fmt: skip
+    def test_by_every_command(self, command, rvt, install, without_torch):
+        install({"tasks/unsaid.py": TASK.replace("METRIC", "MEASURE")})
+        done = rvt(command, "smoke", env=without_torch)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.count("\n") == 1
+        assert done.err.startswith(f"{without_torch['PYTHONPATH']}/extra/tasks/unsaid.py: ")
+
+    def test_an_entry_point_that_names_no_package(self, rvt, install, tmp_path):
+        env = install({})
+        (tmp_path / "extra-1.0.dist-info" / "entry_points.txt").write_text(
+            "[rnn_vs_transformer]\nextra = nowhere_to_be_found\n"
+        )
+        done = rvt("ls", "studies", env=env)
+        assert done.code == 2
+        assert "Got 'nowhere_to_be_found': reinstall it" in done.err
+
+    def test_a_file_that_is_one_stops_nothing(self, rvt, install):
+        done = rvt("ls", "studies", env=install({"tasks/mine.py": TASK}))
+        assert done.code == 0, done.err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -1,6 +1,7 @@
 """The pytest door, opened as a user opens it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from bench.store import Store
 from ..conftest import TINY
 
 
-def run_pytest(folder, *arguments):
+def run_pytest(folder, *arguments, env=None):
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
+        env=os.environ | (env or {}),
         capture_output=True,
         text=True,
         timeout=300,
@@ -144,6 +146,17 @@ def test_wrong_study_exits_2_with_every_mistake(tmp_path):
     assert "unknown arm 'lstmm'. Did you mean 'lstm'?" in done.stdout + done.stderr
     assert "unknown field 'roundz'. Did you mean 'rounds'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_file_that_is_no_entry_ends_a_benchmark_and_nothing_else(tmp_path, install):
+    env = install({"arms/mine.py": '"""An arm without weights."""\nKERNELS = ("loop",)\n'})
+    done = run_pytest(tmp_path, "--benchmark", "--study", str(TINY), env=env)
+    said = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert f"{tmp_path}/extra/arms/mine.py: lacks WEIGHTS, ARM." in said
+    assert "Traceback" not in said
+    (tmp_path / "test_one.py").write_text("def test_one(): pass")
+    assert run_pytest(tmp_path, env=env).returncode == 0
 
 
 def test_absent_device_skips_with_the_reason(tmp_path):

@@ -18,13 +18,13 @@ import pytest
 from bench.drawing import palette
 from bench.outcome import MEASURED, UNSTABLE
 from bench.probes.gradient import figures as gradient_figures
-from bench.probes.learning import figures
 from bench.probes.speed import figures as speed_figures
 from bench.report import findings, render, tables
 from bench.statistics import intervals as stats
 from bench.store import Store
 
 from ..conftest import DATA
+from .probes.learning.trainings import LANGUAGE, PARITY, elsewhere, retold
 
 NASTY = "<script>alert(1)</script> | `x` $y$ =1+1"
 
@@ -160,14 +160,12 @@ def test_trainings_of_different_lengths_share_a_figure(records):
     shorter["cell"]["protocol"]["steps"] = 2
     for name in ("loss", "gradient_norm", "seconds", "validation"):
         shorter["samples"][name] = shorter["samples"][name][:2]
-    for figure in (figures.learning_curves(learning), gradient_figures.gradient_norm(learning)):
-        assert figure is not None
-        plt.close(figure)
+    figure = gradient_figures.gradient_norm(learning)
+    assert figure is not None
+    plt.close(figure)
 
 
 def test_nothing_measured_is_no_figure():
-    for name in ("learning_curves", "out_of_distribution"):
-        assert getattr(figures, name)([]) is None
     nothing = pd.DataFrame()
     assert speed_figures.throughput(nothing, nothing) is None
     for name in ("first_token", "by_position", "roofline", "setting", "memory", "state"):
@@ -183,246 +181,10 @@ def test_every_known_arm_has_its_own_colour():
     assert len(set(colours)) == len(colours)
 
 
-def test_a_divergence_is_counted_not_dropped(records):
-    learning = [dict(r) for r in tables.of(records, "learning")]
-    cut = {name: values[:2] for name, values in learning[0]["samples"].items()}
-    learning[0] |= {"status": "diverged", "metrics": {"step": 3}, "samples": cut}
-    frame = tables.learning(learning)
-    assert len(frame) == len(learning)
-    assert 3 in list(frame["diverged_at_step"])
-    figure = figures.learning_curves(learning)
-    crosses = [line for here in figure.axes for line in here.lines if line.get_marker() == "x"]
-    assert crosses, "where it ended is marked"
-    plt.close(figure)
-    assert any("1 of 2 seeds diverged" in line for line in sentences(learning))
-
-
-# What a model learns: real records of trainings, told what another task would have made of them.
-
-PARITY = {
-    "metric": "accuracy", "higher_is_better": True, "floor": 0.5, "solved_at": 0.95,
-}  # fmt: skip
-ADDING = {
-    "metric": "mean squared error", "higher_is_better": False, "floor": 1 / 6, "solved_at": 0.01,
-}  # fmt: skip
-LANGUAGE = {
-    "metric": "bits per byte", "higher_is_better": False, "floor": 2.36, "solved_at": None,
-}  # fmt: skip
-
-
 @pytest.fixture
 def trained(records):
     """The records of the tiny study's trainings: two arms of two seeds."""
     return copy.deepcopy(tables.of(records, "learning"))
-
-
-def retold(trained, says, scores, beyond=None, shortest=0):
-    """Trainings that say another metric.
-
-    Args:
-        says: what their records have in common; scores: arm to the score of each seed.
-        beyond: arm to what is left of that by the length tested.
-    """
-    retold = copy.deepcopy(trained)
-    for record in retold:
-        arm, seed = record["cell"]["arm"], record["cell"]["seed"]
-        score = scores[arm][seed]
-        record["metrics"] |= says | {"test_metric": score, "validation_metric": score}
-        threshold = says["solved_at"]
-        better = 1 if says["higher_is_better"] else -1
-        record["metrics"]["solved"] = threshold and better * score >= better * threshold
-        record["cell"]["protocol"]["shortest"] = shortest
-        for number, point in enumerate(record["samples"]["validation"]):
-            point[2] = says["floor"] + (score - says["floor"]) * number / 2
-        if beyond:
-            points = [[length, left, 0.5] for length, left in beyond[arm].items()]
-            record["samples"]["out_of_distribution"] = points
-    return retold
-
-
-def texts(figure):
-    return [text.get_text() for here in figure.axes for text in here.texts]
-
-
-def levels(here):
-    """Heights of the lines drawn across a panel."""
-    return {
-        line.get_ydata()[0]
-        for line in here.lines
-        if len(set(line.get_ydata())) == 1 and list(line.get_xdata()) == [0, 1]
-    }
-
-
-def test_a_share_is_drawn_with_its_floor_and_threshold(trained):
-    made = retold(trained, PARITY, {"lstm": [1.0, 0.9], "transformer": [0.5, 0.6]})
-    figure = figures.learning_curves(made)
-    above = figure.axes[0]
-    assert levels(above) == {0.5, 0.95}
-    assert above.get_ylabel() == "validation accuracy"
-    assert {"floor\n0.5", "solved\n0.95"} <= set(texts(figure))
-    low, high = above.get_ylim()
-    assert low <= 0
-    assert high >= 1
-    plt.close(figure)
-
-
-def test_an_error_is_drawn_on_a_log_axis_and_lower_is_said_to_be_better(trained):
-    made = retold(trained, ADDING, {"lstm": [5e-5, 0.16], "transformer": [0.17, 0.3]})
-    figure = figures.learning_curves(made)
-    above, below = figure.axes
-    assert above.get_yscale() == below.get_yscale() == "log"
-    assert above.get_ylabel() == "validation mean squared error\n(lower is better)"
-    assert levels(above) == {1 / 6, 0.01}
-    low, high = above.get_ylim()
-    assert low < 5e-5
-    assert high > 0.3
-    plt.close(figure)
-
-
-def test_bits_are_drawn_beyond_1_with_their_floor_and_no_threshold(trained):
-    made = retold(trained, LANGUAGE, {"lstm": [2.1, 2.2], "transformer": [4.0, 1.9]})
-    figure = figures.learning_curves(made)
-    low, high = figure.axes[0].get_ylim()
-    assert low < 1.9
-    assert high > 4
-    assert levels(figure.axes[0]) == {2.36}
-    assert not any("solved" in text for text in texts(figure))
-    plt.close(figure)
-
-
-def test_every_seed_is_drawn_thin_and_the_median_thick(trained):
-    made = retold(trained, PARITY, {"lstm": [1.0, 0.8], "transformer": [0.5, 0.6]})
-    figure = figures.learning_curves(made)
-    blue = [line for line in figure.axes[0].lines if line.get_color() == palette.colour("lstm")]
-    assert sorted(line.get_ydata()[-1] for line in blue) == pytest.approx([0.8, 0.9, 1.0])
-    thick = max(blue, key=lambda line: line.get_linewidth())
-    assert thick.get_ydata()[-1] == pytest.approx(0.9)
-    plt.close(figure)
-
-
-BEYOND = {
-    "lstm": {8: 1.0, 32: 0.9, 64: 0.8},
-    "transformer": {8: 0.7, 32: 0.5, 64: None},  # has no such positions
-}
-
-
-def test_out_of_distribution_shows_where_training_ended_and_who_reads_no_further(trained):
-    made = retold(trained, PARITY, {"lstm": [1, 1], "transformer": [0.6, 0.7]}, BEYOND, 8)
-    figure = figures.out_of_distribution(made)
-    (here,) = figure.axes
-    thick = {
-        line.get_color(): dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
-        for line in here.lines
-        if line.get_marker() == "o"
-    }
-    assert thick[palette.colour("lstm")] == {8: 1.0, 16: 1.0, 32: 0.9, 64: 0.8}
-    assert thick[palette.colour("transformer")] == pytest.approx({8: 0.7, 16: 0.65, 32: 0.5})
-    assert 16 in {line.get_xdata()[0] for line in here.lines if line.get_linestyle() == ":"}
-    assert {" trained to 16", "floor\n0.5", "solved\n0.95"} <= set(texts(figure))
-    assert here.get_title() == "trained on T = 8 to 16"
-    plt.close(figure)
-    assert figures.out_of_distribution(trained) is None, "tested on no other length"
-
-
-def test_out_of_distribution_has_a_row_for_every_length_and_seed(trained):
-    made = retold(trained, PARITY, {"lstm": [1, 1], "transformer": [0.6, 0.7]}, BEYOND, 8)
-    frame = tables.out_of_distribution(made)
-    assert len(frame) == 4 * 4
-    inside = frame[frame["in_distribution"]]
-    assert sorted(set(inside["test_length"])) == [8, 16]
-    lost = frame[frame["test_metric"].isna()]
-    assert set(zip(lost["arm"], lost["test_length"], strict=True)) == {("transformer", 64)}
-    assert not lost["solved"].any()
-    (line,) = [line for line in sentences(made) if line.startswith("Trained at")]
-    assert "T=8–16, tested to T=64" in line
-    assert "LSTM 1.00 → 0.80, transformer 0.65 → 0.50 at T=32, and reads none longer" in line
-    assert "Floor there 0.5" in line
-
-
-def test_a_floor_that_depends_on_the_length_is_drawn_as_it_does(trained, monkeypatch, tmp_path):
-    """A task of the reader's own, whose floor is a formula."""
-    from bench import registry, tasks
-
-    entry = registry.Entry("halving", "", {"FLOOR": "1 / T", "METRIC": "nats"})
-    task = type("Halving", (), {"FLOOR": "1 / T", "floor": staticmethod(lambda n: 1 / n)})
-    known = registry.tasks() | {"halving": entry}
-    monkeypatch.setattr(registry, "tasks", lambda: known)
-    monkeypatch.setattr(tasks, "load", lambda name: task)
-    says = {"metric": "nats", "higher_is_better": False, "floor": 1 / 16, "solved_at": None}
-    beyond = {arm: {32: 0.02, 64: 0.01} for arm in ("lstm", "transformer")}
-    made = retold(trained, says, {"lstm": [0.05, 0.05], "transformer": [0.05, 0.06]}, beyond)
-    for record in made:
-        record["cell"]["task"] = "halving"
-    figure = figures.out_of_distribution(made)
-    dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
-    assert [list(line.get_ydata()) for line in dashed] == [[1 / 16, 1 / 32, 1 / 64]]
-    plt.close(figure)
-    assert set(tables.out_of_distribution(made)["floor"]) == {1 / 16, 1 / 32, 1 / 64}
-
-
-@pytest.mark.parametrize(
-    ("says", "scores", "solved"),
-    [
-        (PARITY, {"lstm": [1.0, 0.96], "transformer": [0.95, 0.5]}, [1, 0.5]),
-        (ADDING, {"lstm": [5e-5, 0.16], "transformer": [0.2, 0.3]}, [0.5, 0]),
-        (LANGUAGE, {"lstm": [2.1, 2.2], "transformer": [1.8, 1.9]}, [None, None]),
-    ],
-)
-def test_a_tasks_row_sums_up_its_seeds(trained, says, scores, solved):
-    frame = tables.tasks(retold(trained, says, scores)).set_index("arm")
-    for (arm, seeds), rate in zip(scores.items(), solved, strict=True):
-        row = frame.loc[arm]
-        assert row["median"] == pytest.approx(np.mean(seeds))
-        assert (row["least"], row["most"]) == (min(seeds), max(seeds))
-        assert (row["seeds"], row["diverged"], row["metric"]) == (2, 0, says["metric"])
-        assert row["floor"] == says["floor"]
-        assert pd.isna(row["solve_rate"]) if rate is None else row["solve_rate"] == rate
-    assert set(frame["head"]) == {"AutoModelForSequenceClassification"}
-    assert frame["expected"].str.startswith("either").all()
-
-
-def test_sentences_speak_of_the_metric_its_direction_and_who_solved(trained):
-    made = retold(trained, ADDING, {"lstm": [5e-5, 0.16], "transformer": [0.2, 0.3]})
-    lines = sentences(made)
-    (line,) = [line for line in lines if line.startswith("T=16")]
-    assert "test mean squared error after 3 steps" in line
-    assert "lower is better: LSTM 0.08 (5e-05–0.16), solved by 1 of 2; transformer 0.25" in line
-    assert line.endswith("Floor 0.167.")
-    assert any(line.startswith("Expected of package: either") for line in lines)
-
-
-def test_a_divergence_has_not_solved_the_task(trained):
-    made = retold(trained, PARITY, {"lstm": [1.0, 1.0], "transformer": [0.5, 0.6]})
-    broken = next(r for r in made if r["cell"]["arm"] == "lstm")
-    broken |= {"status": "diverged", "metrics": {"step": 3}}
-    frame = tables.tasks(made).set_index("arm")
-    assert (frame.loc["lstm", "solve_rate"], frame.loc["lstm", "diverged"]) == (0.5, 1)
-    assert frame.loc["lstm", "median"] == 1.0
-
-
-def test_records_of_before_metrics_had_names_are_read(trained):
-    old = copy.deepcopy(trained)
-    for record in old:
-        metrics = record["metrics"]
-        record["metrics"] = {
-            "test_accuracy": metrics["test_metric"], "test_loss": metrics["test_loss"],
-            "validation_accuracy": metrics["validation_metric"], "tokens": metrics["tokens"],
-        }  # fmt: skip
-        del record["cell"]["data"], record["samples"]["out_of_distribution"]
-        del record["cell"]["protocol"]["shortest"]
-    before, now = tables.learning(old), tables.learning(trained)
-    for column in ("data", "metric", "test_metric", "validation_metric", "floor", "shortest"):
-        assert list(before[column]) == list(now[column]), column
-    assert set(before["metric"]) == {"accuracy"}
-    figure = figures.learning_curves(old)
-    assert 0.125 in levels(figure.axes[0])
-    plt.close(figure)
-
-
-def test_further_metrics_of_a_head_have_columns(trained):
-    for record in trained:
-        record["metrics"]["test_macro_f1"] = 0.25
-    assert list(tables.learning(trained)["test_macro_f1"]) == [0.25] * 4
 
 
 def test_a_report_of_many_metrics_is_whole(folder, trained):
@@ -468,16 +230,6 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
 
 
 # What a model costs: a study of its own, run once, and copies of its records at other coordinates.
-
-
-def elsewhere(record, **coordinates):
-    """A copy of a record that says it was measured elsewhere."""
-    moved = copy.deepcopy(record)
-    moved["cell"] |= coordinates
-    mark = "-".join(map(str, coordinates.values()))
-    for name in ("key", "alike", "together"):
-        moved[name] = f"{moved[name]}-{mark}"
-    return moved
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from bench.page.numbers import listed
 from bench.probes.learning import figures, sentences
 from bench.store.records import coordinates, of
 
-_WHERE = ["kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed"]
+_WHERE = ["kernel", "device", "dtype", "denormals", "threads", "batch_size"]
 
 
 def _drawn(evidence: Evidence) -> pd.DataFrame:
@@ -96,7 +96,7 @@ SECTIONS = [
             TableView(
                 "learning",
                 [
-                    "comparison", "length", "arm", "task", "data", *_WHERE, "steps",
+                    "comparison", "length", "arm", "task", "data", *_WHERE, "seed", "steps",
                     "learning_rate", "metric", "test_metric", "test_loss",
                     *(f"test_{metric.slug}" for metric in METRICS.values()), "tokens_per_s",
                     "diverged_at_step",
@@ -121,7 +121,7 @@ SECTIONS = [
             TableView(
                 "out_of_distribution",
                 [
-                    "comparison", "length", "arm", "task", "data", *_WHERE, "metric",
+                    "comparison", "length", "arm", "task", "data", *_WHERE, "seed", "metric",
                     "test_length", "test_metric", "floor", "solved",
                 ],
             )

@@ -9,8 +9,6 @@ from typer.testing import CliRunner
 from bench import cli, registry, tasks
 from bench.tools import show
 
-from .test_cli import without_torch  # noqa: F401  # a fixture
-
 WIDTH = 72
 
 
@@ -165,21 +163,8 @@ class TestCommand:
         assert words in done.stderr
         assert not done.stdout
 
-    def test_mistakes_are_answered_without_torch(self, rvt, without_torch):  # noqa: F811
+    def test_mistakes_are_answered_without_torch(self, rvt, without_torch):
         done = rvt("show", "parit", env=without_torch)
         assert done.code == 2
         assert "Did you mean 'parity'" in done.err
         assert rvt("show", "parity", env=without_torch).code == 0
-
-
-def test_every_task_has_its_line_at_160_columns_and_is_scored_once(rvt):
-    done, again = rvt("ls", "tasks"), rvt("ls", "tasks")
-    assert (done.code, again.code) == (0, 0), done.err
-    assert (again.out, again.err) == (done.out, "")
-    lines = done.out.splitlines()
-    assert max(map(len, lines)) <= 160
-    assert not set("│┃━─") & set(done.out)  # plain text
-    for name, entry in registry.tasks().items():
-        (line,) = [line for line in lines if line.startswith(f" {name} ")]
-        assert entry.literals["KIND"] in line.split()
-    assert "floor: the best guess without looking" in done.out

@@ -11,7 +11,7 @@ from bench.store import environment
 from bench.tools import doctor
 from bench.tools.display import Display
 
-from ..conftest import TINY
+from ...conftest import TINY
 
 NOISE = """\
 title = "Noise"

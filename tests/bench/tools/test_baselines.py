@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
-from bench.data import corpus as library
 from bench.measure import metrics
-from bench.tools import baselines
+from bench.tools import baselines, scorers
 
 TRAINED, TESTED = 768, 400
 
@@ -100,15 +99,14 @@ def test_unseen_tokens_and_short_splits_are_no_obstacle():
     found = baselines._drawn("parity", None, "test", 8, 5)
     assert tasks.size(found) == 5
     ids = np.array([[3, 3, 1]])
-    assert baselines._counts(ids).toarray().tolist() == [[0, 1, 0, 2]]
-    assert baselines._counts(ids, np.array([[1, 0, 1]])).toarray().tolist() == [[0, 1, 0, 1]]
+    assert scorers._counts(ids).toarray().tolist() == [[0, 1, 0, 2]]
+    assert scorers._counts(ids, np.array([[1, 0, 1]])).toarray().tolist() == [[0, 1, 0, 1]]
 
 
 class TestCache:
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path, monkeypatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        monkeypatch.setattr(baselines, "TRAINED", 100)
         return tmp_path
 
     def test_a_task_is_scored_once_for_the_same_data_and_code(self, folder, monkeypatch):
@@ -130,33 +128,7 @@ class TestCache:
         assert baselines.cached("parity", "") == first
         assert (folder / "file").read_bytes() == b""
 
-    def test_listing_goes_on_without_a_cache(self, monkeypatch):
-        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/x")
-        monkeypatch.setattr(registry, "tasks", lambda: {"parity": _ALL["parity"]})
-        (row,) = baselines.listing(lambda text: None)
-        assert row.missing == ""
-        assert all(row.cells)
-
     def test_scores_of_one_library_are_not_anothers(self):
         assert baselines._data("language", "one") != baselines._data("language", "other")
         assert baselines._data("digits", "one") == baselines._data("digits", "other")
         assert baselines._data("parity", "one") == baselines._data("parity", "other")
-
-
-def test_a_task_whose_data_cannot_be_had_is_listed_with_the_reason(monkeypatch, tmp_path):
-    def none():
-        raise library.CorpusError("no sources here")
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(library, "fingerprint", none)
-    monkeypatch.setattr(registry, "tasks", lambda: {
-        name: entry for name, entry in _ALL.items() if name in ("parity", "language")
-    })  # fmt: skip
-    rows = {row.cells[0]: row for row in baselines.listing(lambda text: None)}
-    assert rows["language"].missing == "no sources here"
-    assert rows["language"].cells[5:7] == ("", "")
-    assert rows["parity"].missing == ""
-    assert all(rows["parity"].cells)
-
-
-_ALL = registry.tasks()

@@ -1,0 +1,37 @@
+"""What commands are run with: no torch, or a package that adds to what there is."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+# A module that fails on import, put before the real one: whoever imports torch is found out.
+POISON = "raise ImportError('torch was imported')"
+
+Install = Callable[[Mapping[str, str]], dict[str, str]]
+
+
+@pytest.fixture
+def without_torch(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command that must not need torch."""
+    (tmp_path / "torch.py").write_text(POISON)
+    (tmp_path / "transformers.py").write_text(POISON)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Install a package ``extra`` of these files; returns the environment that has it."""
+
+    def installed(files: Mapping[str, str]) -> dict[str, str]:
+        for name, text in {"__init__.py": "", **files}.items():
+            path = tmp_path / "extra" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        about = tmp_path / "extra-1.0.dist-info"
+        about.mkdir(exist_ok=True)
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text("[rnn_vs_transformer]\nextra = extra\n")
+        return {"PYTHONPATH": str(tmp_path)}
+
+    return installed
