@@ -17,7 +17,6 @@ import pytest
 
 from bench.drawing import palette
 from bench.outcome import MEASURED, UNSTABLE
-from bench.probes.gradient import figures as gradient_figures
 from bench.probes.speed import figures as speed_figures
 from bench.report import findings, render, tables
 from bench.statistics import intervals as stats
@@ -160,7 +159,7 @@ def test_trainings_of_different_lengths_share_a_figure(records):
     shorter["cell"]["protocol"]["steps"] = 2
     for name in ("loss", "gradient_norm", "seconds", "validation"):
         shorter["samples"][name] = shorter["samples"][name][:2]
-    figure = gradient_figures.gradient_norm(learning)
+    figure = figures.learning_curves(learning)
     assert figure is not None
     plt.close(figure)
 

@@ -114,8 +114,8 @@ def test_norms_at_every_step(arm):
 UNROLLED = """
 import json, sys
 import torch
-from bench.probes.gradient import Measurement
-from bench.probes.memory import peak_rss
+from bench.probes.gradient.measure import Measurement
+from bench.probes.memory.measure import peak_rss
 from tests.benchmarks.test_gradients import subject
 
 torch.set_num_threads(1)
