@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from bench import registry
+from bench.data.contract import OFFLINE
 from bench.study.fields import STRICT, Count, one_of
-from bench.tasks import OFFLINE
 
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 

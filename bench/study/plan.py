@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import registry
+from bench.data.contract import OFFLINE
 from bench.data.hub import catalogue
 from bench.study.cell import Cell, Comparison, Published
 from bench.study.mistakes import Mistakes, StudyError
@@ -22,7 +23,6 @@ from bench.study.schema import (
     published_model,
     wrong_data,
 )
-from bench.tasks import OFFLINE
 
 _SEQ2SEQ = "AutoModelForSeq2SeqLM"
 

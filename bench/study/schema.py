@@ -15,10 +15,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bench import registry
+from bench.data.contract import OFFLINE
 from bench.data.hub import catalogue
 from bench.study.cell import Comparison, Published
 from bench.study.fields import STRICT, Count, axis, one_of, wrong
-from bench.tasks import OFFLINE
 from models.checkpoints import CheckpointError, find
 
 HUB = "hub"  # every data set that stands beside a task

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.data import corpus
+from bench.data import cache, corpus
 from bench.measure import metrics
 from bench.tasks import LengthError, Rows, Task
 from bench.tasks.search import chance
@@ -42,7 +42,6 @@ LENGTH = 64  #: tokens of the windows, or the nearest that the task has
 TRAINED, TESTED = 4096, 1000  #: rows, or half of that, and so on, where a split has not as many
 
 _CHOOSING = 200  # training rows by which the best of many answers is chosen
-_NOTHING = -100  # what a loss passes over
 _Array = npt.NDArray[Any]
 _Pair = tuple[float, float]
 
@@ -91,7 +90,7 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
     Raises:
         BaselineError: and what :func:`bench.tasks.open_data` raises.
     """
-    folder = corpus.cache_root() / "baselines"
+    folder = cache.root() / "baselines"
     key = hashlib.sha256("\0".join([name, _data(name, library), _code(name)]).encode())
     path = folder / f"{name}-{key.hexdigest()[:16]}.json"
     if path.is_file():
@@ -224,7 +223,7 @@ def _data(name: str, library: str) -> str:
     """What the rows of a task are cut from, as text."""
     need = tasks.needs(name)
     if need == "digits":
-        from bench.tasks import digits
+        from bench.data import digits
 
         return digits.SHA256  # which is verified before they are used
     return library if need else "generated"
@@ -234,7 +233,7 @@ def _code(name: str) -> str:
     """Hash of the files that decide a task's rows and their scores."""
     here = Path(__file__).parents[1]
     files = [Path(__file__), here / "measure" / "metrics.py", registry.tasks()[name].path]
-    files += sorted((here / "data").glob("*.py"))
+    files += sorted((here / "data").rglob("*.py"))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -291,7 +290,7 @@ def _sequences(setting: _Setting) -> _Pair:
 def _tokens(setting: _Setting) -> _Pair:
     """Classes of tokens: decided by nothing, by the place, or by the token itself."""
     labels, truth = setting.train["labels"], setting.test["labels"]
-    here, there = labels != _NOTHING, truth != _NOTHING
+    here, there = labels != tasks.IGNORED, truth != tasks.IGNORED
     ids, asked = setting.train["input_ids"], setting.test["input_ids"]
     half = np.arange(len(labels))[:, None] < len(labels) // 2  # learns what the other half chooses
 
@@ -367,7 +366,7 @@ def _next_tokens(setting: _Setting) -> _Pair:
 def _following(rows: Rows) -> tuple[_Array, _Array]:
     """Of every token that is to be predicted: the one before it, and itself."""
     labels = rows["labels"][:, 1:]
-    here = labels != _NOTHING
+    here = labels != tasks.IGNORED
     return rows["input_ids"][:, :-1][here], labels[here]
 
 
@@ -375,7 +374,7 @@ def _repeated(rows: Rows, answers: _Array) -> _Array:
     """Of every place that is asked: the token, ever an answer, that came most often before it."""
     guess = []
     for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
-        for place in np.flatnonzero(labels[1:] != _NOTHING) + 1:
+        for place in np.flatnonzero(labels[1:] != tasks.IGNORED) + 1:
             window = ids[:place]
             seen = np.bincount(window[answers[window] > 0], minlength=len(answers))
             guess.append(seen.argmax() if seen.any() else answers.argmax())
@@ -426,7 +425,7 @@ def _anchor(ids: _Array, sep_id: int, frequent: _Array) -> int:
 
 def _texts(setting: _Setting) -> _Pair:
     """Texts: the one that training targets are most like, and the first tokens of the source."""
-    length = int(np.median((setting.train["labels"] != _NOTHING).sum(axis=1)))
+    length = int(np.median((setting.train["labels"] != tasks.IGNORED).sum(axis=1)))
     known = [_text(setting, ids) for ids in setting.train["labels"][:_CHOOSING]]
     truth = [_text(setting, ids) for ids in setting.test["labels"]]
     some = list(dict.fromkeys(known))[:32]
@@ -438,7 +437,7 @@ def _texts(setting: _Setting) -> _Pair:
 def _text(setting: _Setting, ids: _Array) -> str:
     """Ids as text, marks and padding left out."""
     marks = tasks.vocabulary(setting.task, setting.data)
-    kept = [token for token in ids.tolist() if token not in (_NOTHING, marks.pad, marks.eos)]
+    kept = [token for token in ids.tolist() if token not in (tasks.IGNORED, marks.pad, marks.eos)]
     text: str = setting.data.decode(kept)
     return text
 

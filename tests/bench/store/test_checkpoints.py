@@ -15,8 +15,8 @@ from bench.store import Store, checkpoints
 from bench.tools import inventory
 from models.checkpoints import CATALOGUE, CONFIG, MINILM, WEIGHTS, CheckpointError
 
-from ..conftest import TINY
-from ..hub import Hub
+from ...conftest import TINY
+from ...hub import Hub
 
 TOKENIZER = "tokenizer.json"
 
