@@ -3,13 +3,13 @@
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
-from models import extensions
+from bench.store import sources
 from models.checkpoints import MINILM, CheckpointError, find
 from models.checkpoints.weights import MISSING
 
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
 CHECKPOINT = "checkpoint "  #: begins the name of what a checkpoint adds
 _ROOT = Path(__file__).parents[2]
-#: Of this suite, what can change a measurement, beside the probes.
-_MEASURING = (
-    "models",
-    "bench/tasks",
-    "bench/data",
-    "bench/measure",
-    "bench/execute",
-    "bench/outcome.py",
-)
 
 
 def shared(cpu: str, threads: int) -> dict[str, str]:
@@ -47,27 +38,10 @@ def code_hash() -> str:
     Of a probe that is all but what its report is made of; installed extensions count as well.
     """
     digest = hashlib.sha256()
-    for name, path in _measuring():
+    for name, path in sources.measuring():
         digest.update(name.encode() + b"\0")
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _measuring() -> Iterator[tuple[str, Path]]:
-    """Files that can change a measurement, each with a name that says no place of this machine."""
-    for part in _MEASURING:
-        place = _ROOT / part
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            yield path.relative_to(_ROOT).as_posix(), path
-    for own in ("models.arms", "bench.tasks", "bench.probes"):
-        for package, folder in extensions.folders(own):
-            if package == own and own != "bench.probes":
-                continue  # among the above
-            for path in sorted(folder.rglob("*.py")):
-                part = path.relative_to(folder)
-                told = own == "bench.probes" and part.parts[1:2] and part.parts[1] in registry.TOLD
-                if not told:
-                    yield f"{package}/{part.as_posix()}", path
 
 
 def commit() -> tuple[str | None, bool | None]:

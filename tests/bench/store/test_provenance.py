@@ -62,11 +62,16 @@ def test_the_code_is_what_can_change_a_measurement(tmp_path):
 def test_of_an_extension_too(tmp_path):
     """An installed package's arms, tasks and what its probes measure with."""
     measures = ["mine/arms/own.py", "mine/tasks/own.py", "mine/probes/own/measure.py"]
+    measures += ["mine/probes/own/__init__.py", "mine/probes/own/both.py"]
     tells = ["mine/probes/own/section.py", "mine/probes/own/figures/one.py", "mine/claims/own.py"]
-    for path in (*measures, *tells):
+    tells += ["mine/probes/own/words/__init__.py", "mine/probes/own/words/of_one.py"]
+    for path in ("mine/__init__.py", *measures, *tells):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    (tmp_path / "mine/__init__.py").touch()
+    (tmp_path / "mine/probes/own/measure.py").write_text("from . import both\n")
+    (tmp_path / "mine/probes/own/section.py").write_text(
+        "from mine.probes.own import both\n\ndef late():\n    from .words.of_one import a\n"
+    )
     installed = tmp_path / "mine-1.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
