@@ -1,26 +1,22 @@
 """The engine behind both doors: plan, prepare, measure what is missing, record, report."""
 
-import contextlib
-import hashlib
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench import registry
 from bench.data import corpus
+from bench.data.contract import OFFLINE
 from bench.data.hub import catalogue
 from bench.execute import processes, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
+from bench.recorder import Recorder
 from bench.report import render
-from bench.statistics import verdicts
-from bench.store import Store, checkpoints, environment, now
+from bench.store import Store, environment, now, provenance
 from bench.study import Cell, Study
-from bench.tasks import OFFLINE
 from bench.tools.display import Display
 
 LOG = "workers.log"
@@ -101,13 +97,14 @@ def run(
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
         library = corpus.fingerprint()
-        made_of = checkpoints.made_of(set[str]().union(*map(checkpoints.used, wanted)))
-        digests = checkpoints.digests(made_of)
-        provenance = environment.provenance() | {"corpus": library} | digests
+        made_of = provenance.made_of(set[str]().union(*map(provenance.used, wanted)))
+        digests = provenance.digests(made_of)
+        shared = provenance.shared(environment.cpu(), environment.threads())
+        made_with = shared | {"corpus": library} | digests
         unused = digests.keys() - _used(study.cells, store.statuses())
         changed = _changed(
             store.meta("provenance"),
-            {name: value for name, value in provenance.items() if name not in unused},
+            {name: value for name, value in made_with.items() if name not in unused},
         )
         pending = _pending(wanted, store.statuses())
         if again and not pending and len(wanted) < len(study.cells):
@@ -137,8 +134,8 @@ def run(
                 display.plan(study, pending, decided["cells"], estimate)
                 if dry_run:
                     return summary
-                _begin(store, provenance, made_of, decided["corpus"], estimate)
-                recorder = _Recorder(store, decided, display, provenance, estimate, started)
+                _begin(store, made_with, made_of, decided["corpus"], estimate)
+                recorder = Recorder(store, decided, display, made_with, estimate, started)
                 answers = decided["cells"]
                 runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
                 _measure_ceilings(store, server, runnable)
@@ -184,10 +181,10 @@ def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:
 def _used(cells: Sequence[Cell], statuses: dict[str, str]) -> set[str]:
     """Checkpoints that final records were made with, as provenance calls them."""
     return {
-        checkpoints.PREFIX + name
+        provenance.CHECKPOINT + name
         for cell in cells
         if statuses.get(cell.key) in FINAL
-        for name in checkpoints.used(cell)
+        for name in provenance.used(cell)
     }
 
 
@@ -232,16 +229,16 @@ def _tell(store: Store, study: Study) -> bool:
 
 def _begin(
     store: Store,
-    provenance: dict[str, str],
+    made_with: dict[str, str],
     made_of: dict[str, dict[str, Any]],
     library: dict[str, Any] | None,
     estimate_s: float,
 ) -> None:
     """Write down what the records will belong to, before there are any."""
     before = store.meta("provenance") or {}
-    named = {n: digest for n, digest in before.items() if n.startswith(checkpoints.PREFIX)}
+    named = {n: digest for n, digest in before.items() if n.startswith(provenance.CHECKPOINT)}
     store.set_meta(
-        provenance=named | provenance,  # a part of a study leaves out what other parts were made of
+        provenance=named | made_with,  # a part of a study leaves out what other parts were made of
         checkpoints=(store.meta("checkpoints") or {}) | made_of,
         corpus=library or store.meta("corpus"),
         begun=store.meta("begun") or now(),
@@ -282,7 +279,7 @@ def _measure(
     server: processes.Server,
     decided: dict[str, Any],
     library: str,
-    recorder: "_Recorder",
+    recorder: Recorder,
 ) -> None:
     keys = {cell.key for cell in pending}
     answers = decided["cells"]
@@ -318,88 +315,3 @@ def _measure(
                     listener=recorder,
                 )
                 recorder.group_ended()
-
-
-class _Recorder:
-    """Commits each cell's record as it ends, and keeps the display up to date."""
-
-    def __init__(
-        self,
-        store: Store,
-        decided: dict[str, Any],
-        display: Display,
-        provenance: dict[str, str],
-        estimate_s: float,
-        started: float,
-    ) -> None:
-        self._store, self._answers, self.display = store, decided["cells"], display
-        self._provenance, self.estimate_s = provenance, estimate_s
-        self._machine = environment.machine()
-        self._last = started
-        self._group: list[dict[str, Any]] = []
-
-    def cell_progress(self, cell: Cell, share: float) -> None:
-        self.display.advance(cell, self._estimate(cell) * min(share, 1.0))
-
-    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
-        answer = self._answers[cell.key]
-        record = {
-            "key": cell.key,
-            "name": cell.name,
-            "group": cell.group,
-            "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
-            "cell": cell.model_dump(mode="json"),
-            "model": {name: answer.get(name) for name in ("parameters", "match", "cost")},
-            "environment": self._machine,
-            "provenance": self._of(cell),
-            "ended": now(),
-        } | outcome
-        self._group.append(record)
-        with _uninterrupted():
-            self._store.put(record)
-            elapsed = time.monotonic() - self._last
-            self._last += elapsed
-            self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
-        self.display.ended(cell, outcome, self._estimate(cell))
-
-    def _of(self, cell: Cell) -> dict[str, str]:
-        """What a cell was made with: of the checkpoints, its own."""
-        own = {checkpoints.PREFIX + name for name in checkpoints.used(cell)}
-        return {
-            name: value
-            for name, value in self._provenance.items()
-            if name in own or not name.startswith(checkpoints.PREFIX)
-        }
-
-    def group_ended(self) -> None:
-        """Say what the rounds of the group decide."""
-        for verdict in (*verdicts.of(self._group), *verdicts.of_settings(self._group)):
-            self.display.say(f"  {verdict.sentence}")
-        self._group = []
-        self._machine = environment.machine()  # as it is now: load, clocks and temperature change
-
-    def _estimate(self, cell: Cell) -> float:
-        estimate: float = self._answers[cell.key].get("estimate_s", 0.0)
-        return estimate
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Finish what is inside before a Ctrl-C takes effect; a second Ctrl-C does not wait."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-
-    def remember(number: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught:
-        raise KeyboardInterrupt

@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from bench.tasks import LengthError
-
-IGNORED = -100  #: the label that losses and metrics pass over
+from bench.data.contract import IGNORED, LengthError
 
 Integers = npt.NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.statistics import intervals as stats
 from bench.statistics.decisions import next_look
-from bench.store import environment
+from bench.store import pressure
 from bench.study import Cell, references
 
 LAUNCH = 5  # rounds that the same processes measure
@@ -381,7 +381,7 @@ class _Rounds:
     def __init__(self) -> None:
         self.count, self.seconds = 0, 0.0
         self.launches: list[int] = []
-        self._pressure = environment.Pressure()
+        self._pressure = pressure.Pressure()
         self._laps: list[dict[str, float | None]] = []
 
     @contextlib.contextmanager

@@ -169,6 +169,11 @@ def _mrr(truth: Any, guess: Any) -> float:
     return float(label_ranking_average_precision_score(only, np.where(others, -1, ranks)))
 
 
+def random_mrr(candidates: int) -> float:
+    """Mean reciprocal rank of the one right answer in a random order of so many."""
+    return float((1 / np.arange(1, candidates + 1)).mean())
+
+
 def _recall_at_1(truth: Any, guess: Any) -> float:
     """Share of rows whose best item is relevant; one that ties with an irrelevant one is not."""
     relevant, scores = _doubtless(truth, guess)

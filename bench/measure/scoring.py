@@ -22,8 +22,6 @@ from bench.measure.objective import Batch
 from bench.measure.subject import Subject, split
 from models.heads import IMAGE_TEXT, SEQ2SEQ
 
-_NOTHING = -100  # what a loss passes over
-
 
 @dataclass(frozen=True)
 class Score:
@@ -95,7 +93,7 @@ def _classes(subject: Subject, model: PreTrainedModel, rows: Batch, batch_size: 
             continue
         if next_token:
             labels, logits = labels[:, 1:], logits[:, :-1]
-        here = labels != _NOTHING
+        here = labels != tasks.IGNORED
         losses.append((output.loss, int(here.sum())))
         truth.append(labels[here])
         guess.append(logits.argmax(-1)[here])
@@ -142,7 +140,7 @@ def _texts(subject: Subject, model: PreTrainedModel, rows: Batch, batch_size: in
     )
     losses, truth, guess = [], [], []
     for batch, output in _outputs(model, rows, batch_size):
-        losses.append((output.loss, int((batch["labels"] != _NOTHING).sum())))
+        losses.append((output.loss, int((batch["labels"] != tasks.IGNORED).sum())))
         read = objective.inputs(model, batch)
         written = cast("Any", model).generate(**read, generation_config=greedy)[:, 1:]
         truth += [_line(subject, ids) for ids in batch["labels"].tolist()]
@@ -155,7 +153,7 @@ def _line(subject: Subject, ids: list[int]) -> str:
     vocabulary = tasks.vocabulary(subject.task, subject.data)
     kept = []
     for token in ids:
-        if token in (vocabulary.eos, _NOTHING):
+        if token in (vocabulary.eos, tasks.IGNORED):
             break
         if token != vocabulary.pad:
             kept.append(token)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.contract import OFFLINE
 from bench.outcome import DONE
-from bench.tasks import OFFLINE
 
 COORDINATES = [
     "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",

@@ -9,7 +9,8 @@ A task file says literally what it is, so that it can be listed without importin
 - ``SOLVED``: the score from which the task counts as solved, None where nobody solves it
 - ``LENGTHS``: least and largest window, in tokens
 - ``EXPECTED``: which side should win, why, and where that was seen
-- ``NEEDS``: what its rows are cut from: ``library``, ``digits``, or None for generated ones
+- ``NEEDS``: what its rows are cut from: ``library``, ``digits`` (whose captions are the task's
+  ``CAPTIONS``), or None for generated ones
 - ``VOCABULARY`` and ``SYMBOLS``: token ids of its own and how each is printed, id 0 for padding;
   or ``FEATURES``: numbers at each position; with neither it is read through the tokenizer
 - ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
@@ -27,31 +28,31 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from bench import registry
+from bench.data.contract import IGNORED, OFFLINE, SPLITS, LengthError, Rows
 from models import extensions
 
-#: Rows by the name of the argument of the model's ``forward``; the first axis is the row.
-#:
-#: ``input_ids`` (count, length), and ``attention_mask`` of that shape where there is padding; or
-#: ``features`` (count, length, n), which the harness projects to input embeddings. ``labels`` as
-#: the head takes them, -100 where there is nothing to learn; of a question ``start_positions`` and
-#: ``end_positions``, (count,), instead. ``pixel_values`` (count, channels, side, side) beside a
-#: caption. ``query_ids`` and ``query_mask`` (count, query length) of what is to be found.
-Rows = dict[str, npt.NDArray[Any]]
-
-#: Data that needs no network: what a task file cuts or generates.
-OFFLINE = "offline"
-
-SPLITS = ("train", "validation", "test")
+__all__ = [
+    "BLOCK",
+    "IGNORED",
+    "OFFLINE",
+    "SPLITS",
+    "LengthError",
+    "Rows",
+    "Task",
+    "Vocabulary",
+    "draw",
+    "floor",
+    "load",
+    "needs",
+    "open_data",
+    "size",
+    "vocabulary",
+]
 
 #: Rows that one generator draws; a row is the same whatever else is drawn.
 BLOCK = 1000
-
-
-class LengthError(ValueError):
-    """A window that the data cannot fill."""
 
 
 class Task(Protocol):
@@ -135,9 +136,10 @@ def open_data(name: str, data: str, library: str) -> Any:
     if need is None:
         return None
     if need == "digits":
-        from bench.tasks import digits
+        from bench.data import digits
 
-        return digits.open_digits()
+        task: Any = load(name)
+        return digits.open_digits(task.CAPTIONS, task.QUERY_LENGTH)
     from bench.data import corpus
     from models.checkpoints import MINILM
 

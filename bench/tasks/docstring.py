@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data.corpus import Corpus
-from bench.tasks import LengthError, Rows
+from bench.tasks import IGNORED, LengthError, Rows
 
 HEAD = "AutoModelForSeq2SeqLM"
 KIND = "real"
@@ -31,8 +31,6 @@ LENGTHS = (16, 8192)
 LABELS = ()
 TARGET_LENGTH = 32
 EXPECTED = "transformer: a first line repeats names of the source, and attention copies them"
-
-_NOTHING = -100  # what the loss passes over
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def _table(data: Corpus, split: str) -> _Table:
     lines = functions.summary_offsets
     columns = np.arange(TARGET_LENGTH)
     sizes = np.diff(lines)[here, None]
-    labels = np.full((len(here), TARGET_LENGTH), _NOTHING, dtype=np.int64)
+    labels = np.full((len(here), TARGET_LENGTH), IGNORED, dtype=np.int64)
     inside = columns < sizes
     labels[inside] = functions.summaries[(lines[here, None] + columns)[inside]]
     labels[columns == sizes] = data.sep_id

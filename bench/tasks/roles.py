@@ -17,7 +17,7 @@ the test split; a test measures it again and allows other versions of Python 10%
 import numpy as np
 
 from bench.data.corpus import Corpus
-from bench.tasks import LengthError, Rows
+from bench.tasks import IGNORED, LengthError, Rows
 
 HEAD = "AutoModelForTokenClassification"
 KIND = "real"
@@ -46,8 +46,6 @@ EXPECTED = (
     "from the left only cannot see that a name is called"
 )
 
-_NOTHING = -100  # what the loss passes over
-
 
 def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:
     """``[CLS]`` + ``length`` - 2 tokens + ``[SEP]``, and the role of each; windows equally likely.
@@ -67,6 +65,6 @@ def rows(data: Corpus, split: str, length: int, count: int, generator: np.random
     input_ids = np.empty((count, length), dtype=np.int64)
     input_ids[:, 0], input_ids[:, -1] = data.cls_id, data.sep_id
     input_ids[:, 1:-1] = data.windows(starts, size)
-    labels = np.full((count, length), _NOTHING, dtype=np.int64)
+    labels = np.full((count, length), IGNORED, dtype=np.int64)
     labels[:, 1:-1] = np.lib.stride_tricks.sliding_window_view(data.roles, size)[starts]
     return {"input_ids": input_ids, "labels": labels}

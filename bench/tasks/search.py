@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data.corpus import Corpus
+from bench.measure import metrics
 from bench.tasks import LengthError, Rows
 
 HEAD = "AutoModel"
@@ -38,7 +39,7 @@ _Ids = npt.NDArray[np.int32]
 
 def chance(candidates: int) -> float:
     """Mean reciprocal rank of the one right answer in a random order of so many."""
-    return float((1 / np.arange(1, candidates + 1)).mean())
+    return metrics.random_mrr(candidates)
 
 
 def rows(data: Corpus, split: str, length: int, count: int, generator: np.random.Generator) -> Rows:

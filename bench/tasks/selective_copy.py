@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.sequences import IGNORED, require
-from bench.tasks import Rows
+from bench.data.sequences import require
+from bench.tasks import IGNORED, Rows
 
 HEAD = "AutoModelForCausalLM"
 KIND = "diagnostic"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry, tasks
-from bench.data import corpus
+from bench.data import cache
 from bench.tasks import LengthError, Rows
 from bench.tasks.search import chance
 from bench.tools import scorers
@@ -59,7 +59,7 @@ def cached(name: str, library: str, say: Callable[[str], None] | None = None) ->
     Raises:
         BaselineError: and what :func:`bench.tasks.open_data` raises.
     """
-    folder = corpus.cache_root() / "baselines"
+    folder = cache.root() / "baselines"
     key = hashlib.sha256("\0".join([name, _data(name, library), _code(name)]).encode())
     path = folder / f"{name}-{key.hexdigest()[:16]}.json"
     if path.is_file():
@@ -125,7 +125,7 @@ def _data(name: str, library: str) -> str:
     """What the rows of a task are cut from, as text."""
     need = tasks.needs(name)
     if need == "digits":
-        from bench.tasks import digits
+        from bench.data import digits
 
         return digits.SHA256  # which is verified before they are used
     return library if need else "generated"

@@ -26,7 +26,6 @@ from bench.tasks import Rows, Task
 from bench.tasks.search import chance
 
 _CHOOSING = 200  # training rows by which the best of many answers is chosen
-_NOTHING = -100  # what a loss passes over
 _Array = npt.NDArray[Any]
 _Pair = tuple[float, float]
 
@@ -86,7 +85,7 @@ def _sequences(setting: Setting) -> _Pair:
 def _tokens(setting: Setting) -> _Pair:
     """Classes of tokens: decided by nothing, by the place, or by the token itself."""
     labels, truth = setting.train["labels"], setting.test["labels"]
-    here, there = labels != _NOTHING, truth != _NOTHING
+    here, there = labels != tasks.IGNORED, truth != tasks.IGNORED
     ids, asked = setting.train["input_ids"], setting.test["input_ids"]
     half = np.arange(len(labels))[:, None] < len(labels) // 2  # learns what the other half chooses
 
@@ -162,7 +161,7 @@ def _next_tokens(setting: Setting) -> _Pair:
 def _following(rows: Rows) -> tuple[_Array, _Array]:
     """Of every token that is to be predicted: the one before it, and itself."""
     labels = rows["labels"][:, 1:]
-    here = labels != _NOTHING
+    here = labels != tasks.IGNORED
     return rows["input_ids"][:, :-1][here], labels[here]
 
 
@@ -170,7 +169,7 @@ def _repeated(rows: Rows, answers: _Array) -> _Array:
     """Of every place that is asked: the token, ever an answer, that came most often before it."""
     guess = []
     for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
-        for place in np.flatnonzero(labels[1:] != _NOTHING) + 1:
+        for place in np.flatnonzero(labels[1:] != tasks.IGNORED) + 1:
             window = ids[:place]
             seen = np.bincount(window[answers[window] > 0], minlength=len(answers))
             guess.append(seen.argmax() if seen.any() else answers.argmax())
@@ -221,7 +220,7 @@ def _anchor(ids: _Array, sep_id: int, frequent: _Array) -> int:
 
 def _texts(setting: Setting) -> _Pair:
     """Texts: the one that training targets are most like, and the first tokens of the source."""
-    length = int(np.median((setting.train["labels"] != _NOTHING).sum(axis=1)))
+    length = int(np.median((setting.train["labels"] != tasks.IGNORED).sum(axis=1)))
     known = [_text(setting, ids) for ids in setting.train["labels"][:_CHOOSING]]
     truth = [_text(setting, ids) for ids in setting.test["labels"]]
     some = list(dict.fromkeys(known))[:32]
@@ -233,7 +232,7 @@ def _texts(setting: Setting) -> _Pair:
 def _text(setting: Setting, ids: _Array) -> str:
     """Ids as text, marks and padding left out."""
     marks = tasks.vocabulary(setting.task, setting.data)
-    kept = [token for token in ids.tolist() if token not in (_NOTHING, marks.pad, marks.eos)]
+    kept = [token for token in ids.tolist() if token not in (tasks.IGNORED, marks.pad, marks.eos)]
     text: str = setting.data.decode(kept)
     return text
 

@@ -10,7 +10,6 @@ from bench import registry, tasks
 from bench.data import corpus, hub
 from bench.tasks import Rows, Task
 
-_NOTHING = -100  # what the loss passes over
 _INK = " .:-=+*#%@"
 _INDENT = "  "
 
@@ -86,7 +85,7 @@ def lines(task: Task, data: Any, rows: Rows, row: int, width: int) -> Iterator[s
         notes.append(f"label: {_label(task, labels.item())}")
     elif task.HEAD == "AutoModelForSeq2SeqLM":
         yield from _columns(columns, width)
-        columns = {"labels": _symbols(task, data, labels[labels != _NOTHING])}
+        columns = {"labels": _symbols(task, data, labels[labels != tasks.IGNORED])}
     elif task.HEAD == "AutoModelForCausalLM":
         if np.array_equal(labels, one["input_ids"]):
             notes.append("labels: the same tokens, each from those before it")
@@ -137,7 +136,7 @@ def _label(task: Task, label: Any) -> str:
 def _where_asked(labels: _Array, names: Any) -> list[str]:
     """A cell a position, empty where nothing is asked."""
     cells = np.full(len(labels), "", dtype=object)
-    asked = labels != _NOTHING
+    asked = labels != tasks.IGNORED
     cells[asked] = names(labels[asked])
     return cells.tolist()
 

@@ -1,9 +1,14 @@
-"""What commands are run with: no torch, or a package that adds to what there is."""
+"""What tests of several rooms share: no torch, a package that adds to what there is, a model."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from models.checkpoints import MINILM
 
 # A module that fails on import, put before the real one: whoever imports torch is found out.
 POISON = "raise ImportError('torch was imported')"
@@ -35,3 +40,16 @@ def install(tmp_path: Path) -> Install:
         return {"PYTHONPATH": str(tmp_path)}
 
     return installed
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """A tiny BERT with the bundled tokenizer, in a folder."""
+    folder = tmp_path_factory.mktemp("saved") / "own"
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(vocab_size=30592, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                   intermediate_size=16, max_position_embeddings=32)
+    ).save_pretrained(folder)  # fmt: skip
+    shutil.copy(MINILM.path() / "tokenizer.json", folder)
+    return folder

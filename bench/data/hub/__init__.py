@@ -1,7 +1,8 @@
 """The hub's data sets as tasks: the same rows, the same heads, other data.
 
 A data set stands beside the offline task of its head (``catalogue``), is fetched at one commit and
-proven (``fetch``), checked (``read``), tokenized once (``table``) and cut into rows (``rows``).
+proven (``fetch``), checked (``read``), tokenized once (``write``), opened (``table``) and cut into
+rows (``rows``).
 Names are had without importing anything heavy.
 """
 
@@ -10,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.contract import IGNORED, Rows
 from bench.data.hub.catalogue import CATALOGUE, Entry, find, names
 from bench.data.hub.fetch import DataUnavailable
 from bench.measure import metrics
-from bench.tasks import Rows, search
 
 __all__ = ["CATALOGUE", "DataUnavailable", "Entry", "HubTask", "find", "names", "task"]
 
-_NOTHING = -100
 _SAMPLE = 1000  # rows of which what guessing scores is measured
 _CHOOSING, _CHOICES = 200, 32  # training targets by which, and from which, the best one is chosen
 _AUTO_MODEL, _IMAGES, _NEXT = "AutoModel", "AutoProcessor", "AutoModelForCausalLM"
@@ -74,7 +74,7 @@ class HubTask:
     def chance(self, candidates: int) -> float | None:
         """What a random order of so many scores; None where nothing is to be found."""
         if self.HEAD == _AUTO_MODEL:
-            return search.chance(candidates)
+            return metrics.random_mrr(candidates)
         if self.HEAD == _IMAGES:
             return 1 / (len(self.LABELS) or candidates)
         return None
@@ -117,8 +117,8 @@ class HubTask:
         if "start_positions" in rows:
             return np.stack([rows["start_positions"], rows["end_positions"]], axis=1)
         if self.TARGET_LENGTH is None:
-            return rows["labels"][rows["labels"] != _NOTHING]
-        end = {_NOTHING, table.sep_id}
+            return rows["labels"][rows["labels"] != IGNORED]
+        end = {IGNORED, table.sep_id}
         return [table.decode([i for i in ids if i not in end]) for ids in rows["labels"].tolist()]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.contract import LengthError
 from bench.data.hub.fetch import DataUnavailable, unwritable
-from bench.tasks import LengthError
 
 SIDES = (16, 32, 64, 128, 224)
 MEAN = STD = 0.5  # of pixels from 0 to 1, as a processor's image_mean and image_std

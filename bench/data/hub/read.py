@@ -14,8 +14,8 @@ _MATCH = 4.0  # of 5: from here on two sentences say the same, but for details (
 
 
 @dataclass(frozen=True)
-class Record:
-    """One row of a data set.
+class Example:
+    """One row of a data set, as its task reads it.
 
     Args:
         parts: what it consists of, by the name of the entry's ``fields``.
@@ -28,7 +28,7 @@ class Record:
     group: str
 
 
-def records(entry: Entry, paths: list[Path]) -> Iterator[Record | None]:
+def examples(entry: Entry, paths: list[Path]) -> Iterator[Example | None]:
     """The rows of a split's files, None for what is no row of the task.
 
     Raises:
@@ -119,10 +119,10 @@ def _kind(feature: Any) -> str:
     return "number" if dtype.startswith("float") else dtype
 
 
-def _mapped(entry: Entry, file: str, number: int, row: dict[str, Any]) -> Record | None:
-    """A row as a record; one with nulls or a short list inside is refused by its place."""
+def _mapped(entry: Entry, file: str, number: int, row: dict[str, Any]) -> Example | None:
+    """A row as an example; one with nulls or a short list inside is refused by its place."""
     try:
-        return _record(entry, row)
+        return _example(entry, row)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise DataUnavailable(
             f"data {entry.name!r}: expected whole values in row {number} (the first is 0) of "
@@ -132,7 +132,7 @@ def _mapped(entry: Entry, file: str, number: int, row: dict[str, Any]) -> Record
         ) from None
 
 
-def _record(entry: Entry, row: dict[str, Any]) -> Record | None:
+def _example(entry: Entry, row: dict[str, Any]) -> Example | None:
     parts = {}
     for part, path in entry.fields.items():
         column, _, inside = path.partition(".")
@@ -145,7 +145,7 @@ def _record(entry: Entry, row: dict[str, Any]) -> Record | None:
     if any(value is None or value in ("", [], b"") for value in parts.values()):
         return None
     keys = tuple(_text(parts[part]) for part in _KEYS[entry.head] if part in parts)
-    return Record(parts, keys, row[entry.group] if entry.group else keys[0] if keys else "")
+    return Example(parts, keys, row[entry.group] if entry.group else keys[0] if keys else "")
 
 
 def _in_range(entry: Entry, column: str, value: int | list[int], classes: int) -> None:

@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.contract import IGNORED, LengthError, Rows
 from bench.data.hub import pixels
 from bench.data.hub.catalogue import Entry
 from bench.data.hub.table import Part, Ragged, Table
-from bench.tasks import LengthError, Rows
-
-NOTHING = -100  # what a loss passes over
 
 Ids = npt.NDArray[np.int64]
 Generator = np.random.Generator
@@ -113,7 +111,7 @@ def _tokens(
     chosen = order(generator, len(part), count)
     ids, mask = framed(part["text"], chosen, length, table)
     begin, end = _marks(table)
-    labels = np.full_like(ids, NOTHING)
+    labels = np.full_like(ids, IGNORED)
     for row, index in enumerate(chosen):
         found = part["labels"][index][: length - len(begin) - len(end)]
         labels[row, len(begin) : len(begin) + len(found)] = found
@@ -163,7 +161,7 @@ def _texts(
     assert entry.target_length is not None
     chosen = order(generator, len(part), count)
     ids, mask = framed(part["source"], chosen, length, table, marks=False)
-    labels = np.full((count, entry.target_length), NOTHING, dtype=np.int64)
+    labels = np.full((count, entry.target_length), IGNORED, dtype=np.int64)
     _, end = _marks(table)
     for row, index in zip(labels, chosen, strict=True):
         target = [*part["target"][index], *end][: entry.target_length]

@@ -8,30 +8,25 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.data import corpus
-from bench.data.hub import fetch, read
+from bench.data import cache
+from bench.data.contract import SPLITS
+from bench.data.hub import fetch
 from bench.data.hub.catalogue import Entry
 from bench.data.hub.fetch import DataUnavailable, unwritable
-from bench.data.hub.read import Record
-from bench.tasks import SPLITS
+from bench.data.hub.write import Writer
 
 _FORMAT = "2"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
 _SPECIAL = ("tokenizer_config.json", "special_tokens_map.json")
-_BATCH = 256  # rows at a time: photographs are large
-_TENTHS = 10
-_NOTHING = -100  # what a loss passes over
 #: What opening a cache raises that was cut off or written over.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)
 
@@ -134,7 +129,7 @@ def open_table(entry: Entry, tokenizer: Any) -> Table:
         DataUnavailable: it cannot be had, or is not what it should be.
     """
     identity = _identity(entry, tokenizer)
-    folder = corpus.cache_root() / f"hub-{entry.name.partition('@')[0]}-{identity[:16]}"
+    folder = cache.root() / f"hub-{entry.name.partition('@')[0]}-{identity[:16]}"
     if folder.is_dir():
         try:
             return _open(entry, folder, identity)
@@ -223,7 +218,7 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
     except OSError as error:
         raise unwritable(entry.name, error) from None
     try:
-        writer = _Writer(entry, temporary, backend)
+        writer = Writer(entry, temporary, backend)
         writer.write(paths)
         empty = [split for split in SPLITS if not writer.rows[split]]
         if empty:
@@ -251,178 +246,3 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
             raise unwritable(entry.name, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-class _Writer:
-    """Splits, tokenizes and writes the rows of a data set, a batch at a time.
-
-    A text stands in one split only: what is in the test split leaves validation and train, what is
-    in validation leaves train. Where one thing is to be found by another, it also stands there
-    only once.
-    """
-
-    def __init__(self, entry: Entry, folder: Path, backend: Any) -> None:
-        self.rows = dict.fromkeys(SPLITS, 0)
-        self.left_out: Counter[str] = Counter()
-        self._entry, self._folder, self._backend = entry, folder, backend
-        self._seen: dict[str, set[bytes]] = {split: set() for split in SPLITS}
-        self._tokens = self._bytes = 0
-
-    def tokens_per_byte(self) -> float:
-        """Of the test split's text, where it is a stream; else 0."""
-        return self._tokens / self._bytes if self._bytes else 0.0
-
-    def write(self, paths: dict[str, list[Path]]) -> None:
-        """Every split, the one that keeps all its rows first."""
-        for source in reversed(SPLITS):
-            if source in paths:
-                splits = (source, *self._entry.cut) if source == "train" else (source,)
-                self._write(splits, read.records(self._entry, paths[source]))
-
-    def _write(self, splits: tuple[str, ...], records: Iterator[Record | None]) -> None:
-        from datasets.arrow_writer import ArrowWriter
-
-        columns = _COLUMNS[self._entry.head]
-        features = _features(self._entry, columns)
-        writers = {
-            split: ArrowWriter(path=str(self._folder / f"{split}.arrow"), features=features)
-            for split in splits
-        }
-        while batch := list(islice(records, _BATCH)):
-            sorted_out: dict[str, list[Record]] = {split: [] for split in splits}
-            for record in batch:
-                split = self._place(record, splits)
-                if split is not None and record is not None:
-                    sorted_out[split].append(record)
-            for split, kept in sorted_out.items():
-                found = columns(self._backend, self._entry, kept)
-                count = len(next(iter(found.values())))
-                if count < len(kept):
-                    self.left_out["no token of the answer"] += len(kept) - count
-                if count:
-                    writers[split].write_batch(found)
-                    self.rows[split] += count
-                if split == "test" and self._entry.head == "AutoModelForCausalLM":
-                    self._tokens += sum(map(len, found["text"]))
-                    self._bytes += sum(len(one.parts["text"].encode()) for one in kept)
-        for writer in writers.values():
-            writer.finalize()
-
-    def _place(self, record: Record | None, splits: tuple[str, ...]) -> str | None:
-        """The split of a row, None where it is left out."""
-        if record is None:
-            self.left_out["empty, or no row of this task"] += 1
-            return None
-        split = splits[0]
-        if len(splits) > 1:
-            tenth = int.from_bytes(_digest(record.group)[:8], "big") % _TENTHS
-            split = splits[1 + tenth] if tenth < len(splits) - 1 else splits[0]
-        keys = [_digest(key) for key in record.keys]
-        others = [self._seen[other] for other in SPLITS if other != split]
-        if any(key in seen for seen in others for key in keys):
-            self.left_out["in another split"] += 1
-            return None
-        once = self._entry.found
-        if once and any(key in self._seen[split] for key in keys):
-            self.left_out["twice"] += 1
-            return None
-        if split != "train" or once or len(splits) > 1:  # nothing comes after the last split
-            self._seen[split].update(keys)
-        return split
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _features(entry: Entry, columns: Callable[..., Any]) -> Any:
-    """Types of the cache's columns."""
-    from datasets import Features, List, Value
-
-    ids = List(Value("int32"))
-    kinds = {"label": Value("int64"), "start": Value("int64"), "end": Value("int64")}
-    names = columns(None, entry, [])
-    return Features(
-        {name: Value("binary") if name == "image" else kinds.get(name, ids) for name in names}
-    )
-
-
-Columns = dict[str, list[Any]]
-
-
-def _ids(backend: Any, texts: list[str], most: int) -> list[list[int]]:
-    if not texts:
-        return []
-    encoded = backend.encode_batch_fast(texts, add_special_tokens=False)  # without offsets
-    return [one.ids[:most] for one in encoded]
-
-
-def _texts(*names: str) -> Callable[[Any, Entry, list[Record]], Columns]:
-    """Columns that are each the tokens of a text."""
-
-    def columns(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-        most = entry.lengths[1]
-        return {n: _ids(backend, [r.parts[n] for r in records], most) for n in names}
-
-    return columns
-
-
-def _classified(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-    found = _texts("text")(backend, entry, records)
-    return found | {"label": [record.parts["label"] for record in records]}
-
-
-def _stream(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-    return {"text": _ids(backend, [record.parts["text"] for record in records], 1 << 40)}
-
-
-def _words(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-    """Sub-words; a word's label at its first, nothing at the others."""
-    found: Columns = {"text": [], "labels": []}
-    words = [record.parts["words"] for record in records]
-    encoded = (
-        backend.encode_batch(words, is_pretokenized=True, add_special_tokens=False) if words else []
-    )
-    for record, one in zip(records, encoded, strict=True):
-        before, labels = None, []
-        for word in one.word_ids:
-            labels.append(record.parts["labels"][word] if word != before else _NOTHING)
-            before = word
-        found["text"].append(one.ids)
-        found["labels"].append(labels)
-    return found
-
-
-def _questions(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-    """Question and context, and the first and last token of the context that the answer touches."""
-    found: Columns = {"question": [], "context": [], "start": [], "end": []}
-    questions = [record.parts["question"] for record in records]
-    contexts = [record.parts["context"] for record in records]
-    asked = backend.encode_batch(questions, add_special_tokens=False) if records else []
-    given = backend.encode_batch(contexts, add_special_tokens=False) if records else []
-    for record, question, context in zip(records, asked, given, strict=True):
-        first, stop = record.parts["answers"]
-        touched = [n for n, (a, b) in enumerate(context.offsets) if a < stop and b > first]
-        if touched:
-            row = (question.ids, context.ids, touched[0], touched[-1])
-            for column, value in zip(found, row, strict=True):
-                found[column].append(value)
-    return found
-
-
-def _captions(backend: Any, entry: Entry, records: list[Record]) -> Columns:
-    names = [name for name in entry.fields if name.startswith("caption")]
-    found = _texts(*names)(backend, entry, records)
-    return {"image": [record.parts["image"]["bytes"] for record in records]} | found
-
-
-#: Head -> its cached columns: of no records, their names alone.
-_COLUMNS: dict[str, Callable[[Any, Entry, list[Record]], Columns]] = {
-    "AutoModelForSequenceClassification": _classified,
-    "AutoModelForTokenClassification": _words,
-    "AutoModelForQuestionAnswering": _questions,
-    "AutoModelForSeq2SeqLM": _texts("source", "target"),
-    "AutoModelForCausalLM": _stream,
-    "AutoModel": _texts("query", "text"),
-    "AutoProcessor": _captions,
-}

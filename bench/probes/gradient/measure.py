@@ -28,7 +28,6 @@ _NO_ONE_POSITION = {
     "AutoModel": "it reads the mean over all positions",
     "AutoProcessor": "its towers read images, which are no embeddings of tokens",
 }
-_NOTHING = -100  # what a loss passes over
 _CHUNKS = 10  # progress is told this often
 _IN_DOUBLE, _UNROLLED = 3.0, 6.0  # what one measurement takes, in steps
 
@@ -77,7 +76,7 @@ class Designated:
         count, length = window.shape[:2]
         self._row = torch.arange(count, device=window.device)
         if head in _EVERYWHERE:
-            labelled = rows["labels"] != _NOTHING
+            labelled = rows["labels"] != tasks.IGNORED
             if head == "AutoModelForCausalLM":
                 labelled[:, 0] = False  # which nothing stands before
             if not bool(labelled.any(dim=1).all()):
@@ -349,7 +348,7 @@ def _rows(subject: Subject) -> Batch:
 
 def _last_labelled(labels: Tensor) -> Tensor:
     """(rows,) the last position that has a label, of rows that have one."""
-    return labels.shape[1] - 1 - (labels != _NOTHING).flip(1).int().argmax(dim=1)
+    return labels.shape[1] - 1 - (labels != tasks.IGNORED).flip(1).int().argmax(dim=1)
 
 
 def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> float | None:

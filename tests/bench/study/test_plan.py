@@ -12,7 +12,7 @@ from bench import registry, study
 from bench.statistics import intervals as stats
 from bench.study import StudyError
 
-from ..conftest import TINY
+from ...conftest import TINY
 
 WRONG = """\
 title = "Wrong"
@@ -209,7 +209,7 @@ def test_keys_depend_on_what_is_measured_and_on_nothing_else(tmp_path):
 
 def test_200_damaged_files_and_no_traceback(tmp_path):
     """Each is either a plan or one StudyError."""
-    source = (Path(study.__file__).parent / "studies" / "quick.toml").read_text()
+    source = (Path(study.__file__).parents[1] / "studies" / "quick.toml").read_text()
     choose = random.Random(0)
     refused = 0
     for _ in range(200):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench import tasks
+from bench.data import digits as images
 from bench.tasks import LengthError, digits
 
 
@@ -30,19 +31,19 @@ def test_images_are_scikit_learns_and_known_by_their_hash(data):
 
     raw = load_digits()
     pixels = raw.images.astype(np.uint8).tobytes() + raw.target.astype(np.uint8).tobytes()
-    assert digits.identity() == data.hash == hashlib.sha256(pixels).hexdigest()
+    assert images.identity() == data.hash == hashlib.sha256(pixels).hexdigest()
 
 
 def test_other_images_are_refused_by_name(monkeypatch):
-    monkeypatch.setattr(digits, "SHA256", "0" * 64)
-    with pytest.raises(digits.DigitsError, match=r"SHA-256 0000.*Got 87ff"):
-        digits.identity()
+    monkeypatch.setattr(images, "SHA256", "0" * 64)
+    with pytest.raises(images.DigitsError, match=r"SHA-256 0000.*Got 87ff"):
+        images.identity()
 
 
 def test_no_image_is_in_two_splits_or_twice_and_shares_are_kept(data):
     kept = [image.tobytes() for image in data.images]
     assert len(set(kept)) == len(kept)
-    for split, share in digits.SHARES.items():
+    for split, share in images.SHARES.items():
         here = data.split == split
         assert here.mean() == pytest.approx(share / 100, abs=0.02)
         assert set(data.labels[here]) == set(range(10))
@@ -145,7 +146,7 @@ def test_a_processor_makes_the_same_of_image_and_caption(data):
     where = {image.tobytes(): n for n, image in enumerate(digits.enlarge(data.images, side))}
     places = [where[image.tobytes()] for image in rows["pixel_values"]]
     made = processor(
-        text=[digits.CAPTION.format(digits.LABELS[digit]) for digit in said(data, rows)],
+        text=[digits.CAPTIONS[digit] for digit in said(data, rows)],
         images=[np.repeat(data.images[n][..., None] * scale, 3, axis=2) for n in places],
         padding="max_length",
         max_length=digits.QUERY_LENGTH,

@@ -24,7 +24,7 @@ from bench.execute.worker import describe
 from bench.probes.decode import measure as decode
 from bench.store import environment
 
-from ..conftest import TINY
+from ...conftest import TINY
 
 THREADS = environment.threads()
 

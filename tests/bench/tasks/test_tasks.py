@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
+from bench.data.corpus.labels import ROLES
 from bench.measure import metrics
-from bench.tasks import LengthError
+from bench.tasks import IGNORED, LengthError
 
 SPLITS = tasks.SPLITS
 KEYS = {"HEAD", "KIND", "METRIC", "FLOOR", "SOLVED", "LENGTHS", "LABELS", "EXPECTED"}
@@ -94,7 +95,8 @@ class TestEveryTask:
             assert rows["labels"].shape == shape
             if task.LABELS:
                 assert rows["labels"].dtype == np.int64
-                assert -100 <= rows["labels"].min() <= rows["labels"].max() < len(task.LABELS)
+                assert rows["labels"].min() >= IGNORED
+                assert 0 <= rows["labels"].max() < len(task.LABELS)
         if task.HEAD == "AutoModelForQuestionAnswering":
             assert (rows["start_positions"] <= rows["end_positions"]).all()
             assert rows["end_positions"].max() < length
@@ -115,24 +117,23 @@ def printed(task, data, rows):
     """Row 0 as the docstring shows it."""
     row = {key: array[0] for key, array in rows.items()}
     words = {"input_ids": data.symbols(row["input_ids"])}
+    if "query_ids" in row:
+        words["query_ids"] = data.symbols(row["query_ids"][row["query_mask"] == 1])
     for key in ("start_positions", "end_positions"):
         if key in row:
             words[key] = [str(row[key])]
-    labels = row.get("labels")
+    truth = row.get("labels")
     if task.HEAD == "AutoModelForSequenceClassification":
-        words["labels"] = [task.LABELS[labels]]
+        words["labels"] = [task.LABELS[truth]]
     elif task.HEAD == "AutoModelForTokenClassification":
-        words["labels"] = ["-" if n < 0 else task.LABELS[n] for n in labels]
+        words["labels"] = ["-" if n < 0 else task.LABELS[n] for n in truth]
     elif task.HEAD == "AutoModelForSeq2SeqLM":
-        words["labels"] = data.symbols(labels[labels >= 0])
+        words["labels"] = data.symbols(truth[truth >= 0])
     return words
 
 
-OURS = ("answers", "docstring", "language", "package", "roles")
-
-
+@pytest.mark.parametrize("name", LIBRARY)
 class TestEveryTaskOfTheLibrary:
-    @pytest.mark.parametrize("name", OURS)
     def test_row_of_the_docstring_is_true(self, name, task, corpus):
         """To the letter over the corpus it was taken from, in its shape over another Python's."""
         row, length = shown(task)
@@ -143,7 +144,6 @@ class TestEveryTaskOfTheLibrary:
         assert len(row["input_ids"]) == length
         assert not {None} & {data_id(corpus, token) for token in row["input_ids"]}
 
-    @pytest.mark.parametrize("name", LIBRARY)
     def test_every_length_exists_and_beyond_them_it_says_so(self, task, corpus):
         for split in SPLITS:
             for length in task.LENGTHS:
@@ -151,16 +151,15 @@ class TestEveryTaskOfTheLibrary:
             with pytest.raises(LengthError, match=rf"the {split} split .*its longest is \d+\.$"):
                 tasks.draw(task, corpus, split, 10_000_000, 8, seed=0)
 
-    @pytest.mark.parametrize("name", ["answers", "language", "package", "roles"])
     @pytest.mark.parametrize("length", [64, 2048])
     def test_windows_stand_in_their_split(self, name, length, task, corpus):
         """The last hundred tokens of every window, found again by search."""
         rows = tasks.draw(task, corpus, "validation", length, 16, seed=0)["input_ids"]
-        begin, end = corpus.stretch("validation")
-        text = corpus.tokens[begin:end].tobytes()
+        text = corpus.tokens[slice(*corpus.stretch("validation"))].tobytes()
+        code = corpus.code[corpus.code_end("train") : corpus.code_end("validation")].tobytes()
         for ids in rows:
-            window = ids[-min(length // 2, 100) : -1].astype(corpus.tokens.dtype)
-            assert window.tobytes() in text
+            window = ids[-min(length // 2, 100) : -1].astype(corpus.tokens.dtype).tobytes()
+            assert window in text or window in code
 
 
 def data_id(corpus, token):
@@ -224,7 +223,7 @@ class TestRoles:
         rows = tasks.draw(task, corpus, "test", 64, 200, seed=0)
         begin, end = corpus.stretch("test", prose=False)
         text, width = corpus.tokens[begin:end].tobytes(), corpus.tokens.itemsize
-        assert (rows["labels"][:, [0, -1]] == -100).all()
+        assert (rows["labels"][:, [0, -1]] == IGNORED).all()
         for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
             place, found = -1, []
             while (place := text.find(ids[1:-1].astype(np.int32).tobytes(), place + 1)) >= 0:
@@ -232,12 +231,10 @@ class TestRoles:
                 found.append(corpus.roles[start : start + 62].tolist())
             assert labels[1:-1].tolist() in found
         separators = rows["input_ids"][:, 1:-1] == corpus.sep_id
-        assert (rows["labels"][:, 1:-1][separators] == -100).all()
+        assert (rows["labels"][:, 1:-1][separators] == IGNORED).all()
 
     def test_roles_are_those_of_the_labels(self):
-        from bench.data import labels as _labels
-
-        assert tasks.load("roles").LABELS == _labels.ROLES
+        assert tasks.load("roles").LABELS == ROLES
 
     def test_floor_is_the_most_that_one_role_scores(self, corpus):
         task, score = tasks.load("roles"), metrics.METRICS["macro-F1"]
@@ -365,7 +362,7 @@ class TestDocstring:
         for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True):
             target = labels[labels >= 0]
             assert ids[0] in starts
-            assert (labels[len(target) :] == -100).all()
+            assert (labels[len(target) :] == IGNORED).all()
             sizes = [n for n in range(1, 257) if tuple(ids[:n].tolist()) in cut]
             if sizes and sizes[-1] < 200:
                 line = cut[tuple(ids[: sizes[-1]].tolist())]

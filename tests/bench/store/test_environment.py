@@ -15,14 +15,6 @@ from bench.store import environment
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /sys")
 
 
-@pytest.fixture
-def files(monkeypatch):
-    """System files as a dictionary says; all others are missing."""
-    texts = {}
-    monkeypatch.setattr(environment, "_read", lambda path: texts.get(str(path)))
-    return texts
-
-
 def test_strict_json_without_host_home_or_user():
     text = json.dumps(environment.machine(), allow_nan=False)
     for private in (platform.node(), str(Path.home()), os.environ.get("USER", "")):
@@ -41,8 +33,6 @@ def test_needs_no_torch():
 def test_nothing_told_is_none(files):
     told = (environment.cpu_flags, environment.frequency, environment.cpu_quota)
     assert [ask() for ask in told] == [None, None, None]
-    assert environment._steal_since_boot() is None
-    assert environment.Pressure().lap() == {"steal": None, "psi": None}
 
 
 @pytest.mark.parametrize(
@@ -96,26 +86,6 @@ def test_caches_grow_with_their_level():
     if caches is None:
         pytest.skip("this system does not tell its caches")
     assert caches["L1d"] < max(caches.values())
-
-
-class TestPressure:
-    def test_shares_of_what_passed_between_two_looks(self, files, monkeypatch):
-        now = iter([10.0, 12.0, 12.0])
-        monkeypatch.setattr(environment.time, "monotonic", lambda: next(now))
-        files["/proc/stat"] = "cpu  100 0 50 800 10 0 0 40 7 0\ncpu0 1 1 1"
-        files["/proc/pressure/cpu"] = "some avg10=1.00 avg60=0 avg300=0 total=5000000\nfull total=9"
-        pressure = environment.Pressure()
-        files["/proc/stat"] = "cpu  150 0 60 920 10 0 0 60 9 0\ncpu0 1 1 1"
-        files["/proc/pressure/cpu"] = "some avg10=1.00 avg60=0 avg300=0 total=5500000\nfull total=9"
-        assert pressure.lap() == {"steal": 20 / 200, "psi": 0.25}
-        assert pressure.lap() == {"steal": None, "psi": None}, "no time has passed"
-
-    @LINUX
-    def test_shares_are_shares(self):
-        pressure = environment.Pressure()
-        for _ in range(3):
-            for share in pressure.lap().values():
-                assert share is None or 0 <= share <= 1
 
 
 class TestGpus:

@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench.data import build as _build
-from bench.data import corpus as library
-from bench.data import labels as _labels
+from bench.data.contract import IGNORED, SPLITS
+from bench.data.corpus import build, labels, leaks, library, tokenized
 from models.checkpoints import MINILM
 
-SPLITS = tuple(library.SPLITS)
 ROOT = Path(sysconfig.get_path("stdlib"))
 
 
@@ -44,19 +42,19 @@ class TestCorpus:
         pages = [n for n, prose in enumerate(corpus.prose) if prose]
         assert {corpus.package[n] for n in pages} == {"pydoc_data"}
         assert {corpus.split[n] for n in pages} == set(SPLITS)
-        assert (document(corpus, corpus.path[pages[0]])[1] == -100).all()
+        assert (document(corpus, corpus.path[pages[0]])[1] == IGNORED).all()
 
     def test_no_file_in_two_splits_and_shares_are_kept(self, corpus):
         assert len(set(corpus.path)) == len(corpus.path)
         for package in ("asyncio", "email"):
             sizes = {s: corpus.sizes[corpus.files(s, package)].sum() for s in SPLITS}
             share = sizes["train"] / sum(sizes.values())
-            assert share == pytest.approx(library.SPLITS["train"], abs=0.1)
+            assert share == pytest.approx(library.SHARES["train"], abs=0.1)
 
     def test_shares_are_kept_over_all(self):
         sources = library.read()[0]
         sizes = {s: sum(len(one.text) for one in sources if one.split == s) for s in SPLITS}
-        for split, share in library.SPLITS.items():
+        for split, share in library.SHARES.items():
             assert sizes[split] / sum(sizes.values()) == pytest.approx(share, abs=0.002)
 
     def test_a_split_and_a_package_of_it_are_one_stretch(self, corpus):
@@ -127,6 +125,25 @@ class TestCorpus:
         assert counted["undecodable"] + counted["unparsable"] == len(counted["skipped"])
         assert counted["tokens_per_s"] > 0
 
+    def test_sub_words_have_the_role_of_their_word(self, corpus, tokenizer):
+        """Word by word: a file is cut by ``tokenize`` and every word tokenized alone."""
+        n = corpus.files("train", "json")[0]
+        tokens, roles = document(corpus, corpus.path[n])
+        place, checked = 0, 0
+        with tokenize.open(ROOT / corpus.path[n]) as file:
+            for token in tokenize.generate_tokens(file.readline):
+                ids = tokenizer(token.string, add_special_tokens=False)["input_ids"]
+                here = slice(place, place + len(ids))
+                place += len(ids)
+                assert tokens[here].tolist() == ids
+                if token.type == tokenize.NAME and ids:
+                    role = labels.ROLES[roles[here][0]]
+                    assert (role == "keyword") == keyword.iskeyword(token.string)
+                    assert len(set(roles[here].tolist())) == 1
+                    checked += 1
+        assert place == len(tokens)
+        assert checked > 300
+
 
 def whole(corpus, split):
     return corpus.tokens[slice(*corpus.stretch(split))]
@@ -140,7 +157,7 @@ def code(corpus, split):
 class TestLeakage:
     """Against sets of slices, which share nothing with the hashes of the build."""
 
-    SIZE = _build.SHINGLE
+    SIZE = leaks.SHINGLE
 
     def slices(self, corpus, tokens):
         raw, width = tokens.tobytes(), tokens.itemsize
@@ -166,7 +183,7 @@ class TestLeakage:
     def test_hardly_a_window_is_pieced_together_from_another_split(self, corpus):
         """Near duplicates: windows of 64 made to four fifths of runs of 16 that train has too."""
         streams = [corpus.tokens[slice(*corpus.stretch(split))] for split in ("train", "test")]
-        train, test = (_build.shingles(stream, 16) for stream in streams)
+        train, test = (leaks.shingles(stream, 16) for stream in streams)
         train.sort()
         found = train[np.searchsorted(train, test).clip(max=len(train) - 1)] == test
         covered = np.convolve(found, np.ones(16))[: len(streams[1])] > 0
@@ -218,13 +235,13 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(root))
     file = MINILM.path() / "tokenizer.json"
     folder = tmp_path / "cache" / "corpus"
-    _build.build(folder, file)
+    build.build(folder, file)
     assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
-    return library._open(folder, "small", file)
+    return tokenized._open(folder, "small", file)
 
 
 class TestSplit:
-    SHARES = tuple(library.SPLITS.values())
+    SHARES = tuple(library.SHARES.values())
 
     def shares(self, packages):
         split = library._split(packages)
@@ -306,7 +323,7 @@ class TestSmallLibrary:
         """A file stands where a folder is needed."""
         (tmp_path / "taken").write_text("")
         with pytest.raises(library.CorpusError, match="set XDG_CACHE_HOME") as caught:
-            _build.build(tmp_path / "taken" / "corpus-0", MINILM.path() / "tokenizer.json")
+            build.build(tmp_path / "taken" / "corpus-0", MINILM.path() / "tokenizer.json")
         assert str(caught.value).startswith("the cache corpus-0 cannot be written (")
         assert str(tmp_path) not in str(caught.value)
 
@@ -314,152 +331,3 @@ class TestSmallLibrary:
         monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(tmp_path))
         with pytest.raises(library.CorpusError, match="Found none"):
             library.fingerprint()
-
-
-SNIPPET = '''\
-"""Module."""
-import os.path as p; from . import q  # c
-@p.decorated(1)
-async def one(a, *, b: int = 2.5, **kw):  # é
-    """Say "one".
-
-    At length.
-    """
-    def inner(): "Say inner."; return a.x.y(b)[0]
-    return [f"{a.b}" "z", lambda d=kw: d, \\
-        inner(a=None)]
-
-class Two(one.Three):
-    "Two" "pieces"
-    def four(self, é="é", e=(1, 2)):
-        "   Say four.   "
-        yield 1
-        return "é" + é
-def five(): """Only a docstring."""
-def six(): return print
-'''
-
-
-class TestLabels:
-    def test_roles_of_every_kind(self):
-        reading = _labels.read(SNIPPET)
-        ends = [*reading.begins[1:], len(SNIPPET)]
-        found = [
-            (SNIPPET[begin:end].strip(), _labels.ROLES[role])
-            for begin, end, role in zip(reading.begins, ends, reading.roles, strict=True)
-        ]
-        roles = {}
-        for said, role in found:
-            roles.setdefault(role, []).append(said)
-        assert roles["function"] == ["one", "inner", "four", "five", "six"]
-        assert roles["class"] == ["Two"]
-        assert roles["parameter"] == ["a", "b", "kw", "d", "self", "é", "e"]
-        assert roles["import"] == ["os", "path", "p", "q"]
-        assert roles["call"] == ["decorated", "y", "inner"]
-        assert roles["attribute"] == ["x", "Three"]
-        assert roles["comment"] == ["# c", "# é"]
-        assert roles["number"] == ["1", "2.5", "0", "1", "2", "1"]
-        assert roles["string"] == ['f"{a.b}"', '"z"', '"é"', '"é"']
-        assert [said.split()[0] for said in roles["docstring"]] == [
-            '"""Module."""',
-            '"""Say',
-            '"Say',
-            '"Two"',
-            '"pieces"',
-            '"',
-            '"""Only',
-        ]
-        assert {"None", "async", "def", "lambda", "yield"} <= set(roles["keyword"])
-        assert set(roles["name"]) == {"p", "int", "a", "b", "kw", "d", "one", "é", "print"}
-
-    def test_functions_and_their_docstrings(self):
-        functions = {f.name: f for f in _labels.read(SNIPPET).functions}
-        lines = {name: f.summary for name, f in functions.items() if f.docstring}
-        assert lines == {"one": 'Say "one".', "inner": "Say inner.", "four": "Say four."}
-        for name, function in functions.items():
-            assert SNIPPET[slice(*function.called)] == name
-            assert SNIPPET[slice(*function.span)].startswith(("def ", "async def "))
-        assert SNIPPET[slice(*functions["one"].docstring)].startswith('"""Say "one"')
-        assert SNIPPET[slice(*functions["one"].span)].endswith("inner(a=None)]")
-        assert SNIPPET[slice(*functions["four"].span)].endswith('"é" + é')
-
-    def test_questions_have_one_answer(self):
-        reading = _labels.read(SNIPPET)
-        asked = [
-            (
-                reading.functions[q.function].name,
-                q.parameter and SNIPPET[slice(*q.parameter)],
-                SNIPPET[slice(*q.answer)],
-            )
-            for q in reading.questions
-        ]
-        assert asked[1:] == [
-            ("one", "b", "2.5"),
-            ("inner", None, "a.x.y(b)[0]"),
-            ("four", "é", '"é"'),
-            ("four", "e", "(1, 2)"),
-            ("six", None, "print"),
-        ]
-        assert asked[0][:2] == ("one", None)
-        assert asked[0][2].startswith('[f"{a.b}"')
-
-    @pytest.mark.parametrize("text", ["print 2", "def f(:", "x = (", "\0"])
-    def test_what_is_not_python_says_so(self, text):
-        with pytest.raises(SyntaxError):
-            _labels.read(text)
-
-    def test_an_empty_file_has_nothing(self):
-        reading = _labels.read("")
-        assert len(reading.begins) == len(reading.roles) == len(reading.functions) == 0
-
-    def test_agree_with_the_syntax_tree_over_files_of_the_library(self):
-        """Which is walked here for what the module reads off the order of tokens."""
-        for path in ("json/encoder.py", "argparse.py", "dataclasses.py", "inspect.py"):
-            text = (ROOT / path).read_text()
-            reading = _labels.read(text)
-            counted = Counter(_labels.ROLES[role] for role in reading.roles)
-            expected = Counter()
-            todo = [ast.parse(text)]
-            while todo:
-                node = todo.pop()
-                if isinstance(node, ast.JoinedStr):
-                    continue
-                match node:
-                    case ast.FunctionDef() | ast.AsyncFunctionDef():
-                        expected["function"] += 1
-                    case ast.ClassDef():
-                        expected["class"] += 1
-                    case ast.arg():
-                        expected["parameter"] += 1
-                    case ast.Call(func=ast.Name() | ast.Attribute()) | ast.MatchClass():
-                        expected["call"] += 1  # a class in a pattern is written as a call is
-                    case ast.alias(name=name, asname=other):
-                        words = [w for w in name.split(".") if w != "*"]
-                        expected["import"] += len(words) + (other is not None)
-                    case ast.ImportFrom(module=str(module)):
-                        expected["import"] += len(module.split("."))
-                if isinstance(node, ast.Attribute):
-                    expected["attribute"] += 1
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    expected["attribute"] -= 1
-                todo += ast.iter_child_nodes(node)
-            assert {role: counted[role] for role in expected} == dict(expected), path
-
-    def test_sub_words_have_the_role_of_their_word(self, corpus, tokenizer):
-        """Word by word: a file is cut by ``tokenize`` and every word tokenized alone."""
-        n = corpus.files("train", "json")[0]
-        tokens, roles = document(corpus, corpus.path[n])
-        place, checked = 0, 0
-        with tokenize.open(ROOT / corpus.path[n]) as file:
-            for token in tokenize.generate_tokens(file.readline):
-                ids = tokenizer(token.string, add_special_tokens=False)["input_ids"]
-                here = slice(place, place + len(ids))
-                place += len(ids)
-                assert tokens[here].tolist() == ids
-                if token.type == tokenize.NAME and ids:
-                    role = _labels.ROLES[roles[here][0]]
-                    assert (role == "keyword") == keyword.iskeyword(token.string)
-                    assert len(set(roles[here].tolist())) == 1
-                    checked += 1
-        assert place == len(tokens)
-        assert checked > 300

@@ -10,7 +10,7 @@ from bench.measure.subject import Subject
 from bench.outcome import Unsupported
 from models.cost import count_flops
 
-from ..conftest import TINY
+from ...conftest import TINY
 
 ARMS = pytest.mark.parametrize("arm", ["lstm", "transformer"])
 

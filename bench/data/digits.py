@@ -1,0 +1,125 @@
+"""scikit-learn's handwritten digits: which images there are, the split of each, and captions."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.data.corpus import CorpusError
+
+SHARES = {"train": 70, "validation": 15, "test": 15}  # of a hundred images
+SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+SIDE, INK = 8, 16  # pixels of a side, and the largest value of one
+
+
+class DigitsError(CorpusError):
+    """Images that are missing, or not the ones they should be."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """The images of every split and the captions of every digit.
+
+    Args:
+        hash: what they were made of, ``identity()``.
+        images: (count, 8, 8) from 0, paper, to 16, ink; no two are the same.
+        labels: (count,) which digit each one is.
+        split: (count,) the split of each one.
+        captions: (10, length) token ids of every digit's caption, padded.
+        words: how the tokenizer prints the ids of the captions.
+        cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
+    """
+
+    hash: str
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    split: npt.NDArray[np.str_]
+    captions: npt.NDArray[np.int64]
+    words: Mapping[int, str]
+    cls_id: int
+    sep_id: int
+    pad_id: int
+    vocab_size: int
+
+    def symbols(self, ids: Sequence[int]) -> list[str]:
+        """Tokens of a caption as the tokenizer prints them."""
+        return [self.words[index] for index in ids]
+
+
+def identity() -> str:
+    """SHA-256 of the images and their labels, once it is what it should be.
+
+    Raises:
+        DigitsError: scikit-learn is missing, or brings other images.
+    """
+    _images()
+    return SHA256
+
+
+def open_digits(captions: Sequence[str], length: int) -> Digits:
+    """The images, split, with captions through the bundled tokenizer.
+
+    Args:
+        captions: of every digit from zero on.
+        length: tokens that each is padded to.
+
+    Raises:
+        DigitsError: scikit-learn is missing, or brings other images.
+        CheckpointError: the tokenizer is missing or is not what it should be.
+    """
+    from tokenizers import Tokenizer
+
+    from models.checkpoints import MINILM
+
+    images, labels = _images()
+    _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
+    kept = np.sort(first)  # what is there twice would stand in one split, but twice
+    name = "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(MINILM.verify(name) / name))
+    marks = tokenizer.get_vocab()
+    tokenizer.enable_padding(length=length, pad_id=marks["[PAD]"])
+    encoded = [tokenizer.encode(caption) for caption in captions]
+    return Digits(
+        hash=SHA256,
+        images=images[kept],
+        labels=labels[kept],
+        split=np.array([_split(image) for image in images[kept]]),
+        captions=np.array([caption.ids for caption in encoded], dtype=np.int64),
+        words={n: word for one in encoded for n, word in zip(one.ids, one.tokens, strict=True)},
+        cls_id=marks["[CLS]"],
+        sep_id=marks["[SEP]"],
+        pad_id=marks["[PAD]"],
+        vocab_size=tokenizer.get_vocab_size(),
+    )
+
+
+def _images() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """(1797, 8, 8) pixels and (1797,) digits as scikit-learn has them, verified."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DigitsError(
+            "task 'digits' expected scikit-learn, which brings the images. It is not installed: "
+            "pip install 'rnn-vs-transformer[offline]'."
+        ) from None
+    found = load_digits()
+    images, labels = found.images.astype(np.uint8), found.target.astype(np.int64)
+    digest = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    if digest != SHA256:
+        raise DigitsError(
+            f"task 'digits' expected scikit-learn's images with SHA-256 {SHA256}. Got {digest}: "
+            "this version brings others."
+        )
+    return images, labels
+
+
+def _split(image: npt.NDArray[np.uint8]) -> str:
+    """The split of an image, by the hash of its bytes: equal images are never in two."""
+    place = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big") % 100
+    for name, share in SHARES.items():
+        if place < share:
+            return name
+        place -= share
+    raise AssertionError("the shares make a hundred")

@@ -1,0 +1,111 @@
+"""What a sweep leaves: each cell's record, committed as it ends, whatever happens next."""
+
+import contextlib
+import hashlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bench.statistics import verdicts
+from bench.store import Store, environment, now, provenance
+from bench.store.records import Record
+from bench.study import Cell
+from bench.tools.display import Display
+
+
+class Recorder:
+    """Commits each cell's record as it ends, and keeps the display up to date.
+
+    Args:
+        store: where to.
+        decided: what was decided of every cell before the first clock started.
+        display: shows progress and what rounds decide.
+        made_with: provenance of all records; of checkpoints a record keeps its own cell's.
+        estimate_s: seconds of all cells together.
+        started: when the sweep did, by the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        decided: dict[str, Any],
+        display: Display,
+        made_with: dict[str, str],
+        estimate_s: float,
+        started: float,
+    ) -> None:
+        self._store, self._answers, self.display = store, decided["cells"], display
+        self._made_with, self.estimate_s = made_with, estimate_s
+        self._machine = environment.machine()
+        self._last = started
+        self._group: list[Record] = []
+
+    def cell_progress(self, cell: Cell, share: float) -> None:
+        """A cell is this far."""
+        self.display.advance(cell, self._estimate(cell) * min(share, 1.0))
+
+    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """A cell has ended: its record is committed before anything else happens."""
+        answer = self._answers[cell.key]
+        record: Record = {
+            "key": cell.key,
+            "name": cell.name,
+            "group": cell.group,
+            "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
+            "cell": cell.model_dump(mode="json"),
+            "model": {name: answer.get(name) for name in ("parameters", "match", "cost")},
+            "environment": self._machine,
+            "provenance": self._of(cell),
+            "ended": now(),
+        } | outcome
+        self._group.append(record)
+        with uninterrupted():
+            self._store.put(record)
+            elapsed = time.monotonic() - self._last
+            self._last += elapsed
+            self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
+        self.display.ended(cell, outcome, self._estimate(cell))
+
+    def _of(self, cell: Cell) -> dict[str, str]:
+        """What a cell was made with: of the checkpoints, its own."""
+        own = {provenance.CHECKPOINT + name for name in provenance.used(cell)}
+        return {
+            name: value
+            for name, value in self._made_with.items()
+            if name in own or not name.startswith(provenance.CHECKPOINT)
+        }
+
+    def group_ended(self) -> None:
+        """Say what the rounds of the group decide."""
+        for verdict in (*verdicts.of(self._group), *verdicts.of_settings(self._group)):
+            self.display.say(f"  {verdict.sentence}")
+        self._group = []
+        self._machine = environment.machine()  # as it is now: load, clocks and temperature change
+
+    def _estimate(self, cell: Cell) -> float:
+        estimate: float = self._answers[cell.key].get("estimate_s", 0.0)
+        return estimate
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Finish what is inside before a Ctrl-C takes effect; a second Ctrl-C does not wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+
+    def remember(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt

@@ -1,0 +1,97 @@
+"""What records must share to be compared: code, versions, processor, and what models start from."""
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import registry
+from bench.store import sources
+from models.checkpoints import MINILM, MISSING, CheckpointError, find
+
+if TYPE_CHECKING:
+    from bench.study import Cell
+
+PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
+CHECKPOINT = "checkpoint "  #: begins the name of what a checkpoint adds
+_ROOT = Path(__file__).parents[2]
+
+
+def shared(cpu: str, threads: int) -> dict[str, str]:
+    """What records must share to be compared: code, versions, processor and threads."""
+    return {"code": code_hash(), "cpu": cpu, "threads": str(threads)} | versions()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the interpreter and of what can change a number."""
+    found = {name: metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | found
+
+
+def code_hash() -> str:
+    """Hash of every source file that can change a measurement; reports and doors cannot.
+
+    Of a probe that is all but what its report is made of; installed extensions count as well.
+    """
+    digest = hashlib.sha256()
+    for name, path in sources.measuring():
+        digest.update(name.encode() + b"\0")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def commit() -> tuple[str | None, bool | None]:
+    """The checkout's commit and whether files differ from it; None outside a checkout."""
+    if not (_ROOT / ".git").exists():
+        return None, None
+    try:
+        head = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    return head, bool(changes)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(_ROOT), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def used(cell: "Cell") -> set[str]:
+    """Names of what a cell's weights and token ids come from; nothing where a task has its own ids.
+
+    Text is read through the bundled checkpoint's tokenizer, whichever arm reads it.
+    """
+    literals = registry.tasks()[cell.task].literals
+    if "VOCABULARY" in literals or "FEATURES" in literals:
+        return set()
+    return {MINILM.name, cell.model.checkpoint or MINILM.name}
+
+
+def made_of(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Source, digest and every file's own digest of checkpoints as they are now.
+
+    One that cannot be had is left out: nothing can be made with it.
+    """
+    made = {}
+    for name in sorted(names):
+        try:
+            checkpoint = find(name)
+        except CheckpointError:
+            continue
+        if (digest := checkpoint.digest()) != MISSING:
+            made[name] = {
+                "source": checkpoint.source,
+                "digest": digest,
+                "files": checkpoint.files(),
+            }
+    return made
+
+
+def digests(made: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """The same as part of a provenance: ``checkpoint NAME`` -> digest."""
+    return {CHECKPOINT + name: checkpoint["digest"] for name, checkpoint in made.items()}

@@ -1,0 +1,84 @@
+"""Which source files can change a measurement, read from their imports without running one."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bench import registry
+from models import extensions
+
+_ROOT = Path(__file__).parents[2]
+#: Of this suite, beside the probes.
+_MEASURING = (
+    "models",
+    "bench/tasks",
+    "bench/data",
+    "bench/measure",
+    "bench/execute",
+    "bench/outcome.py",
+)
+
+
+def measuring() -> Iterator[tuple[str, Path]]:
+    """Files that can change a measurement, each with a name that says no place of this machine.
+
+    Of the probes these are all but what only their reports are made of; of installed extensions
+    their arms, their tasks, and as much of their probes.
+    """
+    for part in _MEASURING:
+        place = _ROOT / part
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            yield path.relative_to(_ROOT).as_posix(), path
+    for own in ("models.arms", "bench.tasks"):
+        for package, folder in extensions.folders(own):
+            if package != own:  # which is among the above
+                for path in sorted(folder.rglob("*.py")):
+                    yield f"{package}/{path.relative_to(folder).as_posix()}", path
+    yield from _of_probes()
+
+
+def _of_probes() -> Iterator[tuple[str, Path]]:
+    """All of every probe's folder but what nothing reaches that measures, and its report does."""
+    modules: dict[str, Path] = {}
+    measured, told = [], []
+    for package, folder in extensions.folders("bench.probes"):
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            name = ".".join([package, *(part for part in parts if part != "__init__")])
+            modules[name] = path
+            part = path.relative_to(folder).parts[1:2]  # after the probe's name
+            if part in ((), ("__init__.py",), ("measure.py",)):
+                measured.append(name)
+            elif part[0] in registry.TOLD:
+                told.append(name)
+    only_told = _reached(modules, told) - _reached(modules, measured)
+    yield from ((name, path) for name, path in modules.items() if name not in only_told)
+
+
+def _reached(modules: Mapping[str, Path], names: Sequence[str]) -> set[str]:
+    """The modules of these names, and those that they import, directly or through others."""
+    reached: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += [other for other in _imports(name, modules[name]) if other in modules]
+    return reached
+
+
+def _imports(name: str, path: Path) -> Iterator[str]:
+    """Names that a module imports, each with the packages that are run on the way to it."""
+    here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for one in found:
+            parts = one.split(".")
+            yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))

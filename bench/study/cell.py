@@ -1,0 +1,173 @@
+"""One point of a grid, what its group holds equal, and what others published of its like."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictStr,
+    model_validator,
+)
+
+from bench import registry
+from bench.data.contract import OFFLINE
+from bench.study.fields import STRICT, Count, one_of
+
+INITIALIZATIONS = ("default", "orthogonal", "chrono")
+
+
+class Recurrent(BaseModel):
+    """Options of recurrent arms alone; what is left out stays as the models have it."""
+
+    model_config = STRICT
+
+    bidirectional: StrictBool = False
+    attention: StrictBool = False  # of a sequence-to-sequence decoder
+    initialization: one_of("initialization", INITIALIZATIONS) = "default"  # type: ignore[valid-type]
+    forget_bias: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None  # of an LSTM
+    chrono_length: Count | None = None  # longest memory, in steps, that "chrono" provides for
+
+
+class Comparison(BaseModel):
+    """What is held equal between the arms of a group.
+
+    ``match_to`` names the arm whose canonical size sets the budget, in body parameters, forward
+    FLOPs or state (``match``; the last two at each cell's length). ``hidden_size`` is the width of
+    a transformer whose shape is ours, and of the embeddings of everything matched to it.
+    ``checkpoint`` names the weights of a pretrained arm, the bundled ones where there is none;
+    with ``embeddings = "checkpoint"`` recurrent arms start from its word embeddings.
+    """
+
+    model_config = STRICT
+
+    summary: StrictStr
+    match: StrictStr = "params"
+    match_to: StrictStr
+    hidden_size: Count = 128
+    num_layers: Count = 2
+    num_heads: Count = 2
+    max_positions: Count = 512
+    recurrent: Recurrent = Recurrent()
+    embeddings: StrictStr = "scratch"
+    checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of num_heads={self.num_heads}. "
+                f"Got {self.hidden_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_are_the_references(self) -> Self:
+        arms = registry.arms()
+        pretrained = [name for name in arms if arms[name].literals["WEIGHTS"] == "pretrained"]
+        if self.embeddings == "checkpoint" and self.match_to not in pretrained:
+            raise ValueError(
+                "embeddings = 'checkpoint' needs a pretrained arm as match_to, one of: "
+                f"{', '.join(pretrained)}. Got {self.match_to!r}"
+            )
+        return self
+
+
+class Published(BaseModel):
+    """What others have published, for the report to set ours beside: a score, or who solves what.
+
+    ``length`` is that of the cells that are its like, trained on; ``tested`` the least and largest
+    length that it is a mean over, where it was tested on others.
+    """
+
+    model_config = STRICT
+
+    task: StrictStr
+    arm: StrictStr
+    length: Count
+    tested: tuple[Count, Count] | None = None
+    comparison: StrictStr | None = None
+    score: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None
+    solves: StrictBool | None = None  # where the source gives no figure
+    source: Annotated[StrictStr, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.score is None) == (self.solves is None):
+            raise ValueError(
+                f"expected a score, or solves = true or false. Got score={self.score} and "
+                f"solves={self.solves}"
+            )
+        return self
+
+
+class Cell(BaseModel):
+    """One point of a grid. Its key is the hash of all it says, so equal cells are one cell."""
+
+    model_config = STRICT
+
+    probe: str
+    comparison: str
+    task: str
+    data: str = OFFLINE
+    length: int
+    arm: str
+    kernel: str
+    device: str
+    dtype: str
+    denormals: str
+    threads: int | Literal["all"]
+    seed: int
+    axes: dict[str, str]
+    model: Comparison
+    protocol: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits that name this cell in a store."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def alike(self) -> str:
+        """The same for the cells of a group, which differ in arm, kernel or denormals only.
+
+        Subnormal floats are a setting of the process that a cell has to itself, so that the cells
+        which keep and which flush them can take turns; the number of threads is one of the machine.
+        """
+        return self.model_dump_json(exclude={"arm", "kernel", "denormals"})
+
+    @property
+    def group(self) -> str:
+        """The group in words."""
+        parts = [self.probe, *self.axes.values(), self.comparison, self.task, f"T={self.length}"]
+        if self.data != OFFLINE:
+            parts.insert(-1, self.data)
+        parts += [self.device, self.dtype]
+        if self.threads != "all":
+            parts.append(f"threads={self.threads}")
+        return " ".join([*parts, f"seed={self.seed}"])
+
+    @property
+    def name(self) -> str:
+        """The group and what differs in it."""
+        setting = "" if self.denormals == "keep" else f" {self.denormals}"
+        return f"{self.group} {self.arm}/{self.kernel}{setting}"
+
+
+def reference(cells: Sequence[Cell]) -> Cell:
+    """The cell that a group's ratios are to: the arm that set the budget, else the first."""
+    return next((cell for cell in cells if cell.arm == cell.model.match_to), cells[0])
+
+
+def references(cells: Sequence[Cell]) -> list[Cell]:
+    """The reference of each setting of subnormal floats that a group has.
+
+    Arms are compared under one setting, so each needs a reference, and an A/A control, of its own.
+    """
+    settings = dict.fromkeys(cell.denormals for cell in cells)
+    return [reference([c for c in cells if c.denormals == setting]) for setting in settings]

@@ -1,0 +1,94 @@
+"""What is wrong in a study file, in this suite's words and each with its line."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench import registry
+from bench.study.cell import Recurrent
+
+Place = tuple[str | int, ...]  #: keys and indices that lead to a value: ``("grid", 1, "arm", 0)``
+
+
+class StudyError(ValueError):
+    """A study that cannot be planned; the message lists every mistake."""
+
+
+class Mistakes:
+    """The mistakes of one study file, all of them.
+
+    Args:
+        name: of the file.
+        text: what it holds.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name, self._text = name, text
+        self._found: set[tuple[int, str]] = set()
+
+    def add(self, where: Place, what: str) -> None:
+        """What is wrong at a place."""
+        self._found.add((_line_of(self._text, where), f"{_dotted(where)}: {what}"))
+
+    def take(self, error: ValidationError, table: Place, names: Sequence[str]) -> None:
+        """All that pydantic found wrong in the table at a place, whose fields have these names."""
+        for detail in error.errors():
+            self.add((*table, *detail["loc"]), _sentence(detail, names))
+
+    def refuse(self) -> None:
+        """Raise them, where there are any, in the order of their lines.
+
+        Raises:
+            StudyError: all of them.
+        """
+        if self._found:
+            raise StudyError(
+                "\n".join(f"{self._name}:{line}: {what}" for line, what in sorted(self._found))
+            )
+
+
+def _sentence(detail: Any, names: Sequence[str]) -> str:
+    """A pydantic error in this suite's words: what was expected, and what came."""
+    if detail["type"] == "extra_forbidden":
+        if detail["loc"][-2:-1] == ("recurrent",):
+            names = list(Recurrent.model_fields)
+        return registry.unknown("field", str(detail["loc"][-1]), names)
+    if detail["type"] == "missing":
+        return "missing."
+    message = str(detail["msg"])
+    if detail["type"] in ("unknown", "repeated"):
+        return message
+    return f"{message}. Got {detail['input']!r}."[:300]
+
+
+def _dotted(location: Place) -> str:
+    """``('grid', 1, 'arm', 0)`` as ``grid[1].arm[0]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.lstrip(".")
+
+
+def _line_of(text: str, location: Place) -> int:
+    """The line of a key in a study file: its own, else its table's, else the first."""
+    lines = text.splitlines()
+    start, keys = 0, list(location)
+    index = location[1] if len(location) > 1 else None
+    if location[0] in ("grid", "published") and isinstance(index, int):
+        pattern = rf"\s*\[\[\s*{location[0]}\s*\]\]"
+        headers = [n for n, line in enumerate(lines) if re.match(pattern, line)]
+        if index < len(headers):
+            start, keys = headers[index], keys[2:]
+    elif location[:1] == ("comparison",) and len(location) > 1:
+        name = re.escape(str(location[1]))
+        pattern = rf"\s*\[\s*comparison\s*\.\s*[\"']?{name}[\"']?\s*\]"
+        headers = [n for n, line in enumerate(lines) if re.match(pattern, line)]
+        if headers:
+            start, keys = headers[0], keys[2:]
+    if keys:
+        for number in range(start, len(lines)):
+            if number > start and lines[number].lstrip().startswith("["):
+                break
+            if re.match(rf"\s*[\"']?{re.escape(str(keys[0]))}[\"']?\s*=", lines[number]):
+                return number + 1
+    return start + 1

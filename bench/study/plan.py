@@ -1,0 +1,274 @@
+"""The plan of a study: its grids' products, cells of a group standing together."""
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench import registry
+from bench.data.contract import OFFLINE
+from bench.data.hub import catalogue
+from bench.study.cell import Cell, Comparison, Published
+from bench.study.mistakes import Mistakes, StudyError
+from bench.study.schema import (
+    DEVICES,
+    HUB,
+    Head,
+    comparison_model,
+    grid_model,
+    published_model,
+    wrong_data,
+)
+
+_SEQ2SEQ = "AutoModelForSeq2SeqLM"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study and its plan, cells of a group standing together.
+
+    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's; and
+    ``options`` after that, where the grids' own devices or data were not taken.
+    """
+
+    name: str
+    source: str
+    title: str
+    summary: str
+    timeout_s: int
+    comparisons: dict[str, Comparison]
+    cells: tuple[Cell, ...]
+    published: tuple[Published, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> list[list[Cell]]:
+        """The cells in groups, in the order of the study."""
+        return [list(cells) for _, cells in itertools.groupby(self.cells, lambda cell: cell.alike)]
+
+
+def load(
+    name_or_path: str,
+    devices: Sequence[str] | None = None,
+    data: Sequence[str] | None = None,
+) -> Study:
+    """Read, validate and plan a study.
+
+    Args:
+        name_or_path: a study that comes with the suite, or the path of a TOML file.
+        devices: run on these instead of those that the grids name.
+        data: run on these instead of those that the grids name: ``offline``, ``hub`` for every data
+            set that stands beside a task, or names of data sets. A task that none of them stands
+            beside keeps its own.
+
+    Raises:
+        StudyError: no such study, or mistakes in it; all of them, each with its line.
+    """
+    path = registry.studies().get(name_or_path)
+    if path is None:
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise StudyError(
+                registry.unknown("study", name_or_path, registry.studies())
+                + " Or give the path of a TOML file."
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyError(f"{path.name}: cannot be read as TOML: {error}") from None
+    wrong = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
+    wrong += [mistake for name in data or () if (mistake := wrong_data(name))]
+    try:
+        planned = _plan(path, text, content, devices, data)
+    except StudyError as error:
+        raise StudyError("\n".join([*wrong, str(error)])) from None
+    wrong += _idle_data(planned, data or ())
+    if wrong:
+        raise StudyError("\n".join(wrong))
+    given = (("--device", devices), ("--data", data))
+    options = [part for name, values in given if values for part in (name, ",".join(values))]
+    return replace(planned, options=tuple(options))
+
+
+def _idle_data(study: Study, data: Sequence[str]) -> list[str]:
+    """Data sets that were asked for and that no task of the study can use."""
+    used = {cell.data for cell in study.cells}
+    tasks = sorted({cell.task for cell in study.cells})
+    return [
+        f"data {name!r} stands beside no task of this study, which has {', '.join(tasks)}."
+        for name in data
+        if wrong_data(name) is None and name not in (OFFLINE, HUB) and name not in used
+    ]
+
+
+def _plan(
+    path: Path,
+    text: str,
+    content: dict[str, Any],
+    devices: Sequence[str] | None,
+    data: Sequence[str] | None,
+) -> Study:
+    """The plan of a file.
+
+    Raises:
+        StudyError: mistakes in it, all of them.
+    """
+    mistakes = Mistakes(path.name, text)
+    head = None
+    try:
+        head = Head.model_validate(content)
+    except ValidationError as error:
+        mistakes.take(error, (), list(Head.model_fields))
+    comparisons = {}
+    for name, fields in _tables(content.get("comparison")):
+        try:
+            comparisons[name] = comparison_model().model_validate(fields)
+        except ValidationError as error:
+            mistakes.take(error, ("comparison", name), list(Comparison.model_fields))
+    names = tuple(name for name, _ in _tables(content.get("comparison")))
+    grids = []
+    for index, fields in _tables(content.get("grid")):
+        probe = fields.get("probe") if isinstance(fields, dict) else None
+        model = grid_model(probe if probe in registry.probes() else None, names)
+        try:
+            grids.append(model.model_validate(fields))
+        except ValidationError as error:
+            mistakes.take(error, ("grid", index), list(model.model_fields))
+    published = []
+    for index, fields in _tables(content.get("published")):
+        try:
+            published.append(published_model(names).model_validate(fields))
+        except ValidationError as error:
+            mistakes.take(error, ("published", index), list(Published.model_fields))
+    for index, fields in _tables(content.get("grid")):
+        for mistake in _wrong_lengths(fields):
+            mistakes.add(("grid", index, "length"), mistake)
+        for name, mistake in _idle_attention(fields, comparisons):
+            mistakes.add(("comparison", name, "recurrent"), mistake)
+    mistakes.refuse()
+    assert head is not None, "what is no head is a mistake"
+    cells = [cell for grid in grids for cell in _product(grid, comparisons, devices, data)]
+    return Study(
+        name=path.stem,
+        source=path.stem if path in registry.studies().values() else path.name,
+        title=head.title,
+        summary=head.summary,
+        timeout_s=head.timeout_s,
+        comparisons=comparisons,
+        cells=_together(cells),
+        published=tuple(published),
+    )
+
+
+def _together(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Each cell once, those of a group one after the other."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in {cell.key: cell for cell in cells}.values():
+        groups.setdefault(cell.alike, []).append(cell)
+    return tuple(itertools.chain.from_iterable(groups.values()))
+
+
+def _wrong_lengths(fields: Any) -> list[str]:
+    """Lengths that a task of the grid has not; whatever else is wrong is said elsewhere."""
+    if not isinstance(fields, dict):
+        return []
+    names, lengths = (
+        value if isinstance(value, list) else [value]
+        for value in (fields.get("task"), fields.get("length"))
+    )
+    wrong = []
+    for name in names:
+        entry = registry.tasks().get(name) if isinstance(name, str) else None
+        if entry is None:
+            continue
+        least, most = entry.literals["LENGTHS"]
+        wrong += [
+            f"task {name!r} has lengths from {least} to {most}. Got {length}."
+            for length in lengths
+            if type(length) is int and length >= 1 and not least <= length <= most
+        ]
+    return wrong
+
+
+def _idle_attention(fields: Any, comparisons: dict[str, Comparison]) -> Iterator[tuple[str, str]]:
+    """Comparisons that ask for a decoder's attention in a grid's task that has no decoder."""
+    name = fields.get("comparison") if isinstance(fields, dict) else None
+    if not isinstance(name, str) or name not in comparisons:
+        return
+    names = fields.get("task")
+    for task in names if isinstance(names, list) else [names]:
+        entry = registry.tasks().get(task) if isinstance(task, str) else None
+        head = entry.literals["HEAD"] if entry is not None else _SEQ2SEQ
+        if comparisons[name].recurrent.attention and head != _SEQ2SEQ:
+            yield (
+                name,
+                f"attention is of a decoder that reads a source ({_SEQ2SEQ}). Task {task!r} has "
+                f"{head}: leave attention out, or give such tasks a comparison of their own.",
+            )
+
+
+def _product(
+    grid: Any,
+    comparisons: dict[str, Comparison],
+    devices: Sequence[str] | None,
+    data: Sequence[str] | None,
+) -> list[Cell]:
+    """The cells of one grid; what a group differs in varies fastest, so that it stands together."""
+    literals = registry.probes()[grid.probe].literals
+    axes = {name: getattr(grid, name) for name in literals["AXES"]}
+    protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
+    outer = itertools.product(
+        [(task, name) for task in grid.task for name in _data_of(task, data or grid.data)],
+        grid.length,
+        devices or grid.device,
+        grid.dtype,
+        grid.threads,
+        grid.seed,
+        *axes.values(),
+    )
+    cells = []
+    for (task, source), length, device, dtype, threads, seed, *values in outer:
+        for denormals, arm in itertools.product(grid.denormals, grid.arm):
+            kernels = registry.arms()[arm].literals["KERNELS"]
+            wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
+            for kernel in dict.fromkeys(wanted):
+                cells.append(
+                    Cell(
+                        probe=grid.probe,
+                        comparison=grid.comparison,
+                        task=task,
+                        data=source,
+                        length=length,
+                        arm=arm,
+                        kernel=kernel,
+                        device=device,
+                        dtype=dtype,
+                        denormals=denormals,
+                        threads=threads,
+                        seed=seed,
+                        axes=dict(zip(axes, values, strict=True)),
+                        model=Comparison(**comparisons[grid.comparison].model_dump()),
+                        protocol=protocol,
+                    )
+                )
+    return cells
+
+
+def _data_of(task: str, asked: Sequence[str]) -> list[str]:
+    """The data that is asked for and stands beside a task; where none does, its own."""
+    own = catalogue.names(task)
+    wanted = itertools.chain.from_iterable(own if name == HUB else [name] for name in asked)
+    found = [n for n in dict.fromkeys(wanted) if n == OFFLINE or n.partition("@")[0] in own]
+    return found or [OFFLINE]
+
+
+def _tables(value: Any) -> list[tuple[Any, Any]]:
+    """Names or indices with their tables, of a table of tables or an array of them."""
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list) else []

@@ -1,0 +1,142 @@
+"""What a study file may hold: models of its tables, made from what is registered."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
+
+from bench import registry
+from bench.data.contract import OFFLINE
+from bench.data.hub import catalogue
+from bench.study.cell import Comparison, Published
+from bench.study.fields import STRICT, Count, axis, one_of, wrong
+from models.checkpoints import CheckpointError, find
+
+HUB = "hub"  # every data set that stands beside a task
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+DENORMALS = ("keep", "flush")
+MATCHES = ("params", "flops", "state")
+EMBEDDINGS = ("scratch", "checkpoint")
+
+
+def _checkpoint(name: str) -> str:
+    try:
+        find(name)
+    except CheckpointError as error:
+        raise wrong(str(error)) from None
+    return name
+
+
+def _data(name: str) -> str:
+    if name not in (OFFLINE, HUB):
+        try:
+            catalogue.find(name)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+    return name
+
+
+def wrong_data(name: str) -> str | None:
+    """What is wrong with the name of a data set, None where it is one."""
+    try:
+        _data(name)
+    except PydanticCustomError as error:
+        return error.message()
+    return None
+
+
+_Data = Annotated[StrictStr, AfterValidator(_data)]
+_Checkpoint = Annotated[StrictStr, Field(min_length=1), AfterValidator(_checkpoint)]
+
+
+class Head(BaseModel):
+    """The top of a study file."""
+
+    model_config = STRICT
+
+    title: StrictStr
+    summary: StrictStr
+    timeout_s: Count = 3600  # longest silence of a worker before it is killed
+    comparison: dict[str, Any] = Field(min_length=1)
+    grid: list[Any] = Field(min_length=1)
+    published: list[Any] = []
+
+
+def comparison_model() -> type[Comparison]:
+    """The model of a ``[comparison.NAME]``: arms and checkpoints are those there are."""
+    return create_model(
+        "Comparison",
+        __base__=Comparison,
+        match=(one_of("match", MATCHES), "params"),
+        embeddings=(one_of("embeddings", EMBEDDINGS), "scratch"),
+        match_to=(one_of("arm", list(registry.arms())), ...),
+        checkpoint=(_Checkpoint | None, None),
+    )
+
+
+def published_model(comparisons: tuple[str, ...]) -> type[Published]:
+    """The model of a ``[[published]]`` in a study of these comparisons."""
+    named: Any = one_of("comparison", comparisons)
+    return create_model(
+        "Published",
+        __base__=Published,
+        task=(one_of("task", list(registry.tasks())), ...),
+        arm=(one_of("arm", list(registry.arms())), ...),
+        comparison=(named | None, None),
+    )
+
+
+def grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
+    """The model of a ``[[grid]]``: the common axes, then what its probe declares.
+
+    Without a known probe the rest is allowed, so that one mistake is not reported as many.
+    """
+    fields: dict[str, Any] = {
+        "probe": (one_of("probe", list(registry.probes())), ...),
+        "comparison": (one_of("comparison", comparisons), ...),
+        "task": (axis(one_of("task", list(registry.tasks()))), ...),
+        "data": (axis(_Data), [OFFLINE]),
+        "length": (axis(Count), ...),
+        "arm": (axis(one_of("arm", list(registry.arms()))), ...),
+        "kernel": (axis(one_of("kernel", ["default", *_kernels()])), ["default"]),
+        "device": (axis(one_of("device", DEVICES)), ["cpu"]),
+        "dtype": (axis(one_of("dtype", DTYPES)), ["float32"]),
+        "denormals": (axis(one_of("denormals", DENORMALS)), ["keep"]),
+        "threads": (axis(Count | Literal["all"]), ["all"]),
+        "seed": (axis(Annotated[StrictInt, Field(ge=0)]), [0]),
+    }
+    if probe is not None:
+        literals = registry.probes()[probe].literals
+        for name, own in literals["AXES"].items():
+            fields[name] = (axis(one_of(name, own["choices"])), own["default"])
+        for name, field in literals["PROTOCOL"].items():
+            fields[name] = (_number(field), field["default"])
+    config = ConfigDict(extra="forbid" if probe is not None else "allow", frozen=True)
+    return create_model("Grid", __config__=config, **fields)
+
+
+def _number(field: dict[str, Any]) -> Any:
+    """The type of a protocol field, after its default and its least value."""
+    default = field["default"]
+    if default == [] or (isinstance(default, list) and type(default[0]) is int):
+        return list[Annotated[StrictInt, Field(ge=field["least"])]]
+    if isinstance(default, list):
+        ends = Field(gt=field["least"], le=field.get("most"), allow_inf_nan=False)
+        return axis(Annotated[StrictFloat, ends])
+    if isinstance(default, float):
+        return Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)]
+    return Annotated[StrictInt, Field(ge=field["least"], le=field.get("most"))]
+
+
+def _kernels() -> list[str]:
+    return sorted({k for entry in registry.arms().values() for k in entry.literals["KERNELS"]})
