@@ -29,8 +29,7 @@ CHAINS = {
     "telling": [
         ("bench.store",),
         ("bench.statistics",),
-        ("bench.frames", "bench.drawing"),
-        ("bench.page",),
+        ("bench.frames", "bench.drawing", "bench.page"),
         ("bench.probes.*.tables", "bench.probes.*.section", "bench.probes.*.figures",
          "bench.probes.*.line", "bench.claims"),
         ("bench.report",),
