@@ -1,19 +1,34 @@
-"""What the tests share: the real corpus, and one real run of a tiny study."""
+"""What the tests share: the real corpus, and one real run of a tiny study.
 
+Several processes may run them, see ``tox.ini``. What takes more than a few seconds to make is made
+by the one that needs it first; the others wait for it, and find it there.
+"""
+
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from bench.data import corpus as library
 from models.checkpoints import MINILM
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.toml"
+
+#: One of several processes, each of which leaves a core to every other.
+BESIDE_OTHERS = "PYTEST_XDIST_WORKER" in os.environ
+if BESIDE_OTHERS:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @dataclass
@@ -49,10 +64,38 @@ def rvt() -> Run:
     return run
 
 
+Once = Callable[[str, Callable[[Path], Any]], tuple[Path, Any]]
+
+
 @pytest.fixture(scope="session")
-def corpus() -> library.Corpus:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Fill a folder of this name once, whichever process asks first; what that said is kept."""
+    base = tmp_path_factory.getbasetemp()
+    if BESIDE_OTHERS:
+        base = base.parent  # of this run, not of this process
+
+    def filled(name: str, fill: Callable[[Path], Any]) -> tuple[Path, Any]:
+        folder, said = base / name, base / f"{name}.json"
+        with FileLock(base / f"{name}.lock"):
+            if not said.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed to
+                folder.mkdir()
+                said.write_text(json.dumps(fill(folder)))
+        return folder, json.loads(said.read_text())
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def corpus(once: Once) -> library.Corpus:
     """The tokenized standard library."""
-    return library.load(library.fingerprint(), MINILM)
+
+    def cached(folder: Path) -> str:
+        fingerprint = library.fingerprint()
+        library.load(fingerprint, MINILM)
+        return fingerprint
+
+    return library.load(once("corpus", cached)[1], MINILM)
 
 
 @dataclass
@@ -64,8 +107,9 @@ class TinyRun:
 
 
 @pytest.fixture(scope="session")
-def tiny(rvt: Run, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+def tiny(rvt: Run, once: Once) -> TinyRun:
     """Run the tiny study once; tests that write into its folder copy it first."""
-    output = tmp_path_factory.mktemp("reports")
-    first = rvt("run", str(TINY), "--output", str(output))
-    return TinyRun(output / "tiny", first)
+    output, first = once(
+        "reports", lambda folder: asdict(rvt("run", str(TINY), "--output", str(folder)))
+    )
+    return TinyRun(output / "tiny", Finished(**first))

@@ -138,20 +138,26 @@ def group_norms(records: Sequence[Record]) -> Figure | None:
 def _group_lines(here: Axes, records: Sequence[Record]) -> None:
     """One arm's groups: the embeddings and the head in greys, layers from light to dark."""
     names = [name for name, _ in records[0]["samples"]["group_norms"]]
-    layered = [name.split(" ", 2) for name in names if name.startswith("layer ")]
-    layers = sorted({int(parts[1]) for parts in layered})
-    kinds = list(dict.fromkeys(parts[2] for parts in layered))
+    layered = {name: _layer(name) for name in names if name.startswith("layer ")}
+    layers = sorted({layer for layer, _ in layered.values()})
+    kinds = list(dict.fromkeys(kind for _, kind in layered.values()))
     for index, name in enumerate(names):
         traces = [binned(r["samples"]["group_norms"][index][1]) for r in records]
         common = min(len(x) for x, _ in traces)
         middle = np.median([values[:common] for _, values in traces], axis=0)
         shade: Any = "#000000" if name == "embeddings" else "#888888"
         dash = "-"
-        if name.startswith("layer "):
-            _, layer, kind = name.split(" ", 2)
-            place = layers.index(int(layer)) / max(1, len(layers) - 1)
+        if name in layered:
+            layer, kind = layered[name]
+            place = layers.index(layer) / max(1, len(layers) - 1)
             shade = mpl.colormaps["plasma"](0.05 + 0.7 * place)
             dash = _DASHES[kinds.index(kind) % len(_DASHES)]
         here.plot(
             traces[0][0][:common], middle, color=shade, linestyle=dash, linewidth=1.3, label=name
         )
+
+
+def _layer(name: str) -> tuple[int, str]:
+    """Number and kind of ``layer 1 input``; of an arm without kinds it is ``layer 1`` alone."""
+    _, number, *kind = name.split(" ", 2)
+    return int(number), " ".join(kind)
