@@ -18,7 +18,11 @@ import pytest
 from filelock import FileLock
 
 from bench.data import corpus as library
+from bench.store import Store
+from bench.store.records import of
 from models.checkpoints import MINILM
+
+from .records import elsewhere
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.toml"
@@ -113,3 +117,27 @@ def tiny(rvt: Run, once: Once) -> TinyRun:
         "reports", lambda folder: asdict(rvt("run", str(TINY), "--output", str(folder)))
     )
     return TinyRun(output / "tiny", Finished(**first))
+
+
+@pytest.fixture(scope="session")
+def costs(rvt: Run, once: Once) -> Path:
+    """A study of speed, decoding and memory, run once, and copies of its records at more lengths.
+
+    Tests that write into its folder copy it first.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        done = rvt("run", str(DATA / "costs.toml"), "--output", str(folder))
+        assert done.code == 0, done.out + done.err
+        with Store(folder / "costs", write=True) as store:
+            records = store.records()
+            kept = [r for r in of(records, "speed") if r["cell"]["denormals"] == "keep"]
+            for probed in (kept, of(records, "memory")):
+                records += [elsewhere(r, length=length) for r in probed for length in (32, 48)]
+            for record in records:
+                store.put(record)
+            cells = {record["key"]: record["cell"] for record in records}
+            store.set_meta(plan=list(cells), cells=cells)
+        return {}
+
+    return once("costs", make)[0] / "costs"

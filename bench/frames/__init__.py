@@ -1,1 +1,1 @@
-"""What the probes' tables share: columns, series by length, groups, scores of trainings."""
+"""What the probes' tables share: columns, series by length, arms timed in turn, powers, scores."""

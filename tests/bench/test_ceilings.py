@@ -1,7 +1,5 @@
 """A machine's ceilings, as far as they can be checked without asserting a speed."""
 
-import time
-
 import pytest
 import torch
 
@@ -9,6 +7,8 @@ from bench.execute import ceilings
 from bench.measure import devices
 from bench.outcome import Unsupported
 from bench.store import environment
+
+from ..clock import Clock
 
 ACCELERATOR = devices.current()
 
@@ -45,24 +45,43 @@ def test_what_is_copied_is_larger_than_the_caches(monkeypatch, caches, size):
     assert ceilings._copy_bytes() == size
 
 
-def test_arithmetic_is_timed_on_numbers_that_are_subnormal(monkeypatch):
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(ceilings, "time", Clock())
+    return ceilings.time
+
+
+def test_arithmetic_is_timed_on_numbers_that_are_subnormal(monkeypatch, clock):
     """A processor that takes a hundred times as long for them is found out."""
     smallest = torch.finfo(torch.float32).smallest_normal
 
-    def multiply(numbers, factor, out):
-        assert (numbers > 0).all(), "none is flushed to zero"
-        time.sleep(0.002 if (numbers < smallest).all() else 0.0001)
+    def slower(factor):
+        def operation(numbers, *others, out):
+            assert (numbers > 0).all(), "none is flushed to zero"
+            clock.pass_by(1e-4 * (factor if (numbers < smallest).all() else 1))
 
-    monkeypatch.setattr(torch, "mul", multiply)
+        return operation
+
+    for name, factor in {"mm": 1, "mul": 100, "sigmoid": 20}.items():
+        monkeypatch.setattr(torch, name, slower(factor))
     found = ceilings.subnormal_ratios()
-    assert found["elementwise"] > 3
-    assert found["product"] < found["elementwise"]
+    assert found == pytest.approx({"product": 1, "elementwise": 100, "sigmoid": 20})
 
 
-def test_a_rate_is_that_of_the_fastest_call():
-    naps = iter([0.03, 0.0, 0.03])
-    fastest = ceilings._fastest(lambda: time.sleep(next(naps)), "cpu", 0.0)
-    assert fastest < 0.03
+def test_a_rate_is_that_of_the_fastest_call(clock):
+    taken = iter([0.03, 0.01, 0.02])
+    assert ceilings._fastest(lambda: clock.pass_by(next(taken)), "cpu", 0.0) == 0.01
+
+
+def test_calls_go_on_for_as_long_as_is_asked(clock):
+    calls = []
+
+    def call():
+        calls.append(clock.now_ns)
+        clock.pass_by(0.01)
+
+    ceilings._fastest(call, "cpu", 0.095)
+    assert len(calls) == 10
 
 
 def test_a_ceiling_is_the_best_of_tries_that_take_turns(monkeypatch):

@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from bench.tools import listings
-from bench.tools import inventory
+from bench.tools import inventory, listings
 from models.checkpoints import CATALOGUE, WEIGHTS, HubCheckpoint
 
 from ..hub import Hub

@@ -1,28 +1,13 @@
-"""What the probes measure, against bare PyTorch; the gradient has a file of its own."""
+"""What every registered probe provides, and where it may run."""
 
 import pytest
 import torch
 
 from bench import registry, study
-from bench.execute import prepare
 from bench.measure import contract, devices
-from bench.measure.subject import Subject
 from bench.outcome import Unsupported
-from bench.probes.speed import measure as speed
 
-from ..conftest import TINY
-
-
-def subjects(corpus, probe, **changes):
-    """The tiny study's subjects of a probe, by arm."""
-    cells = [c for c in study.load(str(TINY)).cells if c.probe == probe and c.seed == 0]
-    found = {}
-    for cell in cells:
-        changed = cell.model_copy(update=changes)
-        if changed.arm not in found:
-            decided = prepare._match(changed, corpus)
-            found[changed.arm] = Subject(changed, decided["config"], corpus)
-    return found
+from .probes.subjects import subjects
 
 
 @pytest.fixture(params=["lstm", "transformer"])
@@ -46,68 +31,6 @@ def test_contract(name):
     assert slow[1] >= 10.0
 
 
-class TestSpeed:
-    @pytest.mark.parametrize("phase", ["training", "forward"])
-    def test_a_sample_a_round(self, corpus, arm, phase):
-        subject = subjects(corpus, "speed", axes={"phase": phase})[arm]
-        measurement = contract.load("speed").Measurement(subject, lambda share: None)
-        for _ in range(4):
-            measurement.round()
-        result = measurement.result()
-        seconds = result.samples["seconds"]
-        assert len(seconds) == 4
-        assert min(seconds) > 0
-        protocol = subject.cell.protocol
-        assert result.metrics["tokens_per_step"] == protocol["batch_size"] * subject.cell.length
-        assert len(result.samples["warmup_seconds"]) >= 2
-        assert result.metrics["first_step_s"] == result.samples["warmup_seconds"][0]
-        assert result.metrics["compile_s"] is None, "nothing was compiled"
-
-    def test_a_prefill_is_a_language_models(self, corpus, arm):
-        subject = subjects(corpus, "speed", axes={"phase": "prefill"})[arm]
-        with pytest.raises(Unsupported, match=r"prefill is a language model's; .*Classification"):
-            speed.refuse(subject.cell, subject.task.HEAD, None)
-
-    def test_a_prefill_keeps_what_decoding_goes_on_from(self, corpus, arm):
-        subject = subjects(corpus, "speed", axes={"phase": "prefill"}, task="language")[arm]
-        model, batch = subject.build().eval(), subject.batches(1, 2)[0]
-        outputs = speed.prefill(model, subject.task.HEAD)(batch)
-        assert outputs.logits.shape[:2] == (2, 1), "of the last position only"
-        assert outputs.past_key_values.get_seq_length() == subject.cell.length
-        speed.refuse(subject.cell, subject.task.HEAD, None)
-        measurement = speed.Measurement(subject, lambda share: None)
-        measurement.round()
-        assert measurement.result().samples["seconds"]
-
-    def test_a_slow_first_step_is_followed_by_another(self, corpus, monkeypatch):
-        """A minute of compiling ends the warm-up, but not before there is a step to go by."""
-        monkeypatch.setattr(speed, "_MOST_WARMUP_S", 1e-9)
-        measurement = speed.Measurement(subjects(corpus, "speed")["lstm"], lambda share: None)
-        assert len(measurement.warmup) == 2
-
-    @pytest.mark.parametrize(
-        ("seconds", "settled"),
-        [
-            ([], True),
-            ([1.0], True),
-            ([1.0, 1.05], True),
-            ([1.0, 0.8], False),
-            ([9.0] * 5 + [1.0] * 5, False),
-            ([9.0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], True),
-            ([1.0, 1, 1, 1, 1, 1, 1, 5, 1, 1], True),
-        ],
-    )
-    def test_warm_up_ends_when_two_medians_agree(self, seconds, settled):
-        assert speed._settled(seconds) is settled
-
-    def test_short_steps_are_timed_many_at_once(self, corpus):
-        cell = next(c for c in study.load(str(TINY)).cells if c.probe == "speed")
-        protocol = cell.protocol | {"block_ms": 1e9}
-        subject = subjects(corpus, "speed", protocol=protocol)["lstm"]
-        measurement = contract.load("speed").Measurement(subject, lambda share: None)
-        assert measurement.block_steps > 1000, "a thousand seconds to a step"
-
-
 def test_an_absent_device_is_refused_not_replaced():
     absent = [d for d in study.DEVICES if d not in ("cpu", _accelerator())]
     for device in absent:
@@ -127,5 +50,6 @@ def test_every_probe_on_the_accelerator(corpus, arm, probe):
     subject = subjects(corpus, probe, device=_accelerator())[arm]
     measurement = contract.load(probe).Measurement(subject, lambda share: None)
     measurement.round()
-    measurement.round() if probe == "speed" else None
+    if registry.probes()[probe].literals["INTERLEAVED"]:
+        measurement.round()
     assert measurement.result().metrics

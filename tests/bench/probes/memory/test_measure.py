@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import study
+from bench import registry, study
 from bench.execute import prepare
 from bench.measure import devices
 from bench.measure.subject import Subject
 from bench.probes.memory import measure as memory
 
-from ..conftest import TINY
+from ....conftest import TINY
+from ..subjects import ARMS
 
+LITERALS = registry.probes()["memory"].literals
 MIB = 2**20
 ACCELERATOR = devices.current()
 RESETTABLE = Path("/proc/self/clear_refs").exists()
@@ -26,9 +28,8 @@ needs_proc = pytest.mark.skipif(not RESETTABLE, reason="no /proc/self/clear_refs
 def measure(corpus, arm, phase="training", **changes):
     """The result of the probe on the tiny study's model of an arm."""
     cell = next(c for c in study.load(str(TINY)).cells if c.probe == "gradient" and c.arm == arm)
-    protocol = {name: field["default"] for name, field in memory.PROTOCOL.items()} | {
-        "batch_size": 2
-    }
+    protocol = {name: field["default"] for name, field in LITERALS["PROTOCOL"].items()}
+    protocol["batch_size"] = 2
     update = {"probe": "memory", "axes": {"phase": phase}, "protocol": protocol} | changes
     cell = cell.model_copy(update=update)
     subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
@@ -39,7 +40,7 @@ def measure(corpus, arm, phase="training", **changes):
 
 ALONE = """
 import json, re, torch
-from bench.probes.memory import _status, peak_rss
+from bench.probes.memory.measure import _status, peak_rss
 
 def take(mib):
     return torch.zeros(mib * 2**20, dtype=torch.uint8).fill_(1)
@@ -87,7 +88,7 @@ class TestResidentPeak:
         _, result = measure(corpus, "lstm")
         metrics, samples = result.metrics, result.samples
         assert metrics["rss_unavailable"] is None
-        assert len(samples["peak_rss_bytes_step"]) == memory.PROTOCOL["repeats"]["default"]
+        assert len(samples["peak_rss_bytes_step"]) == LITERALS["PROTOCOL"]["repeats"]["default"]
         assert metrics["peak_rss_bytes_step"] in samples["peak_rss_bytes_step"]
         assert metrics["peak_rss_bytes_step"] > metrics["held_tensor_bytes"]
 
@@ -142,8 +143,8 @@ class TestTensorBytes:
         assert counter.peak == kept.nbytes
 
 
-@pytest.mark.parametrize("phase", ["training", "forward"])
-@pytest.mark.parametrize("arm", ["lstm", "transformer"])
+@pytest.mark.parametrize("phase", LITERALS["AXES"]["phase"]["choices"])
+@pytest.mark.parametrize("arm", ARMS)
 def test_tensor_bytes_reproduce(corpus, arm, phase):
     """Two runs, to the byte; and what is held is what the formula says."""
     names = ("peak_tensor_bytes_step", "tensor_growth_bytes_step", "held_tensor_bytes")
