@@ -11,7 +11,7 @@ from bench.frames.columns import ENDS, interval
 from bench.outcome import DIVERGED, DONE
 from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
-from bench.probes.gradient.records import of_flow, stage, where
+from bench.probes.gradient.records import clip_norm, of_flow, stage, where
 from bench.statistics import intervals as stats
 from bench.store.records import Record, coordinates
 
@@ -167,9 +167,10 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         samples, protocol = record["samples"], record["cell"]["protocol"]
-        if record["status"] not in (DONE, DIVERGED) or not samples.get("group_norms"):
+        known = all(samples.get(name) for name in ("gradient_norm", "group_norms"))
+        if record["status"] not in (DONE, DIVERGED) or not known:
             continue
-        clip = protocol["clip_norm"]
+        clip = clip_norm(record)
         total = np.asarray([_number(norm) for norm in samples["gradient_norm"]])
         left = np.minimum(1.0, clip / (total + 1e-6))  # as PyTorch scales
         for group, before in [("all", total), *samples["group_norms"]]:
@@ -179,19 +180,26 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
                 | {
                     "probe": record["cell"]["probe"],
                     "seed": record["cell"]["seed"],
-                    "training_steps": protocol["steps"],
+                    "training_steps": protocol.get("steps", len(total)),
                     "batch_size": protocol["batch_size"],
                     "clip_norm": clip,
                     "clipped_share": float((total > clip).mean()),
                     "group": group,
-                    "norm_median": float(np.nanmedian(trace)),
-                    "norm_most": float(np.nanmax(trace)),
-                    "clipped_norm_median": float(np.nanmedian(trace * left)),
-                    "square_share": float(np.nanmean(trace**2 / np.maximum(total**2, 1e-300))),
+                    "norm_median": _over_steps(np.nanmedian, trace),
+                    "norm_most": _over_steps(np.nanmax, trace),
+                    "clipped_norm_median": _over_steps(np.nanmedian, trace * left),
+                    "square_share": _over_steps(
+                        np.nanmean, trace**2 / np.maximum(total**2, 1e-300)
+                    ),
                     "record": record["key"],
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _over_steps(summary: Callable[[Any], Any], values: Any) -> float:
+    """Of the steps that have a number; NaN where none has."""
+    return math.nan if np.isnan(values).all() else float(summary(values))
 
 
 def _number(value: float | None) -> float:
