@@ -61,13 +61,13 @@ def level(frame: pd.DataFrame) -> list[str]:
         parts = []
         for when, at in ((_START, "at initialisation"), (_END, "after training")):
             row = _longest([row for row in rows if row["when"] == when])
-            if row is None or math.isnan(row["growth"]):
+            if row is None or math.isnan(row["far_over_near"]):
                 continue
-            flat = 1 / _LEVEL <= row["growth"] <= _LEVEL
+            flat = 1 / _LEVEL <= row["far_over_near"] <= _LEVEL
             text = (
                 f"{at}, T={row['length']}, {'level' if flat else 'not level'}: the farthest "
                 "tenth of the window gets "
-                f"{row['growth']:.3g} times the norm of the nearest"
+                f"{row['far_over_near']:.3g} times the norm of the nearest"
             )
             if not math.isnan(row["decay_per_token_low"]):
                 total = [
