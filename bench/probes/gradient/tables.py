@@ -44,7 +44,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
     known = [slope for slope in slopes if slope is not None]
     slope = stats.median(known) if known else stats.Estimate(math.nan, math.nan, math.nan)
     decay = slope.map(math.exp)
-    where, beyond = flow.curve(distance, norm)
+    others, beyond = flow.curve(distance, norm)
     reached = flow.reach(distance, norm)
     return {
         "fate": flow.fate(distance, precise),
@@ -53,7 +53,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
         "decay_per_token_high": decay.high,
         "half_life_tokens": flow.half_life(slope.value if known else None),
         "reach_tokens": reached,
-        "whole_window": bool(len(where)) and reached == where.max(),
+        "whole_window": bool(len(others)) and reached == others.max(),
         "far_over_near": flow.far_over_near(distance, precise),
         "norm_at_loss": norm[0] if distance[0] == 0 else None,
         "norm_at_nearest": beyond[0] if len(beyond) else None,
