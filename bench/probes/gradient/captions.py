@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.frames.columns import ENDS
 from bench.frames.scores import task_in_words
 from bench.outcome import UNSTABLE
 from bench.page.captions import EXPLORATORY
 from bench.page.contract import Facet
+from bench.page.numbers import cell_text, ranged
 from bench.registry import label
 from bench.store.records import Record
 
@@ -123,11 +125,12 @@ def subnormals(facet: Facet) -> str:
     stable = rows[rows["status"] != UNSTABLE].sort_values("speedup")
     if len(stable):
         most = stable.iloc[-1]
+        ends = (most[f"speedup{end}"] for end in ENDS)
+        share = cell_text(most["subnormal_share"], "subnormal_share")
         text += (
-            f"The largest ratio is {most['speedup']:.2f} [{most['speedup_low']:.2f}, "
-            f"{most['speedup_high']:.2f}], that of the {label(most['arm'])} at T = "
-            f"{most['length']}, where {most['subnormal_share']:.1%} of the gradient's entries at "
-            "the embeddings are subnormal. "
+            f"The largest ratio is {ranged('speedup', *ends)}, that of the {label(most['arm'])} at "
+            f"T = {most['length']}, where {share} of the gradient's entries at the embeddings are "
+            "subnormal. "
         )
     if loose := int((rows["status"] == UNSTABLE).sum()):
         text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "

@@ -84,7 +84,7 @@ def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:
     return int(where[norms >= LEFT * largest].max())
 
 
-def growth(distance: Sequence[int], norm: Sequence[float | None]) -> float | None:
+def far_over_near(distance: Sequence[int], norm: Sequence[float | None]) -> float | None:
     """The norm at the last distances over that at the nearest: above 1 it grows on its way.
 
     Both are means over a tenth of the window, as single tokens differ.
@@ -126,8 +126,8 @@ def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
     reached = reach(distance, norm)
     if reached is None:
         return "zero"
-    grown = growth(distance, norm)
-    if grown is not None and grown > 1 / LEFT:
+    ratio = far_over_near(distance, norm)
+    if ratio is not None and ratio > 1 / LEFT:
         return "explodes"
     _, far = _ends(distance, norm)
     return "vanishes" if far < LEFT * norms.max() else "lasts"

@@ -1,5 +1,6 @@
 """The records that hold a flow of gradients, and where each of their measurements stands."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,12 @@ def stage(record: Record, number: int) -> str:
     """``init``, or the share of the training that is over."""
     step, steps = record["samples"]["steps"][number], record["cell"]["protocol"]["steps"]
     return f"{step / steps:.0%}" if step else "init"
+
+
+def clip_norm(record: Record) -> float:
+    """The norm above which a training's gradient was scaled down; infinite where it never is."""
+    threshold: float = record["cell"]["protocol"].get("clip_norm", math.inf)
+    return threshold
 
 
 def where(record: Record) -> dict[str, Any]:

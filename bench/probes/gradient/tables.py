@@ -11,7 +11,7 @@ from bench.frames.columns import ENDS, interval
 from bench.outcome import DIVERGED, DONE
 from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
-from bench.probes.gradient.records import of_flow, stage, where
+from bench.probes.gradient.records import clip_norm, of_flow, stage, where
 from bench.statistics import intervals as stats
 from bench.store.records import Record, coordinates
 
@@ -44,7 +44,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
     known = [slope for slope in slopes if slope is not None]
     slope = stats.median(known) if known else stats.Estimate(math.nan, math.nan, math.nan)
     decay = slope.map(math.exp)
-    where, beyond = flow.curve(distance, norm)
+    others, beyond = flow.curve(distance, norm)
     reached = flow.reach(distance, norm)
     return {
         "fate": flow.fate(distance, precise),
@@ -53,8 +53,8 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
         "decay_per_token_high": decay.high,
         "half_life_tokens": flow.half_life(slope.value if known else None),
         "reach_tokens": reached,
-        "whole_window": bool(len(where)) and reached == where.max(),
-        "growth": flow.growth(distance, precise),
+        "whole_window": bool(len(others)) and reached == others.max(),
+        "far_over_near": flow.far_over_near(distance, precise),
         "norm_at_loss": norm[0] if distance[0] == 0 else None,
         "norm_at_nearest": beyond[0] if len(beyond) else None,
         "norm_at_half": beyond[len(beyond) // 2] if len(beyond) else None,
@@ -115,7 +115,7 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
                 "farthest": farthest[group["record"].iloc[0]],
-                "growth": group["growth"].median(),
+                "far_over_near": group["far_over_near"].median(),
                 "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
                 "subnormal_share": group["subnormal_share"].median(),
                 "zero_share": group["zero_share"].median(),
@@ -167,9 +167,10 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         samples, protocol = record["samples"], record["cell"]["protocol"]
-        if record["status"] not in (DONE, DIVERGED) or not samples.get("group_norms"):
+        known = all(samples.get(name) for name in ("gradient_norm", "group_norms"))
+        if record["status"] not in (DONE, DIVERGED) or not known:
             continue
-        clip = protocol["clip_norm"]
+        clip = clip_norm(record)
         total = np.asarray([_number(norm) for norm in samples["gradient_norm"]])
         left = np.minimum(1.0, clip / (total + 1e-6))  # as PyTorch scales
         for group, before in [("all", total), *samples["group_norms"]]:
@@ -179,19 +180,26 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
                 | {
                     "probe": record["cell"]["probe"],
                     "seed": record["cell"]["seed"],
-                    "training_steps": protocol["steps"],
+                    "training_steps": protocol.get("steps", len(total)),
                     "batch_size": protocol["batch_size"],
                     "clip_norm": clip,
                     "clipped_share": float((total > clip).mean()),
                     "group": group,
-                    "norm_median": float(np.nanmedian(trace)),
-                    "norm_most": float(np.nanmax(trace)),
-                    "clipped_norm_median": float(np.nanmedian(trace * left)),
-                    "square_share": float(np.nanmean(trace**2 / np.maximum(total**2, 1e-300))),
+                    "norm_median": _over_steps(np.nanmedian, trace),
+                    "norm_most": _over_steps(np.nanmax, trace),
+                    "clipped_norm_median": _over_steps(np.nanmedian, trace * left),
+                    "square_share": _over_steps(
+                        np.nanmean, trace**2 / np.maximum(total**2, 1e-300)
+                    ),
                     "record": record["key"],
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _over_steps(summary: Callable[[Any], Any], values: Any) -> float:
+    """Of the steps that have a number; NaN where none has."""
+    return math.nan if np.isnan(values).all() else float(summary(values))
 
 
 def _number(value: float | None) -> float:

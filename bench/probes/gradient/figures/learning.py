@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from bench.drawing.axes import amount_axis
 from bench.drawing.palette import colour
 from bench.drawing.style import STYLE, handles, legend
-from bench.measure.metrics import METRICS
+from bench.measure.metrics import METRICS, Metric
 from bench.probes.gradient.figures.marks import entry, in_words, plain_axis
 from bench.probes.gradient.figures.panels import GREY
 
@@ -38,7 +38,8 @@ def reach_and_learning(rows: pd.DataFrame) -> Figure | None:
     ]
     if not whens:
         return None
-    metric = METRICS[scored.iloc[0]["metric"]]
+    name = str(scored.iloc[0]["metric"])
+    metric = METRICS.get(name) or Metric(name, name, scale="linear")
     lengths = sorted(scored["length"].unique())
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(

@@ -1,5 +1,6 @@
 """The norms of a training's gradient by step: of all parameters, and of each group of them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,15 @@ from bench.drawing.lines import binned, seeds_and_median
 from bench.drawing.palette import colour, label, rank
 from bench.drawing.style import STYLE, handles, legend
 from bench.frames.groups import arms, by_arm
+from bench.probes.gradient.figures import names
 from bench.probes.gradient.figures.curves import endings, floats, in_order
 from bench.probes.gradient.figures.panels import COLUMNS, chunked, remark
+from bench.probes.gradient.records import clip_norm
 from bench.store.records import Record
 
-_DASHES = ("-", "--", ":", "-.")
+#: A kind of parameters each.
+_DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1)), (0, (3, 1, 1, 1, 1, 1)))
+_EMBEDDINGS = "embeddings"
 
 
 def gradient_norm(records: Sequence[Record]) -> Figure | None:
@@ -51,9 +56,8 @@ def gradient_norm(records: Sequence[Record]) -> Figure | None:
                 rug.set_xlim(here.get_xlim())
                 here.set_title(f"T = {length}")
             above[0].set_ylabel("global gradient norm\nbefore clipping")
-        clips = [r["cell"]["protocol"]["clip_norm"] for r in records]
         traces = [floats(r["samples"]["gradient_norm"]) for r in records]
-        every = np.concatenate([*traces, [clip for clip in clips if clip > 0]])
+        every = np.concatenate([*traces, _thresholds(records)])
         for number, chunk in enumerate(chunks):
             for here in axes[2 * number][: len(chunk)]:
                 amount_axis(here, every, lambda value: f"{value:g}")
@@ -66,7 +70,7 @@ def _norm_panel(here: Axes, records: Sequence[Record]) -> None:
         traces = [binned(r["samples"]["gradient_norm"]) for r in series]
         if known := [trace for trace in traces if len(trace[0])]:
             seeds_and_median(here, series[0]["cell"]["arm"], known)
-    for clip in sorted({r["cell"]["protocol"]["clip_norm"] for r in records} - {0.0}):
+    for clip in _thresholds(records):
         here.axhline(clip, color="#444444", linestyle="--", linewidth=0.9)
         place = here.get_yaxis_transform()
         here.text(1.0, clip, f"clipped\nabove {clip:g}", fontsize=7, va="center", transform=place)
@@ -74,17 +78,19 @@ def _norm_panel(here: Axes, records: Sequence[Record]) -> None:
     remark(here, endings(records))
 
 
+def _thresholds(records: Sequence[Record]) -> list[float]:
+    """Norms above which these trainings were clipped, that have a place on a log axis."""
+    return sorted({clip for r in records if 0 < (clip := clip_norm(r)) < math.inf})
+
+
 def _clipped(here: Axes, records: Sequence[Record]) -> None:
     """Under the curves: which steps were clipped, a line a seed, and how many of them in words."""
     here.set_axisbelow(True)
     here.grid(visible=False)
-    names = sorted(set(arms(records)), key=rank)
-    for row, arm in enumerate(names):
+    order = sorted(set(arms(records)), key=rank)
+    for row, arm in enumerate(order):
         series = [r for r in records if r["cell"]["arm"] == arm]
-        marks = [
-            floats(r["samples"]["gradient_norm"]) > r["cell"]["protocol"]["clip_norm"]
-            for r in series
-        ]
+        marks = [floats(r["samples"]["gradient_norm"]) > clip_norm(r) for r in series]
         for number, clipped in enumerate(marks):
             edges = np.flatnonzero(np.diff(np.concatenate([[0], clipped.astype(int), [0]])))
             y = row - 0.36 + 0.72 * (number + 0.5) / len(marks)
@@ -97,7 +103,7 @@ def _clipped(here: Axes, records: Sequence[Record]) -> None:
             1.0, row, f"{share:.0%} clipped", fontsize=7, va="center", color=colour(arm),
             transform=here.get_yaxis_transform(),
         )  # fmt: skip
-    here.set_ylim(len(names) - 0.4, -0.6)
+    here.set_ylim(len(order) - 0.4, -0.6)
     here.set_yticks([])
     here.set_xlabel("step (marked: clipped)")
 
@@ -125,8 +131,8 @@ def group_norms(records: Sequence[Record]) -> Figure | None:
             here.set_title(f"{label(arm)}, T = {longest}")
             here.set_xlabel("step")
             here.legend(
-                loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=7,
-                handlelength=2.4,
+                handles=here.lines, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2,
+                fontsize=7, handlelength=2.4,
             )  # fmt: skip
         drawn = [line.get_ydata() for here in axes[0] for line in here.lines]
         for here in axes[0]:
@@ -136,28 +142,34 @@ def group_norms(records: Sequence[Record]) -> Figure | None:
 
 
 def _group_lines(here: Axes, records: Sequence[Record]) -> None:
-    """One arm's groups: the embeddings and the head in greys, layers from light to dark."""
-    names = [name for name, _ in records[0]["samples"]["group_norms"]]
-    layered = {name: _layer(name) for name in names if name.startswith("layer ")}
-    layers = sorted({layer for layer, _ in layered.values()})
-    kinds = list(dict.fromkeys(kind for _, kind in layered.values()))
-    for index, name in enumerate(names):
-        traces = [binned(r["samples"]["group_norms"][index][1]) for r in records]
-        common = min(len(x) for x, _ in traces)
-        middle = np.median([values[:common] for _, values in traces], axis=0)
-        shade: Any = "#000000" if name == "embeddings" else "#888888"
-        dash = "-"
-        if name in layered:
-            layer, kind = layered[name]
-            place = layers.index(layer) / max(1, len(layers) - 1)
-            shade = mpl.colormaps["plasma"](0.05 + 0.7 * place)
-            dash = _DASHES[kinds.index(kind) % len(_DASHES)]
+    """One arm's groups, whatever they are called."""
+    traces = [{name: binned(norms) for name, norms in r["samples"]["group_norms"]} for r in records]
+    for group, (shade, dash) in _looks([name for trace in traces for name in trace]).items():
+        known = [trace[group] for trace in traces if group in trace]
+        common = min(len(x) for x, _ in known)
+        middle = np.median([values[:common] for _, values in known], axis=0)
         here.plot(
-            traces[0][0][:common], middle, color=shade, linestyle=dash, linewidth=1.3, label=name
-        )
+            known[0][0][:common], middle, color=shade, linestyle=dash, linewidth=1.3,
+            label=names.shown(group),
+        )  # fmt: skip
 
 
-def _layer(name: str) -> tuple[int, str]:
-    """Number and kind of ``layer 1 input``; of an arm without kinds it is ``layer 1`` alone."""
-    _, number, *kind = name.split(" ", 2)
-    return int(number), " ".join(kind)
+def _looks(groups: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """Colour and dash of each group: layers from dark to light, what lies in none in greys."""
+    parts = {group: names.of_group(group) for group in groups}
+    layered = [name for name in parts.values() if name.layer is not None]
+    layers, kinds = names.layers(layered), names.kinds(layered)
+    others = [group for group in parts if parts[group].layer is None and group != _EMBEDDINGS]
+    looks: dict[str, tuple[Any, Any]] = {}
+    for group, name in parts.items():
+        number = 0
+        if name.layer is not None:
+            place = layers.index((name.stack, name.layer)) / max(1, len(layers) - 1)
+            shade: Any = mpl.colormaps["plasma"](0.05 + 0.7 * place)
+            number = kinds.index(name.kind)
+        elif group == _EMBEDDINGS:
+            shade = "#000000"
+        else:
+            shade, number = "#888888", others.index(group)
+        looks[group] = shade, _DASHES[number % len(_DASHES)]
+    return looks

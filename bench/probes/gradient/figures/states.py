@@ -14,6 +14,7 @@ from bench.drawing.palette import colour, label, rank
 from bench.drawing.style import STYLE, legend
 from bench.frames.groups import arms
 from bench.outcome import DIVERGED
+from bench.probes.gradient.figures import names
 from bench.probes.gradient.figures.axis import LOWEST, Axis
 from bench.probes.gradient.figures.curves import (
     Floats,
@@ -29,7 +30,7 @@ from bench.probes.gradient.figures.panels import DISTANCE, GREY, remark
 from bench.probes.gradient.records import of_flow
 from bench.store.records import Record
 
-_MARKERS = ("", "o", "s")  # a kind of state each
+_MARKERS = ("", "o", "s", "D", "v", "P")  # a kind of state each
 
 
 def state_flow(records: Sequence[Record]) -> Figure | None:
@@ -50,14 +51,14 @@ def state_flow(records: Sequence[Record]) -> Figure | None:
         for number in {0, len(r["samples"]["state_norm"]) - 1}
         for row in r["samples"]["state_norm"][number]
     ]
-    names = [
+    zero = [
         name
         for r in records
         for stage in r["samples"]["state_norm"]
         for name, row in zip(r["samples"]["states"], stage, strict=True)
         if (_followed(floats(row)) == 0).any()
     ]
-    axis = Axis.holding(np.concatenate(norms), names)
+    axis = Axis.holding(np.concatenate(norms), zero)
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
             1, len(columns), sharey=True, squeeze=False,
@@ -78,20 +79,24 @@ def state_flow(records: Sequence[Record]) -> Figure | None:
     return figure
 
 
-def _state_lines(here: Axes, axis: "Axis", records: Sequence[Record]) -> None:
+def _state_lines(here: Axes, axis: Axis, records: Sequence[Record]) -> None:
     """One arm: a shade a layer, the darker the nearer to the head; a marker a kind of state."""
-    names = records[0]["samples"]["states"]
-    layers = [int(name.rpartition(" ")[2]) for name in names]
-    kinds = list(dict.fromkeys(name.partition(",")[0] for name in names))
+    states = {name: names.of_state(name) for r in records for name in r["samples"]["states"]}
+    layers = names.layers(list(states.values()))
+    kinds = names.kinds(list(states.values()))
     arm, lost, entries = records[0]["cell"]["arm"], [], []
-    for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
-        shade = _shade(colour(arm), layer, max(layers))
-        marker = _MARKERS[kinds.index(name.partition(",")[0]) % len(_MARKERS)]
+    for state, name in states.items():
+        place = 0.5
+        if name.layer is not None and len(layers) > 1:
+            place = layers.index((name.stack, name.layer)) / (len(layers) - 1)
+        shade = _shade(colour(arm), place)
+        marker = _MARKERS[kinds.index(name.kind) % len(_MARKERS)]
+        text = names.shown(state)
         entries.append(
-            Line2D([], [], color=shade, marker=marker, markersize=3, linewidth=1.6, label=name)
+            Line2D([], [], color=shade, marker=marker, markersize=3, linewidth=1.6, label=text)
         )
         for number, style in ((0, "--"), (-1, "-")):
-            found = [_state_curve(r, number, index) for r in records]
+            found = [_state_curve(r, number, state) for r in records]
             curves = [curve for curve in found if curve is not None]
             if not curves:
                 continue
@@ -99,16 +104,16 @@ def _state_lines(here: Axes, axis: "Axis", records: Sequence[Record]) -> None:
             middle = np.median([curve[:count] for curve in curves], axis=0)
             distance = floats(records[0]["samples"]["distance"])[:count]
             if np.isnan(middle).any():
-                lost.append(f"{name}: {where_lost(middle, distance)}")
+                lost.append(f"{text}: {where_lost(middle, distance)}")
             shown = axis.shown(middle)
             if np.isfinite(shown).any():
                 here.plot(
                     distance, shown, color=shade, linestyle=style, markersize=3,
                     linewidth=0.9 if number == 0 else 1.6, marker=marker, markevery=(0.05, 0.12),
                 )  # fmt: skip
-            said = f"{name}: " if number else None
-            if name in axis.rows:
-                axis.zeros(here, name, distance, _followed(middle), said, shade, colour(arm))
+            said = f"{text}: " if number else None
+            if state in axis.rows:
+                axis.zeros(here, state, distance, _followed(middle), said, shade, colour(arm))
     remark(here, [*endings(records), *((arm, text) for text in dict.fromkeys(lost))])
     here.legend(
         handles=entries, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=7,
@@ -122,9 +127,12 @@ def _followed(norm: Floats) -> Floats:
     return np.where(gone & (norm == 0), np.nan, norm)
 
 
-def _state_curve(record: Record, number: int, index: int) -> Floats | None:
-    """One kind of state, at initialisation or at the last stage that has numbers."""
-    rows = [floats(stage[index]) for stage in record["samples"]["state_norm"]]
+def _state_curve(record: Record, number: int, state: str) -> Floats | None:
+    """One state, at initialisation or at the last stage that has numbers; None without it."""
+    known = record["samples"]["states"]
+    if state not in known:
+        return None
+    rows = [floats(stage[known.index(state)]) for stage in record["samples"]["state_norm"]]
     if number == 0:
         return rows[0]
     if record["status"] == DIVERGED:
@@ -132,9 +140,8 @@ def _state_curve(record: Record, number: int, index: int) -> Floats | None:
     return rows[-1]
 
 
-def _shade(base: str, layer: int, layers: int) -> tuple[float, float, float]:
-    """An arm's colour, darkened for the last layer and paled for the first."""
-    place = 0.5 if layers == 1 else (layer - 1) / (layers - 1)
+def _shade(base: str, place: float) -> tuple[float, float, float]:
+    """An arm's colour, paled for the first layer (0) and darkened for the last (1)."""
     target, part = ((1.0, 1.0, 1.0), 0.45 * (1 - 2 * place)) if place < 0.5 else (
         (0.0, 0.0, 0.0), 0.5 * (2 * place - 1)
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bench.frames.groups import groups
+from bench.page.numbers import cell_text
 from bench.probes.gradient.sentences.groups import TOGETHER, where
 from bench.registry import label
 from bench.statistics import intervals as stats
@@ -39,7 +40,7 @@ def solved(frame: pd.DataFrame) -> list[str]:
 def _middle(frame: pd.DataFrame, column: str) -> str:
     if column not in frame.columns or frame[column].isna().all():
         return "unknown"
-    return f"{frame[column].median():.0f}"
+    return cell_text(float(frame[column].median()), column)
 
 
 def _association(frame: pd.DataFrame, when: str) -> str:

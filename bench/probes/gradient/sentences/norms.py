@@ -1,5 +1,7 @@
 """How often a gradient was clipped."""
 
+import math
+
 import pandas as pd
 
 from bench.frames.groups import groups
@@ -12,7 +14,8 @@ def clipped(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    for rows in groups(frame[frame["group"] == "all"], [*TOGETHER, "clip_norm"]):
+    frame = frame[(frame["group"] == "all") & (frame["clip_norm"] < math.inf)]
+    for rows in groups(frame, [*TOGETHER, "clip_norm"]):
         longest = max((row["training_steps"], row["length"]) for row in rows)
         rows = [row for row in rows if (row["training_steps"], row["length"]) == longest]
         shares: dict[str, list[float]] = {}

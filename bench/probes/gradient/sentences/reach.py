@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.frames.groups import groups
 from bench.page import words
+from bench.page.numbers import cell_text
 from bench.probes.gradient.flow import LEFT
 from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
 from bench.registry import label
@@ -24,7 +25,6 @@ _VARIED = {
     "clip_norm": "clipped above {:,.10g}",
 }
 _LEVEL = 2.0  # a norm that changes by less than this factor along the window is called level
-_MANY = 100.0  # tokens from which on none is divided
 _START, _END = "init", "100%"
 
 
@@ -61,13 +61,13 @@ def level(frame: pd.DataFrame) -> list[str]:
         parts = []
         for when, at in ((_START, "at initialisation"), (_END, "after training")):
             row = _longest([row for row in rows if row["when"] == when])
-            if row is None or math.isnan(row["growth"]):
+            if row is None or math.isnan(row["far_over_near"]):
                 continue
-            flat = 1 / _LEVEL <= row["growth"] <= _LEVEL
+            flat = 1 / _LEVEL <= row["far_over_near"] <= _LEVEL
             text = (
                 f"{at}, T={row['length']}, {'level' if flat else 'not level'}: the farthest "
                 "tenth of the window gets "
-                f"{row['growth']:.3g} times the norm of the nearest"
+                f"{row['far_over_near']:.3g} times the norm of the nearest"
             )
             if not math.isnan(row["decay_per_token_low"]):
                 total = [
@@ -129,7 +129,7 @@ def _told(rows: Sequence[Row]) -> str:
 
 
 def _tokens(row: Row) -> str:
-    """``14 tokens [12, 17] of 4095 (6 seeds)``, or that the whole window is reached."""
+    """``14 tokens [12, 17] of 4,095 (6 seeds)``, or that the whole window is reached."""
     if math.isnan(row["reach_tokens"]):
         return f"no token ({row['fate']})"
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
@@ -138,22 +138,25 @@ def _tokens(row: Row) -> str:
     if row["seeds"] < stats.LEAST_ROUNDS:
         seeds += ", exploratory"
     if row["whole_window"]:
-        text = f"all {row['farthest']} tokens of the window ({seeds}"
+        text = f"all {_number(row, 'farthest')} tokens of the window ({seeds}"
         return text + (f", {row['fate']})" if row["fate"] != "lasts" else ")")
-    text = f"{row['reach_tokens']:.0f} tokens"
+    text = f"{_number(row, 'reach_tokens')} tokens"
     if not math.isnan(row["reach_tokens_low"]):
-        text += f" [{row['reach_tokens_low']:.0f}, {row['reach_tokens_high']:.0f}]"
+        text += f" [{_number(row, 'reach_tokens_low')}, {_number(row, 'reach_tokens_high')}]"
     elif row["seeds"] > 1:
-        text += f" (from {row['reach_least']:.0f} to {row['reach_most']:.0f})"
-    return f"{text} of {row['farthest']} ({seeds})"
+        text += f" (from {_number(row, 'reach_least')} to {_number(row, 'reach_most')})"
+    return f"{text} of {_number(row, 'farthest')} ({seeds})"
+
+
+def _number(row: Row, column: str) -> str:
+    return cell_text(row[column], column)
 
 
 def _halves(row: Row) -> str:
     half = row["half_life_tokens"]
     if half is None or not math.isfinite(half) or row["whole_window"]:
         return ""
-    number = f"{half:,.0f}" if half >= _MANY else f"{half:.2g}"
-    return f", halving every {number} tokens"
+    return f", halving every {_number(row, 'half_life_tokens')} tokens"
 
 
 def _arms(rows: Sequence[Row]) -> list[str]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
+from bench.page.numbers import cell_text
 from bench.probes.gradient.sentences.groups import TOGETHER, where
 from bench.registry import label
 from bench.statistics import intervals as stats
@@ -37,13 +38,15 @@ def cost(frame: pd.DataFrame) -> list[str]:
                 f"{rows[0]['batch_size']}): {'; '.join(parts)}."
             )
         if not math.isnan(rows[0]["product_ratio"]):
-            first = rows[0]
+            product, elementwise, sigmoid = (
+                cell_text(rows[0][name], name)
+                for name in ("product_ratio", "elementwise_ratio", "sigmoid_ratio")
+            )
             lines.append(
-                f"This processor itself takes {first['product_ratio']:,.2f} times as long for a "
-                "matrix product of subnormal numbers as for one of normal ones, "
-                f"{first['elementwise_ratio']:,.2f} times for an elementwise product, "
-                f"{first['sigmoid_ratio']:,.2f} times for a sigmoid: where these are near 1, there "
-                "is nothing for flushing to win."
+                f"This processor itself takes {product} times as long for a matrix product of "
+                f"subnormal numbers as for one of normal ones, {elementwise} times for an "
+                f"elementwise product, {sigmoid} times for a sigmoid: where these are near 1, "
+                "there is nothing for flushing to win."
             )
     return lines
 
@@ -51,4 +54,4 @@ def cost(frame: pd.DataFrame) -> list[str]:
 def _share(value: float) -> str:
     if math.isnan(value):
         return "an unknown share"
-    return "none" if value == 0 else f"{value:.1%}"
+    return "none" if value == 0 else cell_text(value, "subnormal_share")

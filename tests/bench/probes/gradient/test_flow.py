@@ -11,8 +11,8 @@ from bench.probes.gradient.flow import (
     SMALLEST_NORMAL,
     SMALLEST_SUBNORMAL,
     curve,
+    far_over_near,
     fate,
-    growth,
     half_life,
     log_decay,
     reach,
@@ -66,12 +66,12 @@ def test_fate(known):
 
 @pytest.mark.parametrize("scale", [1e-12, 0.3, 7.0, 1e6])
 def test_the_loss_has_no_unit(known, scale):
-    """A loss times a constant has the same decay, reach, growth and fate."""
+    """A loss times a constant has the same decay, reach, ratio of far to near and fate."""
     distance, norms, word = known
     scaled = [None if norm is None else scale * norm for norm in norms]
     assert fate(distance, scaled) == word
     assert reach(distance, scaled) == reach(distance, norms)
-    for number in (log_decay, growth):
+    for number in (log_decay, far_over_near):
         expected = number(distance, norms)
         got = number(distance, scaled)
         assert (got is None) == (expected is None)
@@ -85,7 +85,7 @@ def test_the_losss_own_token_is_left_out(known):
         return
     other = [1e9, *norms[1:]]
     assert fate(distance, other) == word
-    for number in (log_decay, growth, reach):
+    for number in (log_decay, far_over_near, reach):
         assert number(distance, other) == number(distance, norms)
 
 
@@ -174,18 +174,18 @@ class TestReach:
         assert reach(range(5), [1.0, 1.0, math.nan, 0.5, 0.001]) == 3
 
 
-class TestGrowth:
+class TestFarOverNear:
     def test_is_the_far_tenth_over_the_near(self):
         norms = [9.0, *[2.0] * 10, *[1.0] * 80, *[8.0] * 10]
-        assert growth(range(101), norms) == 4.0
+        assert far_over_near(range(101), norms) == 4.0
 
     def test_of_a_short_window_is_last_over_nearest(self):
-        assert growth(range(4), [9.0, 4.0, 7.0, 2.0]) == 0.5
+        assert far_over_near(range(4), [9.0, 4.0, 7.0, 2.0]) == 0.5
 
     def test_of_nothing(self):
-        assert growth([0], [1.0]) is None
-        assert growth(range(3), [1.0, 0.0, 1.0]) is None
-        assert growth(range(3), [1.0, 1.0, math.nan]) is None
+        assert far_over_near([0], [1.0]) is None
+        assert far_over_near(range(3), [1.0, 0.0, 1.0]) is None
+        assert far_over_near(range(3), [1.0, 1.0, math.nan]) is None
 
 
 class TestZeroFrom:

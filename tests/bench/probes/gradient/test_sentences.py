@@ -2,7 +2,9 @@
 
 import pytest
 
+from bench.frames.columns import ENDS
 from bench.page.evidence import Evidence
+from bench.page.numbers import cell_text
 from bench.probes.gradient import section
 from bench.probes.gradient.sentences.learning import solved
 from bench.statistics import intervals as stats
@@ -20,7 +22,8 @@ def test_seeds_have_an_interval_from_six_on_and_a_range_before():
     expected = stats.median([float(n) for n in each])
     assert (row["reach_tokens_low"], row["reach_tokens_high"]) == (expected.low, expected.high)
     text = told(records)
-    assert f"{row['reach_tokens']:.0f} tokens [{expected.low:.0f}, {expected.high:.0f}]" in text
+    value, low, high = (cell_text(row[f"reach_tokens{end}"], "reach_tokens") for end in ENDS)
+    assert f"{value} tokens [{low}, {high}]" in text, "as the table beside it has them"
     assert "exploratory" not in text
     few = told(records[:3])
     assert f"(from {min(each[:3])} to {max(each[:3])}) of 100 (3 seeds, exploratory)" in few

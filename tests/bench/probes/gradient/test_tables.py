@@ -60,6 +60,24 @@ def test_norms_after_clipping_are_those_before_scaled():
     assert "clipped above 1: LSTM 50% of the steps" in told([one])
 
 
+def test_a_training_that_is_never_clipped_has_its_norms_and_no_share():
+    """Of a probe that knows neither clipping nor a number of steps."""
+    one = record([falling(0.9), falling(0.9)], probe="other")
+    one["cell"]["protocol"] = {"batch_size": 4}
+    one["samples"] |= {"gradient_norm": [3.0, 2.0], "group_norms": [["all of it", [3.0, 2.0]]]}
+    frame = Evidence([one])["norms"]
+    assert frame["norm_median"].tolist() == frame["clipped_norm_median"].tolist() == [2.5, 2.5]
+    assert frame["training_steps"].tolist() == [2, 2]
+    assert "clipped above" not in told([one])
+
+
+def test_a_training_without_a_number_has_norms_without_one():
+    one = record([falling(0.9), falling(0.9)], status="diverged")
+    one["samples"] |= {"gradient_norm": [None], "group_norms": [["head", [None]]]}
+    frame = Evidence([one])["norms"]
+    assert frame[["norm_median", "norm_most", "square_share"]].isna().all(axis=None)
+
+
 def test_records_of_before_there_were_stages_are_passed_over():
     old = record(falling(0.5))
     old["samples"] = {"distance_init": [0, 1], "norm_init": [1.0, 0.5]}

@@ -43,5 +43,9 @@ class TestLearning:
         figure = reach_and_learning(self.rows(records))
         assert "nothing arrives" in words(figure)
 
+    def test_a_metric_that_is_not_known_here_has_its_name_on_the_axis(self, records):
+        figure = reach_and_learning(self.rows(records, metric="hits of a task elsewhere"))
+        assert "test hits of a task elsewhere" in words(figure)
+
     def test_nothing_to_draw(self):
         assert reach_and_learning(pd.DataFrame()) is None
