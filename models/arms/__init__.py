@@ -24,10 +24,14 @@ from models.cost import Cost
 from models.heads import HEADS
 from models.tracing import StateGradients
 
-__all__ = ["HEADS", "Arm", "Quantity", "Shape", "config_from_dict", "load"]
+__all__ = ["HEADS", "Arm", "HeadError", "Quantity", "Shape", "config_from_dict", "load"]
 
 #: What may be held equal between arms: body parameters, forward FLOPs of a row, state of a row.
 Quantity = Literal["params", "flops", "state"]
+
+
+class HeadError(ValueError):
+    """A head that an arm has not, or the architecture of its checkpoint; known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class Arm(ABC):
         """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value.
 
         Raises:
-            ValueError: the arm has no such head.
+            HeadError: the arm has no such head.
         """
 
     @abstractmethod
@@ -110,7 +114,8 @@ class Arm(ABC):
         """A model with random weights drawn from ``seed``, on the CPU in float32.
 
         Raises:
-            ValueError: the arm has no such head or no such kernel.
+            HeadError: the arm has no such head.
+            ValueError: it has no such kernel.
         """
         self.require(head)
         torch.manual_seed(seed)
@@ -156,10 +161,10 @@ class Arm(ABC):
         """Refuse a head that this arm has not.
 
         Raises:
-            ValueError: naming those it has.
+            HeadError: naming those it has.
         """
         if head not in self.heads:
-            raise ValueError(f"head must be one of {', '.join(self.heads)}. Got {head!r}.")
+            raise HeadError(f"head must be one of {', '.join(self.heads)}. Got {head!r}.")
 
 
 def load(name: str) -> Arm:

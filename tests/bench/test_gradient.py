@@ -502,7 +502,7 @@ class TestZeros:
 
 def prepared(of):
     """What is decided about a subject's cell before anything runs."""
-    decided = prepare._Decisions(lambda cell: of.data)(of.cell)
+    decided = prepare.Decisions(lambda cell: of.data)(of.cell)
     return decided.get("failed"), decided.get("reason")
 
 

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection, QuadMesh
 
 from bench import study
 from bench.drawing import palette
-from bench.execute import channel, prepare
+from bench.execute import channel, sizing
 from bench.measure import contract
 from bench.measure.subject import Subject
 from bench.probes.gradient import figures, reach_figures, tables
@@ -45,7 +45,7 @@ def measured(corpus):
                         "protocol": protocol,
                     }
                 )  # fmt: skip
-                subject = Subject(changed, prepare._match(changed, corpus)["config"], corpus)
+                subject = Subject(changed, sizing.sized(changed, corpus)["config"], corpus)
                 measurement = contract.load("gradient").Measurement(subject, lambda share: None)
                 measurement.round()
                 result = measurement.result()

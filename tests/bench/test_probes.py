@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from bench import registry, study
-from bench.execute import prepare
-from bench.measure import contract, devices
+from bench.execute import sizing
+from bench.measure import contract, devices, objective
 from bench.measure.scoring import evaluate
 from bench.measure.subject import Subject
 from bench.outcome import Diverged, Unsupported
@@ -22,7 +22,7 @@ def subjects(corpus, probe, **changes):
     for cell in cells:
         changed = cell.model_copy(update=changes)
         if changed.arm not in found:
-            decided = prepare._match(changed, corpus)
+            decided = sizing.sized(changed, corpus)
             found[changed.arm] = Subject(changed, decided["config"], corpus)
     return found
 
@@ -146,7 +146,7 @@ class TestSpeed:
     def test_a_prefill_keeps_what_decoding_goes_on_from(self, corpus, arm):
         subject = subjects(corpus, "speed", axes={"phase": "prefill"}, task="language")[arm]
         model, batch = subject.build().eval(), subject.batches(1, 2)[0]
-        outputs = speed.prefill(model, subject.task.HEAD)(batch)
+        outputs = objective.prefill(model, subject.task.HEAD)(batch)
         assert outputs.logits.shape[:2] == (2, 1), "of the last position only"
         assert outputs.past_key_values.get_seq_length() == subject.cell.length
         speed.refuse(subject.cell, subject.task.HEAD, None)

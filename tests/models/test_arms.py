@@ -10,7 +10,6 @@ import models.arms
 from bench import registry
 from bench.tools import inventory
 from models.arms import HEADS
-from models.checkpoints import CheckpointError
 from models.cost import count_parameters
 from models.heads import TIED, example, input_embeddings, predictions, scalar
 
@@ -75,9 +74,9 @@ def test_a_head_that_it_has_not_lists_those_it_has(name):
     kernel = registry.arms()[name].literals["KERNELS"][0]
     for head in ["AutoModelForPoetry", *(set(HEADS) - set(arm.heads))]:
         refused = rf"must be one of {arm.heads[0]}.*Got '{head}'|has no head for {head}"
-        with pytest.raises((ValueError, CheckpointError), match=refused):
+        with pytest.raises(models.arms.HeadError, match=refused):
             arm.config(replace(SHAPE, head=head))
-        with pytest.raises((ValueError, CheckpointError), match=refused):
+        with pytest.raises(models.arms.HeadError, match=refused):
             arm.build(arm.config(SHAPE), head, 0, kernel)
 
 
