@@ -85,7 +85,8 @@ def match(
 
     Raises:
         MatchError: the closest size is more than ``tolerance`` away, or too large to be built.
-        ValueError: an unknown quantity, or a head that one of the arms has not.
+        HeadError: one of the two arms has no such head.
+        ValueError: an unknown quantity.
     """
     if quantity not in QUANTITIES:
         raise ValueError(f"match must be one of {', '.join(QUANTITIES)}. Got {quantity!r}.")

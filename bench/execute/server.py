@@ -4,20 +4,12 @@ Run as ``python -m bench.execute.server FD``, FD being its end of the control so
 nothing itself, so no thread pool has started and every worker sets its own threads and floats.
 """
 
-import ctypes
 import json
 import os
-import signal
 import socket
 import sys
 
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere a closed socket tells it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+from bench.execute.parent import die_with_parent
 
 
 def main(control_fd: int) -> None:

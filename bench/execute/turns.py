@@ -4,13 +4,13 @@ import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bench import registry
-from bench.execute.channel import Closed
-from bench.execute.processes import CellFailed, Server, Worker
+from bench.execute.processes import Server
+from bench.execute.seats import Listener, Seat
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.statistics import intervals as stats
 from bench.statistics.decisions import next_look
@@ -20,22 +20,6 @@ from bench.study import Cell, references
 LAUNCH = 5  # rounds that the same processes measure
 SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
 _CANARIES = 1  # canaries that may fail before a group is given up
-
-
-class Listener(Protocol):
-    """Who is told how a sweep goes on."""
-
-    def cell_progress(self, cell: Cell, share: float) -> None:
-        """A cell is this far."""
-        ...
-
-    def cell_ended(self, cell: Cell, outcome: dict[str, Any]) -> None:
-        """A cell has ended.
-
-        Its outcome has ``status``, ``reason``, ``metrics``, ``samples``, ``seconds``, and
-        ``together``, shared by cells that were timed in the same rounds.
-        """
-        ...
 
 
 def run_group(
@@ -64,8 +48,8 @@ def run_group(
         listener: who is told.
     """
 
-    def seat(cell: Cell) -> _Seat:
-        return _Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
+    def seat(cell: Cell) -> Seat:
+        return Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
 
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
         remaining, canaries = list(cells), 0
@@ -104,170 +88,20 @@ def abreast(cell: Cell, threads: int) -> int:
     return 1 if cell.threads == "all" else max(1, threads // cell.threads)
 
 
-class _Seat:
-    """One cell's place in its group: a worker now, and what its workers have left so far."""
-
-    def __init__(
-        self,
-        server: Server,
-        cell: Cell,
-        config: dict[str, Any],
-        corpus: str,
-        threads: int,
-        timeout_s: float,
-        listener: Listener,
-    ) -> None:
-        self.cell = cell
-        self._server, self._timeout_s, self._listener = server, timeout_s, listener
-        self._job = {
-            "job": "cell",
-            "cell": cell.model_dump(mode="json"),
-            "config": config,
-            "corpus": corpus,
-            "threads": threads if cell.threads == "all" else cell.threads,
-        }
-        self._worker: Worker | None = None
-        self._spent_s = 0.0
-        self._begun = 0.0
-        self._turns = 0  # of the worker that there is now
-        self.metrics: dict[str, Any] = {}
-        self.samples: dict[str, list[Any]] = {}
-        self.failure: CellFailed | None = None
-        self.told = False  # whether the listener knows of the failure
-
-    def attempt(self, action: Callable[[], None]) -> None:
-        """Do something unless the seat has failed; if that fails, remember why."""
-        if self.failure is not None:
-            return
-        start = time.monotonic()
-        try:
-            action()
-        except CellFailed as failure:
-            self._worker, self.failure = None, failure
-        self._spent_s += time.monotonic() - start
-
-    def start(self) -> None:
-        """Build and warm the cell's model in a process of its own."""
-        self._turns = 0
-        self._worker = self._server.start(self._job)
-        self._worker.ask(None, self._timeout_s, self._tell)
-
-    def round(self) -> None:
-        """Measure once."""
-        self._ask({"round": True})
-        self._turns += 1
-
-    def begin(self) -> None:
-        """Start a worker that measures once and ends, told in advance; nobody waits for it yet."""
-        self._begun = time.monotonic()
-        self._worker = self._server.start(self._job)
-        with contextlib.suppress(Closed):  # one that died at once is found when it is followed
-            for message in ({"round": True}, {"finish": True}):
-                self._worker.channel.send(message)
-
-    def follow(self) -> None:
-        """Hear out a worker that was begun, and has worked while another was heard out."""
-        self._spent_s += time.monotonic() - self._begun
-        self._ask(None)
-        self._ask(None)
-        self._turns = 1
-        self._take(self._ask(None))
-
-    def finish(self) -> None:
-        """End the worker's turns and take what it measured."""
-        self._take(self._ask({"finish": True}))
-
-    def _take(self, answer: dict[str, Any]) -> None:
-        """Add what the worker measured to what those before it did, and let it go.
-
-        Metrics are those of the first launch, samples are everyone's; what sums these up is said
-        of all launches, see ``_timed``.
-        """
-        result = answer.get("result")
-        assert self._worker is not None
-        self._worker.end()
-        self._worker = None
-        said = registry.probes()[self.cell.probe].literals
-        timed = ("seconds", *said.get("SUMMARIES", {}).values()) if said["INTERLEAVED"] else ()
-        nonsense = _nonsense(result, self._turns, timed)
-        if nonsense is not None:
-            raise CellFailed(FAILED, f"the worker's result is nonsense: {nonsense}")
-        assert result is not None
-        self.metrics = result["metrics"] | self.metrics
-        for name, values in result["samples"].items():
-            self.samples.setdefault(name, []).extend(values)
-
-    def outcome(self, status: str, reason: str | None, together: str | None) -> dict[str, Any]:
-        """What a listener is told at the end."""
-        return {
-            "status": status,
-            "reason": reason,
-            "metrics": self.metrics,
-            "samples": self.samples,
-            "seconds": self._spent_s,
-            "together": together,
-        }
-
-    def failed(self, together: str | None) -> dict[str, Any]:
-        """The outcome of a seat that has failed; what was measured before is kept."""
-        assert self.failure is not None
-        self.metrics |= self.failure.metrics
-        self.samples |= self.failure.samples
-        return self.outcome(self.failure.status, self.failure.reason, together)
-
-    def _ask(self, message: dict[str, Any] | None) -> dict[str, Any]:
-        assert self._worker is not None, "a seat that has not failed has a worker"
-        return self._worker.ask(message, self._timeout_s, self._tell)
-
-    def _tell(self, share: float) -> None:
-        self._listener.cell_progress(self.cell, share)
-
-
 @dataclass(frozen=True)
 class _Control:
     """The reference of one setting of subnormal floats, and the canary: its cell once more."""
 
-    base: _Seat
-    canary: _Seat
+    base: Seat
+    canary: Seat
 
     @property
     def failed(self) -> bool:
         return self.base.failure is not None or self.canary.failure is not None
 
 
-def _nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
-    """What is wrong with a worker's result, None where nothing is.
-
-    Args:
-        result: what it sent.
-        turns: how many it had.
-        timed: samples of which it should have one above 0 for each turn; none where it is not
-            timed in turn.
-    """
-    if not isinstance(result, dict):
-        return "expected metrics and samples, got neither"
-    for part in ("metrics", "samples"):
-        if not isinstance(result.get(part), dict):
-            return f"expected a table of {part}, got {type(result.get(part)).__name__}"
-    for name, values in result["samples"].items():
-        if not isinstance(values, list):
-            return f"expected a list of {name}, got {type(values).__name__}"
-    if not timed:
-        return None
-    if not isinstance(result["metrics"].get("tokens_per_step"), int | float):
-        return "expected the tokens of a step, got none"
-    for name in timed:
-        values = result["samples"].get(name, [])
-        if len(values) != turns:
-            return f"expected {name} for each of {turns} turns, got {len(values)}"
-        wrong = [value for value in values if not (isinstance(value, float) and value > 0)]
-        if wrong:
-            return f"expected {name} above 0, got {wrong[0]}"
-    return None
-
-
 def _in_turn(
-    seats: Sequence[_Seat], controls: Sequence[_Control], listener: Listener, *, last_chance: bool
+    seats: Sequence[Seat], controls: Sequence[_Control], listener: Listener, *, last_chance: bool
 ) -> list[Cell]:
     """Measure the arms of a group in rounds until their ratios are precise, or the budget ends.
 
@@ -322,7 +156,7 @@ def _in_turn(
 
 
 def _launch(
-    seats: Sequence[_Seat],
+    seats: Sequence[Seat],
     controls: Sequence[_Control],
     until: int,
     rounds: "_Rounds",
@@ -361,7 +195,7 @@ def _launch(
 
 
 def _timed(
-    seat: _Seat, canary: _Seat | None, rounds: "_Rounds", reason: str | None, together: str
+    seat: Seat, canary: Seat | None, rounds: "_Rounds", reason: str | None, together: str
 ) -> dict[str, Any]:
     """The outcome of a seat that lasted; a reason makes it unstable, a canary is a reference's."""
     seat.samples |= rounds.samples()
@@ -408,7 +242,7 @@ class _Rounds:
 
 
 def _too_wide(
-    seats: Sequence[_Seat], of: Mapping[str, _Control], rounds: _Rounds, precision: float
+    seats: Sequence[Seat], of: Mapping[str, _Control], rounds: _Rounds, precision: float
 ) -> dict[str, str]:
     """Key of every cell of which a ratio is not known precisely enough, to the reason.
 

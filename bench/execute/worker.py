@@ -24,7 +24,7 @@ from bench import registry, tasks
 from bench.data import corpus
 from bench.execute import ceilings, prepare
 from bench.execute.channel import Channel, Closed
-from bench.execute.server import die_with_parent
+from bench.execute.parent import die_with_parent
 from bench.measure import contract, devices
 from bench.measure.subject import Subject
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported

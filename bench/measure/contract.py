@@ -44,7 +44,8 @@ class Measure(Protocol):
     """What ``measure.py`` defines.
 
     It may also define ``refuse(cell, head, limit)``, which raises ``Unsupported`` for a cell that
-    it cannot measure; the limit is the positions of the model, None where there is none.
+    it cannot measure, the limit being the positions of the model, None where there is none; and
+    ``windows(cell)``, splits with lengths of windows that it draws beside those of the cell's own.
     """
 
     Measurement: type[Measurement]

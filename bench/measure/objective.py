@@ -6,6 +6,7 @@ query, by the contrastive loss of CLIP over the mean of its last hidden states (
 2018; Reimers and Gurevych, 2019).
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -94,6 +95,28 @@ def forward(model: PreTrainedModel, head: str, batch: Batch) -> Any:
         shift = cast("Any", model).prepare_decoder_input_ids_from_labels
         read["decoder_input_ids"] = shift(batch["labels"])
     return model(**read)
+
+
+def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
+    """Reading a context: what comes before the first token that is generated.
+
+    A causal model keeps its state or cache and computes the logits of the last position only. A
+    sequence-to-sequence model encodes, and decodes the token that starts the target.
+    """
+    if head == "AutoModelForCausalLM":
+        return lambda batch: model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch.get("attention_mask"),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+    start = model.config.decoder_start_token_id
+    return lambda batch: model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch.get("attention_mask"),
+        decoder_input_ids=torch.full_like(batch["input_ids"][:, :1], start),
+        use_cache=True,
+    )
 
 
 def tokens(batch: Batch) -> int:

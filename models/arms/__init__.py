@@ -25,10 +25,14 @@ from models.cost import Cost
 from models.heads import HEADS
 from models.tracing import StateGradients
 
-__all__ = ["HEADS", "Arm", "Quantity", "Shape", "config_from_dict", "load"]
+__all__ = ["HEADS", "Arm", "HeadError", "Quantity", "Shape", "config_from_dict", "load"]
 
 #: What may be held equal between arms: body parameters, forward FLOPs of a row, state of a row.
 Quantity = Literal["params", "flops", "state"]
+
+
+class HeadError(ValueError):
+    """A head that an arm has not, or the architecture of its checkpoint; known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Arm(ABC):
         """Configuration at ``shape``; ``size`` is the free dimension, None its canonical value.
 
         Raises:
-            ValueError: the arm has no such head, or would ignore what the shape asks for.
+            HeadError: the arm has no such head.
+            ValueError: it would ignore what the shape asks for.
         """
 
     @abstractmethod
@@ -112,7 +117,8 @@ class Arm(ABC):
         """A model with random weights drawn from ``seed``, on the CPU in float32.
 
         Raises:
-            ValueError: the arm has no such head or no such kernel.
+            HeadError: the arm has no such head.
+            ValueError: it has no such kernel.
         """
         self.require(head)
         torch.manual_seed(seed)
@@ -161,10 +167,10 @@ class Arm(ABC):
         """Refuse a head that this arm has not.
 
         Raises:
-            ValueError: naming those it has.
+            HeadError: naming those it has.
         """
         if head not in self.heads:
-            raise ValueError(f"head must be one of {', '.join(self.heads)}. Got {head!r}.")
+            raise HeadError(f"head must be one of {', '.join(self.heads)}. Got {head!r}.")
 
 
 def load(name: str) -> Arm:

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from models import kernels
-from models.arms import HEADS, Quantity, Shape
+from models.arms import HEADS, HeadError, Quantity, Shape
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
 from models.heads import set_dropout
 from models.transformer import TransformerArm
@@ -61,7 +61,7 @@ class CheckpointArm(TransformerArm):
     def require(self, head: str) -> None:
         """Any head may be asked for; a checkpoint's configuration says whether it has it."""
         if head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}. Got {head!r}.")
+            raise HeadError(f"head must be one of {', '.join(HEADS)}. Got {head!r}.")
 
     def free_dimension(self, match: Quantity) -> str | None:
         return None
@@ -70,8 +70,8 @@ class CheckpointArm(TransformerArm):
         """The checkpoint's own configuration, with the labels and dropout of ``shape``.
 
         Raises:
-            CheckpointError: the checkpoint cannot be had, or cannot have this head or vocabulary.
-            ValueError: no checkpoint has such a head.
+            CheckpointError: the checkpoint cannot be had, or cannot have this vocabulary.
+            HeadError: its architecture has no such head.
         """
         checkpoint = find(shape.checkpoint or MINILM.name)
         config = _read_config(checkpoint)
@@ -97,6 +97,7 @@ class CheckpointArm(TransformerArm):
 
         Raises:
             CheckpointError: the weights cannot be had, or do not fill the model's body.
+            HeadError: its architecture has no such head.
         """
         checkpoint = find(getattr(config, "checkpoint", None) or MINILM.name)
         _refuse_head(checkpoint, config, head)
@@ -158,15 +159,18 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
 
     BERT is listed among the causal language models, but reads both ways: what was pretrained to
     fill masks is no language model unless it was made a decoder.
+
+    Raises:
+        HeadError: naming the heads, or the checkpoints that have this one.
     """
     if head not in ARCHITECTURES:
-        raise ValueError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
+        raise HeadError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
     has = type(config) in ARCHITECTURES[head]
     masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
     if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
         has = False
     if not has:
-        raise CheckpointError(
+        raise HeadError(
             f"{checkpoint.name} ({config.model_type}) has no head for {head}. Checkpoints that "
             f"have: {', '.join(for_head(head))}."
         )

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench import study
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure import objective
 from bench.measure.subject import Subject, optimizer, training_step
 from bench.probes.gradient import measure as gradient
@@ -44,7 +44,7 @@ def subject(arm, length, batch_size=8, dtype="float32"):
             "model": cell.model.model_copy(update=shape),
         }
     )
-    return Subject(cell, prepare._match(cell, None)["config"], None)
+    return Subject(cell, sizing.sized(cell, None)["config"], None)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -13,8 +13,8 @@ import torch
 
 from bench import study
 from bench.data import corpus as library
-from bench.execute import prepare
 from bench.execute import processes as local
+from bench.execute import sizing
 from bench.measure.subject import Subject
 from bench.plugin import Replay
 from bench.probes.learning.measure import Trainer
@@ -45,7 +45,7 @@ def measured(request, corpus):
         for c in study.load("quick").cells
         if (c.probe, c.comparison, c.arm) == ("learning", "scratch", request.param)
     ).model_copy(update={"length": LENGTH})
-    subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
+    subject = Subject(cell, sizing.sized(cell, corpus)["config"], corpus)
     batches = subject.batches(STEPS, BATCH)
     ours = Trainer(subject.build(), subject.head, 1e-5, 1.0)
     model = copy.deepcopy(ours.model)
@@ -100,7 +100,7 @@ def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, corpus):
         if (c.probe, c.comparison, c.arm) == ("speed", "scratch", arm)
         and (c.axes["phase"], c.length) == ("training", LENGTH)
     )
-    subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
+    subject = Subject(cell, sizing.sized(cell, corpus)["config"], corpus)
     timed = speed_probe.Measurement(subject, lambda share: None)
     model = subject.build().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)

@@ -21,8 +21,8 @@ from torch.utils import benchmark as torch_benchmark
 
 from bench import study
 from bench.data import corpus as library
-from bench.execute import prepare, turns
 from bench.execute import processes as local
+from bench.execute import sizing, turns
 from bench.measure.subject import Subject
 from bench.outcome import DONE
 from bench.probes.speed import measure as speed
@@ -114,7 +114,7 @@ def test_ours(cell, tmp_path):
 @pytest.fixture(scope="module")
 def steps(cell, corpus):
     """A training step of each of two models, the same but for being two."""
-    config = prepare._match(cell, corpus)["config"]
+    config = sizing.sized(cell, corpus)["config"]
     threads = torch.get_num_threads()
     torch.set_num_threads(cell.threads)
     both = []

@@ -16,9 +16,11 @@ from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
 from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, optimizer, training_step
-from bench.outcome import Diverged
+from bench.outcome import Diverged, Unsupported
 from bench.store.records import short
+from bench.study import Cell
 from models.groups import parameter_groups
+from models.heads import IMAGE_TEXT
 
 _LENGTHS = 1  # the stream that draws lengths of batches
 
@@ -32,6 +34,32 @@ def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
     steps = float(protocol["steps"] + trials * protocol["trial_steps"])
     return steps * (0.5 if protocol["shortest"] else 1.0), passes  # half as long on the average
+
+
+def refuse(cell: Cell, head: str, limit: int | None) -> None:
+    """Refuse windows that cannot be trained or tested on.
+
+    Raises:
+        Unsupported: images of several sizes, or windows that are never as short as the least.
+    """
+    shortest, others = cell.protocol["shortest"], cell.protocol["test_lengths"]
+    if head == IMAGE_TEXT and {shortest or cell.length, *others} != {cell.length}:
+        raise Unsupported(
+            f"{head} reads images of one size, the cell's T={cell.length}. Leave shortest and "
+            "test_lengths out."
+        )
+    if shortest > cell.length:
+        raise Unsupported(
+            f"expected shortest to be at most the cell's length, {cell.length}. Got {shortest}: "
+            "it is the least window to train on."
+        )
+
+
+def windows(cell: Cell) -> list[tuple[str, int]]:
+    """The least window to train on, and those of further lengths to test on."""
+    shortest = cell.protocol["shortest"]
+    found = [("train", shortest)] if shortest else []
+    return found + [("test", length) for length in cell.protocol["test_lengths"]]
 
 
 @dataclass

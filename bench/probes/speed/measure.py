@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from bench.measure import objective
 from bench.measure.contract import Progress, Result
@@ -136,32 +135,10 @@ def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
 
         return train
     model.eval()
-    run = prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
+    run = objective.prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
 
     def infer(batch: Batch) -> None:
         with torch.inference_mode():
             run(batch)
 
     return infer
-
-
-def prefill(model: PreTrainedModel, head: str) -> Callable[[Batch], Any]:
-    """Reading a context: what comes before the first token that is generated.
-
-    A causal model keeps its state or cache and computes the logits of the last position only. A
-    sequence-to-sequence model encodes, and decodes the token that starts the target.
-    """
-    if head == "AutoModelForCausalLM":
-        return lambda batch: model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch.get("attention_mask"),
-            use_cache=True,
-            logits_to_keep=1,
-        )
-    start = model.config.decoder_start_token_id
-    return lambda batch: model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch.get("attention_mask"),
-        decoder_input_ids=torch.full_like(batch["input_ids"][:, :1], start),
-        use_cache=True,
-    )

@@ -1,58 +1,84 @@
-"""What is decided before the first clock: costs of rows, and windows that cannot be had."""
+"""What is decided before the first clock: models, and what cannot run, with its reason."""
 
 import pytest
-import torch
 
-from bench import study, tasks
-from bench.execute import prepare
-from bench.measure import objective
-from bench.measure.subject import Subject
+import models.arms
+from bench import outcome, registry, study, tasks
+from bench.execute import prepare, processes, refusals
+from bench.execute.sizing import sized
 from bench.outcome import Unsupported
-from models.cost import count_flops
 
 from ...conftest import TINY
-
-ARMS = pytest.mark.parametrize("arm", ["lstm", "transformer"])
-
-
-def planned(probe, **changes):
-    cell = next(c for c in study.load(str(TINY)).cells if c.probe == probe)
-    return cell.model_copy(update=changes)
+from .groups import THREADS, planned
 
 
-def counted(cell, data, *, training):
-    """FLOPs of one row of a cell as PyTorch counts them, and what was decided of them."""
-    decided = prepare._match(cell, data)
-    subject = Subject(cell, decided["config"], data)
-    kernel = "eager" if cell.arm == "transformer" else "fused"
-    model = subject.arm.build(subject.config, subject.head, 0, kernel).eval()
-    (batch,) = subject.batches(1, 1)
-    if subject.head == "AutoModel":
-        batches = [{"input_ids": batch[name]} for name in ("query_ids", "input_ids")]
-    else:
-        batches = [objective.inputs(model, batch) | ({"return_loss": True} if training else {})]
-    return sum(count_flops(model, each, training) for each in batches), decided["cost"]
+class TestPreparation:
+    def test_decides_about_every_cell(self, decided):
+        for cell in study.load(str(TINY)).cells:
+            answer = decided[cell.key]
+            if cell.length == 64 and cell.arm == "transformer":
+                assert answer["failed"] == outcome.UNSUPPORTED
+                assert "beyond the 32 positions" in answer["reason"]
+            else:
+                assert abs(answer["match"]["error"]) <= 0.01
+                assert answer["match"]["quantity"] == "params"
+                assert answer["match"]["got"] == answer["parameters"]["body"]
+                assert answer["cost"]["length"] == cell.length
+                assert answer["cost"]["forward_flops_per_token"] > answer["parameters"]["body"]
+                assert answer["estimate_s"] > 0
 
+    def test_absent_device_and_foreign_kernel_are_unsupported(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        wrong = [
+            cell.model_copy(update={"device": "xpu"}),
+            cell.model_copy(update={"kernel": "sdpa"}),
+        ]
+        answers = processes.prepare(server, wrong, fingerprint, THREADS)["cells"]
+        reasons = [answers[cell.key]["reason"] for cell in wrong]
+        assert [answers[cell.key]["failed"] for cell in wrong] == [outcome.UNSUPPORTED] * 2
+        assert "no xpu device" in reasons[0]
+        assert "lstm has no kernel 'sdpa'; it has fused" in reasons[1]
 
-@ARMS
-@pytest.mark.parametrize("training", [False, True])
-def test_an_image_and_its_caption_are_counted_once(arm, training):
-    data = tasks.open_data("digits", "offline", "")
-    cell = planned("learning", arm=arm, task="digits", length=64)
-    flops, cost = counted(cell, data, training=training)
-    name = "training_flops" if training else "forward_flops"
-    assert cost[name] == pytest.approx(flops, rel=0.02)
-    assert cost[f"{name}_per_token"] * 64 == pytest.approx(cost[name])
+    def test_more_threads_than_there_are_is_unsupported(self, server, fingerprint):
+        cells = study.load(str(TINY)).cells
+        speed = next(cell for cell in cells if cell.probe == "speed")
+        wrong = speed.model_copy(update={"threads": THREADS + 1})
+        (answer,) = processes.prepare(server, [wrong], fingerprint, THREADS)["cells"].values()
+        assert answer["failed"] == outcome.UNSUPPORTED
+        assert f"threads={THREADS + 1} on a machine that gives this process" in answer["reason"]
 
+    def test_matched_by_flops_at_each_length(self, server, fingerprint):
+        """Attention grows with the length, so an LSTM that keeps up with it grows too."""
+        planned = [c for c in study.load(str(TINY)).cells if c.arm == "lstm" and c.probe == "speed"]
+        by_flops = planned[0].model.model_copy(update={"match": "flops"})
+        cells = [
+            planned[0].model_copy(update={"model": by_flops, "length": length, "dtype": dtype})
+            for length, dtype in ((32, "float32"), (512, "float32"), (512, "float64"))
+        ]
+        answers = processes.prepare(server, cells, fingerprint, THREADS)["cells"]
+        short, long, double = (answers[cell.key] for cell in cells)
+        assert short["match"]["quantity"] == "flops"
+        assert short["config"]["hidden_size"] < long["config"]["hidden_size"]
+        assert long["match"]["got"] == long["cost"]["forward_flops_per_token"] * 512
+        assert double["cost"]["state_bytes"] == 2 * long["cost"]["state_bytes"]
 
-@ARMS
-@pytest.mark.parametrize("training", [False, True])
-def test_a_search_reads_its_query_too(corpus, arm, training):
-    cell = planned("learning", arm=arm, task="search", length=16)
-    flops, cost = counted(cell, corpus, training=training)
-    name = "training_flops" if training else "forward_flops"
-    assert cost[name] == pytest.approx(flops, rel=0.02)
-    assert cost[f"{name}_per_token"] * 16 == pytest.approx(cost[name])
+    def test_a_quantity_that_an_arm_cannot_change_is_invalid(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        wrong = cell.model_copy(
+            update={"model": cell.model.model_copy(update={"match": "state", "match_to": "lstm"}),
+                    "arm": "transformer", "kernel": "sdpa"}
+        )  # fmt: skip
+        answer = processes.prepare(server, [wrong], fingerprint, THREADS)["cells"][wrong.key]
+        assert answer["failed"] == outcome.INVALID
+        assert "no free dimension changes it" in answer["reason"]
+
+    def test_an_arm_that_cannot_be_matched_is_invalid(self, server, fingerprint):
+        cell = study.load(str(TINY)).cells[0]
+        tiny = cell.model.model_copy(update={"hidden_size": 4, "num_heads": 1})
+        wrong = cell.model_copy(update={"model": tiny})
+        answer = processes.prepare(server, [wrong], fingerprint, THREADS)["cells"][wrong.key]
+        assert answer["failed"] == outcome.INVALID
+        assert "within 1.0%" in answer["reason"]
 
 
 @pytest.mark.parametrize(
@@ -67,41 +93,42 @@ def test_a_search_reads_its_query_too(corpus, arm, training):
 def test_windows_that_a_protocol_cannot_have_are_refused(task, length, protocol, said):
     cell = planned("learning", arm="lstm", task=task, length=length)
     data = tasks.open_data(task, "offline", "")
-    model = prepare._match(cell, data)
-    prepare._check(cell, model, data)
+    config = sized(cell, data)["config"]
+    refusals.check(cell, config, data)
     wrong = cell.model_copy(update={"protocol": cell.protocol | protocol})
     with pytest.raises(Unsupported, match=said):
-        prepare._check(wrong, model, data)
+        refusals.check(wrong, config, data)
 
 
-def test_a_cell_is_timed_in_its_own_setting():
-    before = torch.get_num_threads()
-    tiny = torch.tensor(1e-30)
-    with prepare._set(planned("speed", denormals="flush", threads=1)):
-        assert torch.get_num_threads() == 1
-        assert float(tiny * 1e-10) == 0.0
-    assert torch.get_num_threads() == before
-    assert float(tiny * 1e-10) > 0.0
+def text_tasks_without(arm):
+    """Tasks read through the tokenizer whose head an arm has not."""
+    heads = models.arms.load(arm).heads
+    return [
+        name
+        for name, entry in registry.tasks().items()
+        if entry.literals["HEAD"] not in heads and "VOCABULARY" not in entry.literals
+    ]
 
 
-def test_a_pool_that_is_there_already_does_not_time_another_setting(monkeypatch):
-    """Its threads have floats as they were: half a matrix product would be of the other setting."""
-    both = [planned("speed", denormals=setting, threads=2) for setting in ("flush", "keep")]
-    cells = {cell.key: cell for cell in both}
-    small = torch.full((2048, 64), 1e-20)
-    kept: dict[str, float] = {}
+LACKING = [(arm, task) for arm in registry.arms() for task in text_tasks_without(arm)]
 
-    class Pace:
-        def __init__(self, cell, config, data):
-            kept[cell.denormals] = float(((small @ small.T) != 0).double().mean())
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    monkeypatch.setattr(prepare, "_Pace", Pace)
-    monkeypatch.setattr(prepare, "_spent", lambda cell, pace: (1.0, 1.0))
-    try:
-        assert ((small @ small.T) != 0).all(), "the pool keeps them"
-        prepare._estimate(cells, {key: {"config": {}} for key in cells}, lambda cell: None)
-    finally:
-        torch.set_num_threads(before)
-    assert kept == {"keep": 1.0, "flush": 0.0}
+@pytest.mark.parametrize(("arm", "task"), LACKING)
+@pytest.mark.parametrize("own", [True, False])
+def test_a_head_that_an_arm_has_not_is_unsupported(corpus, arm, task, own):
+    """Known beforehand, whether it is the cell's own arm or the one that it is matched to."""
+    cell = planned("learning", task=task, length=registry.tasks()[task].literals["LENGTHS"][0])
+    measured = arm if own else cell.arm
+    model = cell.model.model_copy(update={"match_to": arm})
+    cell = cell.model_copy(update={"arm": measured, "model": model})
+    data = tasks.open_data(task, "offline", corpus.hash)
+    decided = prepare.Decisions(lambda cell: data)(cell)
+    assert decided["failed"] == outcome.UNSUPPORTED
+    head = registry.tasks()[task].literals["HEAD"]
+    both = arm if own else f"{measured} and {arm}"
+    assert decided["reason"].startswith(f"task {task!r} needs {head} of {both}: ")
+    assert head in decided["reason"].partition(": ")[2]
+
+
+def test_one_arm_lacks_a_head():
+    assert LACKING

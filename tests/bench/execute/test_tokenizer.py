@@ -6,7 +6,7 @@ import shutil
 import pytest
 from transformers import AutoTokenizer
 
-from bench.execute import prepare
+from bench.execute.tokenizer import refuse_tokenizer
 from models.checkpoints import MINILM, CheckpointError
 
 TOKENIZER = "tokenizer.json"
@@ -23,12 +23,12 @@ class TestTokenizer:
         (folder / TOKENIZER).write_text(json.dumps(fields))
 
     def test_the_same_however_saved(self, folder):
-        prepare._refuse_tokenizer(MINILM.name)
-        prepare._refuse_tokenizer(str(folder))
+        refuse_tokenizer(MINILM.name)
+        refuse_tokenizer(str(folder))
         self.spoil(folder, lambda fields: fields.update(truncation=None, padding=None))
-        prepare._refuse_tokenizer(str(folder))
+        refuse_tokenizer(str(folder))
         AutoTokenizer.from_pretrained(MINILM.path()).save_pretrained(folder)
-        prepare._refuse_tokenizer(str(folder))
+        refuse_tokenizer(str(folder))
 
     def test_another_is_refused(self, folder):
         for change in (
@@ -37,7 +37,7 @@ class TestTokenizer:
         ):
             self.spoil(folder, change)
             with pytest.raises(CheckpointError, match=f"{folder}: .*whose ids mean other tokens"):
-                prepare._refuse_tokenizer(str(folder))
+                refuse_tokenizer(str(folder))
             shutil.copy(MINILM.path() / TOKENIZER, folder)
 
     def test_none_or_a_damaged_one_says_what_to_do(self, folder):
@@ -46,4 +46,4 @@ class TestTokenizer:
             if text is None:
                 (folder / TOKENIZER).unlink()
             with pytest.raises(CheckpointError, match=r"tokenizer\.save_pretrained"):
-                prepare._refuse_tokenizer(str(folder))
+                refuse_tokenizer(str(folder))

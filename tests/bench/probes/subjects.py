@@ -1,7 +1,7 @@
 """Subjects of the tiny study, as a probe is given them."""
 
 from bench import study
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure.subject import Subject
 
 from ...conftest import TINY
@@ -17,6 +17,6 @@ def subjects(corpus, probe, **changes):
     for cell in cells:
         changed = cell.model_copy(update=changes)
         if changed.arm not in found:
-            decided = prepare._match(changed, corpus)
+            decided = sizing.sized(changed, corpus)
             found[changed.arm] = Subject(changed, decided["config"], corpus)
     return found

@@ -54,7 +54,7 @@ def test_configuration_says_which_checkpoint_and_not_where():
 
 @pytest.mark.parametrize("head", [head for head in HEADS if head not in MINILM.heads])
 def test_a_head_it_cannot_have_names_those_that_can(head):
-    with pytest.raises(CheckpointError, match=f"no head for {head}") as refusal:
+    with pytest.raises(models.arms.HeadError, match=f"no head for {head}") as refusal:
         models.arms.load("pretrained").config(shape(head))
     assert for_head(head)
     assert all(name in str(refusal.value) for name in for_head(head))

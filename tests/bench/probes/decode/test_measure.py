@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench import registry, tasks
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure import devices
 from bench.measure.subject import Subject
 from bench.outcome import Invalid, Unsupported
@@ -55,7 +55,7 @@ def subject(corpus, arm, task, length=16, attention=False, device="cpu", **proto
     )
     same = (arm, task, attention)  # parameters are matched, whatever the length
     if same not in _MATCHED:
-        _MATCHED[same] = prepare._match(cell, corpus)
+        _MATCHED[same] = sizing.sized(cell, corpus)
     assert "failed" not in _MATCHED[same], _MATCHED[same]["reason"]
     return Subject(cell, _MATCHED[same]["config"], corpus)
 

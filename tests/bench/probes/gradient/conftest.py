@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from bench import study
-from bench.execute import channel, prepare
+from bench.execute import channel, sizing
 from bench.measure import contract
 from bench.measure.subject import Subject
 
@@ -30,7 +30,7 @@ def measured(corpus):
                         "protocol": protocol,
                     }
                 )  # fmt: skip
-                subject = Subject(changed, prepare._match(changed, corpus)["config"], corpus)
+                subject = Subject(changed, sizing.sized(changed, corpus)["config"], corpus)
                 measurement = contract.load("gradient").Measurement(subject, lambda share: None)
                 measurement.round()
                 result = measurement.result()

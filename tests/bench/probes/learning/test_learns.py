@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench import registry, tasks
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure import metrics
 from bench.measure.subject import Subject
 from bench.probes.learning import measure as learning
@@ -96,12 +96,11 @@ def cell(task, arm):
 def train(task, arm, data):
     """What the learning probe records of one short training."""
     made = cell(task, arm)
-    sized = prepare._match(made, data)
-    assert "failed" not in sized, sized
+    config = sizing.sized(made, data)["config"]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measured = learning.Measurement(Subject(made, sized["config"], data), lambda share: None)
+        measured = learning.Measurement(Subject(made, config, data), lambda share: None)
         measured.round()
         return measured.result().metrics
     finally:

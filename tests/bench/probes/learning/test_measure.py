@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench import study
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure.scoring import evaluate
 from bench.measure.subject import Subject
 from bench.outcome import Diverged
@@ -19,7 +19,7 @@ def subjects(corpus, **changes):
     for cell in study.load(str(TINY)).cells:
         changed = cell.model_copy(update=changes)
         if cell.probe == "learning" and cell.seed == 0 and changed.arm not in found:
-            decided = prepare._match(changed, corpus)
+            decided = sizing.sized(changed, corpus)
             found[changed.arm] = Subject(changed, decided["config"], corpus)
     return found
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench import registry, study
-from bench.execute import prepare
+from bench.execute import sizing
 from bench.measure import devices
 from bench.measure.subject import Subject
 from bench.probes.memory import measure as memory
@@ -32,7 +32,7 @@ def measure(corpus, arm, phase="training", **changes):
     protocol["batch_size"] = 2
     update = {"probe": "memory", "axes": {"phase": phase}, "protocol": protocol} | changes
     cell = cell.model_copy(update=update)
-    subject = Subject(cell, prepare._match(cell, corpus)["config"], corpus)
+    subject = Subject(cell, sizing.sized(cell, corpus)["config"], corpus)
     measurement = memory.Measurement(subject, lambda share: None)
     measurement.round()
     return measurement, measurement.result()

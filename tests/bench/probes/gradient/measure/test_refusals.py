@@ -21,7 +21,7 @@ from .subjects import measured, measuring, subject, zero
 
 def prepared(of):
     """What is decided about a subject's cell before anything runs."""
-    decided = prepare._Decisions(lambda cell: of.data)(of.cell)
+    decided = prepare.Decisions(lambda cell: of.data)(of.cell)
     return decided.get("failed"), decided.get("reason")
 
 

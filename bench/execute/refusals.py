@@ -1,0 +1,82 @@
+"""What cannot run, named before anything does."""
+
+import traceback
+from typing import Any
+
+import models.arms
+from bench import registry, tasks
+from bench.data import corpus
+from bench.execute.sizing import reads
+from bench.measure import contract, devices
+from bench.measure.subject import DTYPES
+from bench.outcome import CellError, Invalid, Unavailable, Unsupported
+from bench.store import environment
+from bench.study import Cell
+from models import kernels
+from models.checkpoints import CheckpointError
+
+
+def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
+    """Refuse what cannot run.
+
+    Args:
+        cell: what is to run.
+        config: of its sized model.
+        data: what its task's rows are cut from.
+
+    Raises:
+        Unsupported: the device is absent, the arm has no such kernel, the window is longer than
+            the model's positions or than the corpus holds, or the protocol asks for windows that
+            the task has not.
+        Unavailable: what the rows are cut from is not what it should be.
+    """
+    devices.check(cell.device)
+    task = tasks.load(cell.task, cell.data)
+    head = task.HEAD
+    heads = registry.probes()[cell.probe].literals["HEADS"]
+    if head not in heads:
+        raise Unsupported(
+            f"probe {cell.probe!r} cannot measure {head} (task {cell.task!r}); it can: "
+            f"{', '.join(heads)}"
+        )
+    if cell.threads != "all" and cell.threads > environment.threads():
+        raise Unsupported(
+            f"threads={cell.threads} on a machine that gives this process {environment.threads()}"
+        )
+    known = registry.arms()[cell.arm].literals["KERNELS"]
+    if cell.kernel not in known:
+        raise Unsupported(f"{cell.arm} has no kernel {cell.kernel!r}; it has {', '.join(known)}")
+    limit = models.arms.load(cell.arm).max_length(models.arms.config_from_dict(config))
+    longest = reads(task, cell)
+    if limit is not None and longest > limit:
+        raise Unsupported(f"T={longest} is beyond the {limit} positions of {cell.arm}")
+    measure: Any = contract.load(cell.probe)
+    if hasattr(measure, "refuse"):
+        measure.refuse(cell, head, limit)
+    windows = [(split, cell.length) for split in tasks.SPLITS]
+    windows += measure.windows(cell) if hasattr(measure, "windows") else []
+    try:
+        for split, length in windows:
+            tasks.draw(task, data, split, length, 1, seed=0)
+    except tasks.LengthError as error:
+        raise Unsupported(str(error)) from None
+    except corpus.CorpusError as error:  # images are decoded when they are first drawn
+        raise Unavailable(str(error)) from None
+
+
+def of_kernel(cell: Cell, fields: dict[str, object]) -> CellError | None:
+    """Why a kernel's numbers are not to be trusted, None where they agree with the reference's."""
+    arm, head = models.arms.load(cell.arm), tasks.load(cell.task, cell.data).HEAD
+    config, dtype = models.arms.config_from_dict(fields), DTYPES[cell.dtype]
+    try:
+        kernels.check_kernel(arm, config, head, cell.kernel, cell.device, dtype)
+    except kernels.KernelUnavailable as error:
+        return Unsupported(str(error))
+    except kernels.KernelError as error:
+        return Invalid(str(error))
+    except CheckpointError as error:
+        return Unavailable(str(error))
+    except Exception as error:
+        # Out of memory, say: what cannot be built here is for its own worker to report.
+        traceback.print_exception(error)
+    return None
