@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bench import registry
 from bench.frames import scores
 from bench.measure.metrics import METRICS
 from bench.outcome import DIVERGED
@@ -10,7 +11,7 @@ from bench.page.contract import Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
 from bench.probes.learning import figures, sentences
-from bench.store.records import coordinates, of
+from bench.store.records import Record, coordinates, of
 
 _WHERE = ["kernel", "device", "dtype", "denormals", "threads", "batch_size"]
 
@@ -30,12 +31,18 @@ def _curves_caption(facet: Facet) -> str:
     text = f"{scores.task_in_words(records)}Learning rates tried for every arm: {listed(trials)}. "
     if len(captions.distinct(records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
         text += f"Fewer than {captions.EXPLORATORY} seeds: exploratory. "
-    if any(r["cell"]["arm"] == "pretrained" for r in records):
+    if any(map(_pretrained, records)):
         text += (
             "Pretrained weights against random ones is a comparison of systems, not of "
             "architectures. "
         )
     return text + "It does not say which architecture learns better in the end."
+
+
+def _pretrained(record: Record) -> bool:
+    """Whether its arm, where it is known here, starts from a checkpoint."""
+    entry = registry.arms().get(record["cell"]["arm"])
+    return entry is not None and entry.literals["WEIGHTS"] == "pretrained"
 
 
 def _longer_caption(facet: Facet) -> str:
