@@ -1,4 +1,8 @@
-"""Functions timed in turn: each round a random order and its reverse, one pair of samples each."""
+"""Functions timed in turn: each round a random order and its reverse, one pair of samples each.
+
+A goal is missed where the whole interval of a ratio misses it: other work on the machine widens the
+interval, and must fail nothing.
+"""
 
 import gc
 import random
