@@ -1,0 +1,156 @@
+"""What there is to choose from, read from the folders without importing a line of them.
+
+A folder is a registry: every file in it is an entry (of the probes every folder), its name the
+file's, its summary the first line of its docstring. Literals are read from the syntax tree, so
+that a wrong study file is answered before torch is imported. Installed packages may have entries of
+their own, see :mod:`models.extensions`.
+"""
+
+import difflib
+import functools
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bench.registry import kinds, reading
+from bench.registry.kinds import TOLD, Kind
+from bench.registry.reading import Entry
+from models import extensions
+
+__all__ = [
+    "TOLD", "Entry", "RegistryError", "arms", "check", "claims", "label", "named", "part", "probes",
+    "studies", "tasks", "unknown",
+]  # fmt: skip
+
+
+class RegistryError(ValueError):
+    """Files of a registry folder that are no entries; the message names all, and what they lack."""
+
+
+@functools.cache
+def _entries(kind: Kind) -> dict[str, Entry]:
+    """The entries of a kind.
+
+    Raises:
+        RegistryError: files that are no entries of it.
+    """
+    found: dict[str, Entry] = {}
+    mistakes: list[str] = []
+    for package, folder in extensions.folders(kind.package):
+        for path in reading.files(kind, folder):
+            name = path.parent.name if path.name == "__init__.py" else path.stem
+            entry, wrong = reading.read(kind, name, f"{package}.{name}", path)
+            if name in found:
+                wrong = [f"its name is taken by {found[name].path}: rename it."]
+            mistakes += [f"{path}: {text}" for text in wrong]
+            if entry is not None and name not in found:
+                found[name] = entry
+    for literal in kind.unique:
+        taken: dict[Any, Entry] = {}
+        for entry in found.values():
+            value = entry.literals.get(literal)
+            if value is not None and (other := taken.setdefault(value, entry)) is not entry:
+                mistakes.append(f"{entry.path}: {literal} = {value!r} is taken by {other.path}.")
+    if mistakes:
+        raise RegistryError("\n".join(mistakes))
+    return found
+
+
+def check() -> None:
+    """Read every folder.
+
+    Raises:
+        RegistryError: what in any of them is no entry, all at once.
+    """
+    mistakes = []
+    for kind in (kinds.ARMS, kinds.TASKS, kinds.PROBES, kinds.CLAIMS):
+        try:
+            _entries(kind)
+        except (RegistryError, extensions.ExtensionError) as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise RegistryError("\n".join(dict.fromkeys(mistakes)))
+
+
+def arms() -> dict[str, Entry]:
+    """Arms, by name: ``WEIGHTS``, ``KERNELS``, and ``LABEL`` where people call them otherwise."""
+    return _entries(kinds.ARMS)
+
+
+def label(arm: str) -> str:
+    """An arm's name wherever people read; one that is not registered here has its own only."""
+    entry = arms().get(arm)
+    return arm if entry is None else str(entry.literals.get("LABEL", arm))
+
+
+def named(task: str, data: str) -> str:
+    """A task, with its data where that is not the offline one."""
+    return task if data == "offline" else f"{task} on {data}"
+
+
+def tasks() -> dict[str, Entry]:
+    """Tasks, by name: ``HEAD``, ``METRIC``, ``FLOOR``, ``LENGTHS``, ``LABELS``, ``EXPECTED``."""
+    return _entries(kinds.TASKS)
+
+
+#: Settings of every probe whose arms are taken in turn, beside its own.
+ROUNDS = {
+    "rounds": {
+        "default": 80,
+        "least": 2,
+        "most": 80,
+        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
+    },
+    "precision": {
+        "default": 0.025,
+        "least": 0.0,
+        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+    },
+    "budget_s": {
+        "default": 60.0,
+        "least": 0.0,
+        "help": "seconds of rounds after which what is not precise enough is unstable",
+    },
+}
+
+#: What most groups need, for estimates and the progress bar.
+EXPECTED_ROUNDS = 20
+
+
+@functools.cache
+def probes() -> dict[str, Entry]:
+    """Probes, by name: ``HEADS``, ``AXES``, ``PROTOCOL``, ``TIMED``, ``INTERLEAVED``."""
+    found = _entries(kinds.PROBES)
+    for entry in found.values():
+        if entry.literals["INTERLEAVED"]:
+            entry.literals["PROTOCOL"] = ROUNDS | entry.literals["PROTOCOL"]
+    return found
+
+
+def part(probe: str, name: str) -> Any:
+    """A file of a probe's folder, imported: ``tables``, ``section``, ``line``; None without it."""
+    entry = probes()[probe]
+    if not (entry.path.parent / f"{name}.py").is_file():
+        return None
+    return import_module(f"{entry.module}.{name}")
+
+
+def claims() -> dict[str, Entry]:
+    """Claims, by name: ``SENTENCE``, ``QUANTITY``, ``SCOPE``, ``SUPPORTED``, ``REFUTED``."""
+    return _entries(kinds.CLAIMS)
+
+
+@functools.cache
+def studies() -> dict[str, Path]:
+    """Studies that come with the suite, by name."""
+    folder = Path(__file__).parents[1] / "studies"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
+    """The one sentence for an unknown name: the nearest valid ones first, then all."""
+    names = sorted(choices)
+    near = difflib.get_close_matches(value, names, n=2, cutoff=0.5)
+    guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"unknown {kind} {value!r}.{guess} Choose from: {', '.join(names)}."

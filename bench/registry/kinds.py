@@ -1,0 +1,104 @@
+"""What an entry of each registry folder must say, literally, and must define."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+#: The parts of a probe's folder that a report is made of.
+TOLD = ("tables.py", "section.py", "line.py", "figures.py", "figures")
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What the entries of a folder must say, literally, and must define."""
+
+    package: str
+    literals: dict[str, Callable[[Any], str | None]]  # name -> what is wrong with a value
+    defines: tuple[str, ...] = ()
+    torch_free: bool = True
+    unique: tuple[str, ...] = ()  # literals that no two entries may share
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value else "a text"
+
+
+def _texts(value: Any) -> str | None:
+    fine = isinstance(value, tuple | list) and value and all(isinstance(v, str) for v in value)
+    return None if fine else "one text or more, in a list or tuple"
+
+
+def _one_of(*choices: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value in choices else f"one of {', '.join(map(repr, choices))}"
+
+
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "True or False"
+
+
+def _table(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "a dict"
+
+
+def _protocol(value: Any) -> str | None:
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        return "a dict of dicts"
+    for name, setting in value.items():
+        if lacks := {"default", "least", "help"} - set(setting):
+            return f"{name!r} with {', '.join(sorted(lacks))}"
+    return None if "batch_size" in value else "the setting 'batch_size', the rows of a step"
+
+
+def _lengths(value: Any) -> str | None:
+    fine = isinstance(value, tuple | list) and len(value) == 2 and value[0] <= value[1]
+    return None if fine else "the least and the largest window"
+
+
+def _known_text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "a text, empty where nobody knows"
+
+
+def _anything(value: Any) -> str | None:
+    return None
+
+
+ARMS = Kind(
+    "models.arms",
+    {"WEIGHTS": _one_of("random", "pretrained"), "KERNELS": _texts},
+    defines=("ARM",),
+    torch_free=False,
+    unique=("LABEL", "COLOUR"),
+)
+TASKS = Kind(
+    "bench.tasks",
+    {
+        "HEAD": _text,
+        "KIND": _one_of("real", "diagnostic", "control"),
+        "METRIC": _text,
+        "FLOOR": _anything,
+        "SOLVED": _anything,
+        "LENGTHS": _lengths,
+        "EXPECTED": _known_text,
+    },
+    defines=("LABELS", "rows"),
+)
+PROBES = Kind(
+    "bench.probes",
+    {"HEADS": _texts, "AXES": _table, "PROTOCOL": _protocol, "TIMED": _flag, "INTERLEAVED": _flag},
+)
+CLAIMS = Kind(
+    "bench.claims",
+    {
+        "SENTENCE": _text,
+        "QUANTITY": _text,
+        "SCOPE": _texts,
+        "SUPPORTED": _text,
+        "REFUTED": _text,
+        "TABLES": _texts,
+    },
+    defines=("judge",),
+    unique=("SENTENCE",),
+)
+PARTS = {  # of a probe's folder, and what each must define
+    "measure.py": ("Measurement",),
+}

@@ -1,0 +1,152 @@
+"""Reading a registry folder: literals and definitions of its files, from the syntax tree alone."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
+
+_HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
+#: What of this suite imports torch.
+_NEEDS_TORCH = ("models", "bench.execute", "bench.measure", "bench.sweep")
+_TORCH_FREE = ("models.extensions", "bench.measure.metrics")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered file: its name, summary, and module-level literals."""
+
+    name: str
+    summary: str
+    literals: dict[str, Any]
+    module: str = ""  # dotted, to import
+    path: Path = Path()
+
+
+def files(kind: Kind, folder: Path) -> list[Path]:
+    """The files of a registry folder that are to be entries of it."""
+    if kind is PROBES:
+        inside = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))]
+        loose = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        return sorted([path / "__init__.py" for path in inside] + loose)
+    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
+def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, list[str]]:
+    """One entry, and what is wrong with its file."""
+    if kind is PROBES and path.name != "__init__.py":
+        return None, [f"a probe is a folder. Move it to {name}/ as CONTRIBUTING says."]
+    if not path.is_file():
+        return None, ["missing: a probe's folder says there literally what it measures."]
+    tree, unreadable = _parsed(path)
+    if tree is None:
+        return None, [unreadable]
+    literals = dict(_literals(tree))
+    wrong = [
+        f"expected {key} to be {what}. Got {literals[key]!r}."
+        for key, check in kind.literals.items()
+        if key in literals and (what := check(literals[key])) is not None
+    ]
+    defined = set(_defined(tree))
+    lacks = [key for key in kind.literals if key not in literals]
+    lacks += [key for key in kind.defines if key not in defined]
+    if lacks:
+        needs = ", ".join([*kind.literals, *kind.defines])
+        wrong.append(f"lacks {', '.join(lacks)}. A file of this folder has {needs}.")
+    summary = (ast.get_docstring(tree) or "").partition("\n")[0]
+    if not summary:
+        wrong.append("lacks a docstring, whose first line says what it is.")
+    if kind.torch_free:
+        wrong += _heavy(tree)
+    if kind is PROBES:
+        wrong += _parts(path.parent)
+    return Entry(name, summary, literals, module, path), wrong
+
+
+def _parsed(path: Path) -> tuple[ast.Module | None, str]:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8")), ""
+    except (SyntaxError, ValueError) as error:  # what is not UTF-8 is a ValueError
+        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return None, f"expected Python. Got {type(error).__name__}{where}: {error}"
+
+
+def _parts(folder: Path) -> list[str]:
+    """What the files beside a probe's literals lack, or import that they must not."""
+    wrong = []
+    for name, needed in PARTS.items():
+        if not (folder / name).is_file():
+            wrong.append(f"lacks {name} beside it, which defines {', '.join(needed)}.")
+    for path in sorted(folder.rglob("*.py")):
+        part = path.relative_to(folder).parts[0]
+        tree, unreadable = _parsed(path)
+        if tree is None:
+            wrong.append(f"{path.relative_to(folder)}: {unreadable}")
+            continue
+        if lacks := set(PARTS.get(part, ())) - set(_defined(tree)):
+            wrong.append(f"{part} lacks {', '.join(sorted(lacks))}.")
+        if part in TOLD:
+            wrong += [f"{path.relative_to(folder)} {text}" for text in _heavy(tree)]
+    return wrong
+
+
+def _literals(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if isinstance(target, ast.Name):
+            try:
+                yield target.id, ast.literal_eval(node.value)
+            except ValueError:
+                continue  # computed, so not part of what an entry says of itself
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """Names that a module defines at its top."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+
+
+def _heavy(tree: ast.Module) -> Iterator[str]:
+    """What a torch-free file imports that needs torch; inside a function it may."""
+    for node in _imports(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            free = any(_within(name, room) for room in _TORCH_FREE)
+            rooms = (*_HEAVY, *(() if free else _NEEDS_TORCH))
+            if name.endswith(".measure") or any(_within(name, room) for room in rooms):
+                yield f"imports {name}, which needs torch: reports are written without it."
+
+
+def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Imports that run when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not isinstance(child, ast.FunctionDef | ast.Lambda) and not _type_checking(child):
+            yield from _imports(child)
+
+
+def _type_checking(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def _within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
