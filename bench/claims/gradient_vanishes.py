@@ -15,10 +15,10 @@ from bench import registry
 from bench.page import judgement
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
-from bench.page.judgement import Judgement
+from bench.page.judgement import Effect, Judgement
 from bench.page.numbers import cell_text, ranged
 
-SENTENCE = "The gradient vanishes with distance, however long the window"
+SENTENCE = "In a recurrent network the gradient vanishes with distance, however long the window"
 QUANTITY = "reach at initialisation: the farthest token that gets 1% of the largest norm, in tokens"
 SCOPE = (
     "comparison", "task", "data", "arm", "kernel", "device", "dtype", "denormals", "threads",
@@ -35,6 +35,9 @@ _LONGER = 4  # times as long, before "however long" can be told
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each arm, task and setting, over the lengths measured."""
     reach = evidence["reach"]
+    reach = reach[[registry.family(arm) == "recurrent" for arm in reach["arm"]]]
+    if reach.empty:
+        return []
     start = reach[(reach["steps"] == 0) & (reach["clip_norm"] == reach["clip_norm"].mode().iloc[0])]
     return [_judge(rows) for rows in _scopes(start)]
 
@@ -61,6 +64,21 @@ def _judge(rows: list[dict[str, Any]]) -> Judgement:
         reached += f", {_reach(last)} of {last['farthest']:,}"
     sentence = f"{of}: {reached}; {f'undecided, {why}' if undecided else why}."
     return Judgement(scope, state, sentence, records, "reach_by_length", why if undecided else "")
+
+
+def _effect(row: dict[str, Any]) -> Effect:
+    low, high = row["reach_tokens_low"], row["reach_tokens_high"]
+    without = math.isnan(low)
+    return Effect(
+        "reach",
+        "tokens",
+        row["reach_tokens"],
+        None if without else low,
+        None if without else high,
+        int(row["seeds"]),
+        [row["record"]],
+        {"length": row["length"]},
+    )
 
 
 def _state(rows: list[dict[str, Any]]) -> tuple[str, str]:

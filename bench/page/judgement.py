@@ -14,6 +14,35 @@ MOST_WORDS = 35
 
 
 @dataclass(frozen=True)
+class Effect:
+    """One number that a judgement rests on, as it is cited.
+
+    Args:
+        quantity: what it is, in words: ``reach``, ``speed ratio``.
+        unit: ``tokens``, ``times``, ``bytes``.
+        value, low, high: with the ends of its interval, None where there are too few for one.
+        n: seeds or rounds that it is made from.
+        records: keys of those.
+        where: coordinates that tell it from the judgement's other numbers.
+        level: of the interval.
+        launches: sets of fresh processes, where rounds were timed.
+        control: the ends of the A/A control's interval, where one ran.
+    """
+
+    quantity: str
+    unit: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    records: Sequence[str]
+    where: Mapping[str, Any] = field(default_factory=dict)
+    level: float = 0.95
+    launches: int | None = None
+    control: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Judgement:
     """One claim within one scope.
 
@@ -24,6 +53,7 @@ class Judgement:
         records: keys of what it rests on.
         figure: name of the picture that shows it, as its section calls it.
         why: of what is undecided, what it lacks, in a few words that other scopes share.
+        effects: the numbers that it rests on.
 
     Raises:
         ValueError: a state or a sentence that is none.
@@ -35,6 +65,7 @@ class Judgement:
     records: Sequence[str] = field(default_factory=list)
     figure: str | None = None
     why: str = ""
+    effects: Sequence[Effect] = ()
 
     def __post_init__(self) -> None:
         if self.state not in STATES:

@@ -19,8 +19,8 @@ from bench.registry.reading import Entry
 from models import extensions
 
 __all__ = [
-    "TOLD", "Entry", "RegistryError", "arms", "check", "claims", "label", "named", "part", "probes",
-    "studies", "tasks", "unknown",
+    "TOLD", "Entry", "RegistryError", "arms", "check", "claims", "family", "label", "named",
+    "part", "probes", "studies", "tasks", "unknown",
 ]  # fmt: skip
 
 
@@ -82,6 +82,12 @@ def label(arm: str) -> str:
     """An arm's name wherever people read; one that is not registered here has its own only."""
     entry = arms().get(arm)
     return arm if entry is None else str(entry.literals.get("LABEL", arm))
+
+
+def family(arm: str) -> str:
+    """``recurrent`` or ``transformer``, as an arm says of itself; empty where it says nothing."""
+    entry = arms().get(arm)
+    return "" if entry is None else str(entry.literals.get("FAMILY", ""))
 
 
 def named(task: str, data: str) -> str:

@@ -149,13 +149,17 @@ class Display:
 
 
 def _headline(cell: Cell, outcome: dict[str, Any]) -> str:
-    """The numbers of a finished cell that fit on a line: its probe's own, else its rate."""
-    metrics = outcome["metrics"]
+    """The numbers of a finished cell that fit on a line: score, rate, and its probe's own."""
+    metrics, parts = outcome["metrics"], []
+    if (score := metrics.get("test_metric")) is not None:
+        solved = ", solved" if metrics.get("solved") else ""
+        parts.append(f"test {metrics['metric']} {score:.3g}{solved}")
+    if "tokens_per_s" in metrics:
+        parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
     part = registry.part(cell.probe, "line")
-    told = "" if part is None else str(part.line(metrics, outcome["samples"]))
-    if not told and "tokens_per_s" in metrics:
-        told = f"{metrics['tokens_per_s']:,.0f} tokens/s"
-    return told or "done"
+    if part is not None and (told := part.line(metrics, outcome["samples"])):
+        parts.append(told)
+    return ", ".join(parts) or "done"
 
 
 def _listed(items: Any) -> str:

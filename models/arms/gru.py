@@ -5,6 +5,7 @@ from models.recurrent.arm import RecurrentArm
 LABEL = "GRU"
 COLOUR = "#009E73"
 RANK = 3
+FAMILY = "recurrent"
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization", "chrono_length")

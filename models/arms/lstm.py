@@ -5,6 +5,7 @@ from models.recurrent.arm import RecurrentArm
 LABEL = "LSTM"
 COLOUR = "#0072B2"
 RANK = 2
+FAMILY = "recurrent"
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization", "forget_bias", "chrono_length")

@@ -28,6 +28,7 @@ from models.transformer import TransformerArm
 LABEL = "MiniLM (pretrained)"
 COLOUR = "#CC79A7"
 RANK = 5
+FAMILY = "transformer"
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash")
 

@@ -5,6 +5,7 @@ from models.recurrent.arm import RecurrentArm
 LABEL = "Elman RNN"
 COLOUR = "#E69F00"
 RANK = 1
+FAMILY = "recurrent"
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization")

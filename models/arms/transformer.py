@@ -4,6 +4,7 @@ from models.transformer import TransformerArm
 
 COLOUR = "#D55E00"
 RANK = 4
+FAMILY = "transformer"
 WEIGHTS = "random"
 KERNELS = ("sdpa", "eager", "compiled", "flash")
 ARM = TransformerArm()
