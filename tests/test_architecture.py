@@ -19,8 +19,11 @@ FORBIDDEN = {
     "models": {"bench"},
     "bench.registry": {*TORCH, "bench"},
     "bench.outcome": {*TORCH, "bench", "models"},
-    "bench.study": {*TORCH, "bench.probes", "bench.execute", "bench.report", *DOORS},
-    "bench.data": {"bench.probes", "bench.execute", "bench.report", "bench.study", *DOORS},
+    "bench.study": {*TORCH, "bench.tasks", "bench.store", "bench.probes", "bench.execute",
+                    "bench.report", *DOORS},
+    "bench.data": {"bench.tasks", "bench.probes", "bench.execute", "bench.report", "bench.study",
+                   *DOORS},
+    "bench.data.contract": {*TORCH, "bench", "models"},
     "bench.tasks": {"bench.probes", "bench.execute", "bench.report", "bench.study", *DOORS},
     "bench.measure": {"bench.probes", "bench.execute", "bench.report", *DOORS},
     "bench.probes": {"bench.execute", "bench.report", "bench.sweep", "bench.tools", *DOORS},
@@ -49,6 +52,47 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def dependencies():
+    """Module -> modules that it imports, wherever in its file, but for type checkers alone."""
+    modules = {module_of(path): path for path in SOURCES}
+    found = {}
+    for module, path in modules.items():
+        names = set()
+        for node in run(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            else:
+                names |= {
+                    one if (one := f"{node.module}.{alias.name}") in modules else node.module
+                    for alias in node.names
+                }
+        found[module] = sorted(names & modules.keys() - {module})
+    return found
+
+
+def run(node):
+    """The imports of a tree that are ever run."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            yield from run(ast.Module(child.orelse, []))
+        else:
+            yield from run(child)
+
+
+def reached(start, edges):
+    """Modules that are imported from one on, each with the one that it is imported by."""
+    by, todo = {}, [start]
+    while todo:
+        module = todo.pop()
+        for other in edges[module]:
+            if other not in by:
+                by[other] = module
+                todo.append(other)
+    return by
+
+
 def within(name, room):
     return name == room or name.startswith(room + ".")
 
@@ -65,6 +109,20 @@ def test_arrows_point_one_way(room):
             if within(name, ban) and not within(name, room)
         ]
         assert not wrong, f"{module_of(path)} imports {wrong}"
+
+
+def test_no_two_files_import_each_other():
+    """Nor several in a circle; an import inside a function is one."""
+    edges, circles = dependencies(), set()
+    for start in edges:
+        by = reached(start, edges)
+        if start in by:
+            way = [by[start]]
+            while way[-1] != start:
+                way.append(by[way[-1]])
+            first = way.index(min(way))
+            circles.add(" <- ".join([*way[first:], *way[:first], way[first]]))
+    assert not circles, "\n".join(sorted(circles))
 
 
 def test_nothing_is_unpickled_and_no_remote_code_runs():

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.store.records import Record
+
 FILE = "records.sqlite"
 _SCHEMA = 1
 _NOT_DAMAGE = ("readonly", "disk", "unable", "locked", "busy")  # what SQLite says of its place
@@ -81,7 +83,7 @@ class Store:
 
     # -- records ---------------------------------------------------------------------------
 
-    def put(self, record: dict[str, Any]) -> None:
+    def put(self, record: Record) -> None:
         """Commit one record; a later one of the same cell takes its place."""
         with self._writing():
             self._db.execute(
@@ -93,7 +95,7 @@ class Store:
         """Status of every recorded cell, by key."""
         return dict(self._db.execute("SELECT key, status FROM records").fetchall())
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""
         found = {
             key: json.loads(text)

@@ -132,7 +132,7 @@ def test_a_worker_that_talks_nonsense_fails_alone(server):
     with pytest.raises(
         processes.CellFailed, match="talked nonsense: expected a JSON object"
     ) as error:
-        worker.ask(None, timeout_s=5)
+        worker.ask(None, timeout_s=60)
     theirs.close()
     assert error.value.status == outcome.FAILED
     assert not psutil.pid_exists(worker.pid)
