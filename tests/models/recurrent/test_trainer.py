@@ -1,5 +1,6 @@
 """Training by transformers' Trainer, on windows of the standard library."""
 
+import gc
 from functools import partial
 
 import pytest
@@ -24,6 +25,15 @@ from models.checkpoints import MINILM
 from tests.models.recurrent.small import CELLS, build, tokens
 
 TINY = {"vocab_size": 30522, "embedding_size": 16, "hidden_size": 16}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen():
+    """A Trainer collects garbage when it begins; all modules that are imported by then are none."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
