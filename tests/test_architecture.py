@@ -27,7 +27,7 @@ FORBIDDEN = {
     "bench.tasks": {"bench.probes", "bench.execute", "bench.report", "bench.study", *DOORS},
     "bench.measure": {"bench.probes", "bench.execute", "bench.report", *DOORS},
     "bench.probes": {"bench.execute", "bench.report", "bench.sweep", "bench.tools", *DOORS},
-    "bench.execute": {"bench.report", "bench.tools", *DOORS},
+    "bench.execute": {"bench.probes", "bench.report", "bench.tools", *DOORS},
     "bench.store": {"torch", "transformers", "bench.probes", "bench.execute", "bench.report",
                     "bench.statistics", *DOORS},
     "bench.statistics": {*TORCH, "models", "bench.probes", "bench.execute", "bench.report",

@@ -1,7 +1,7 @@
 """Studies: a named grid with its protocol, from a TOML file to a plan of cells.
 
 - ``cell``: one point of a grid, and what is held equal between the arms of its group
-- ``schema``: what a study file may hold, made from what is registered
+- ``schema``: what a study file may hold, made from what is registered; ``fields``: kinds of values
 - ``mistakes``: what is wrong in a study file, each with its line
 - ``plan``: a file's cells in groups
 
