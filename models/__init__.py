@@ -13,7 +13,6 @@ from models import registration
 if TYPE_CHECKING:
     from models.recurrent.causal_lm import RecurrentForCausalLM
     from models.recurrent.configuration import RecurrentClipConfig, RecurrentConfig
-    from models.recurrent.execution import trace_states
     from models.recurrent.image_text import RecurrentClipModel
     from models.recurrent.modeling import RecurrentModel
     from models.recurrent.question_answering import RecurrentForQuestionAnswering
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from models.recurrent.sequence_classification import RecurrentForSequenceClassification
     from models.recurrent.state import RecurrentState
     from models.recurrent.token_classification import RecurrentForTokenClassification
+    from models.recurrent.trace import trace_states
 
 #: public name -> the module that defines it, imported when the name is first asked for
 _HOMES = {
@@ -34,7 +34,7 @@ _HOMES = {
     "RecurrentForTokenClassification": "token_classification",
     "RecurrentModel": "modeling",
     "RecurrentState": "state",
-    "trace_states": "execution",
+    "trace_states": "trace",
 }
 
 __all__ = [

@@ -15,8 +15,8 @@ from models.cost import Cost, count_parameters
 from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
 from models.recurrent import cost
 from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
-from models.recurrent.execution import Trace, trace_states
 from models.recurrent.padding import reverse
+from models.recurrent.trace import Trace, trace_states
 from models.tracing import StateGradients, require_gradients
 
 

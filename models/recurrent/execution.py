@@ -5,9 +5,8 @@ own kernel (cuDNN, oneDNN) where there is one, else ``models.recurrent.scan``. `
 cell out, and ``compiled`` sends that through ``torch.compile``. All three compute the same.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,117 +14,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.recurrent import cells
 from models.recurrent.configuration import KERNELS, expect_choice
-from models.recurrent.padding import Padding, reverse
+from models.recurrent.padding import reverse
 from models.recurrent.scan import scan
+from models.recurrent.trace import keep_trace, tracing
 
 STACKS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-
-
-@dataclass
-class Trace:
-    """The states of every step that ran, by stack, layer and direction.
-
-    Args:
-        states: stack to (layer, reverse) to the states, first step read first; each (batch,
-            hidden) h, and c in an LSTM. An encoder-decoder's stacks are ``model.recurrent.layers``
-            and ``model.decoder``, of two towers ``model.text_model.layers`` and
-            ``model.vision_model.layers``.
-        paddings: stack to where its inputs had tokens, which are read first; None where they had
-            nothing else.
-    """
-
-    states: dict[nn.RNNBase, dict[tuple[int, bool], list[cells.State]]] = field(
-        default_factory=dict
-    )
-    paddings: dict[nn.RNNBase, Padding | None] = field(default_factory=dict)
-
-    def gradient(
-        self,
-        layer: int,
-        which: int = 0,
-        *,
-        reverse: bool = False,
-        stack: nn.RNNBase | None = None,
-    ) -> Tensor:
-        """dL/dh (or dL/dc, ``which=1``) after every step read, (length, batch, hidden).
-
-        It is there once the loss has gone backward. A state that the loss does not depend on has
-        the gradient zero.
-
-        Args:
-            layer: from the bottom.
-            which: of the state's tensors.
-            reverse: of the layer's directions.
-            stack: whose layer; may be left out where only one stack ran.
-
-        Raises:
-            KeyError: no such stack or layer ran under ``trace_states``.
-            ValueError: it is not said which of several stacks, or states that have no gradient.
-        """
-        if stack is None:
-            if len(self.states) != 1:
-                raise ValueError(
-                    "Expected stack= where not exactly one ran, e.g. stack=model.decoder. "
-                    f"Got {len(self.states)} stacks."
-                )
-            (stack,) = self.states
-        steps = [step[which] for step in self.states[stack][layer, reverse]]
-        if not any(h.requires_grad for h in steps):
-            raise ValueError("Expected states of a forward with gradients. Got one without.")
-        return torch.stack([torch.zeros_like(h) if h.grad is None else h.grad for h in steps])
-
-    def keep(
-        self, stack: nn.RNNBase, layer: int, reverse: bool, steps: Sequence[cells.State]
-    ) -> None:
-        """Keep a layer's states, and have autograd keep what reaches them.
-
-        Raises:
-            ValueError: the stack ran before.
-        """
-        layers = self.states.setdefault(stack, {})
-        if (layer, reverse) in layers:
-            raise ValueError(
-                "Expected one forward of a stack under trace_states. Got a second: trace each in "
-                "a block of its own."
-            )
-        layers[layer, reverse] = list(steps)
-        for tensor in (part for step in steps for part in step):
-            if tensor.requires_grad:
-                tensor.retain_grad()
-
-
-_traces: list[Trace] = []
-
-
-@contextmanager
-def trace_states() -> Iterator[Trace]:
-    """Keep the states of every step, and the gradient that reaches them, of what runs inside.
-
-    Without gradients the states alone are kept.
-
-    Raises:
-        ValueError: inside, when a model runs with another kernel than ``loop``, or twice.
-    """
-    trace = Trace()
-    _traces.append(trace)
-    try:
-        yield trace
-    finally:
-        _traces.remove(trace)
-
-
-def keep_trace(
-    stack: nn.RNNBase, layer: int, backwards: bool, steps: Sequence[cells.State]
-) -> None:
-    """Show a layer's states to whoever traces."""
-    for trace in _traces:
-        trace.keep(stack, layer, backwards, steps)
-
-
-def keep_padding(stack: nn.RNNBase, padding: Padding | None) -> None:
-    """Show whoever traces at which positions a stack's tokens stood."""
-    for trace in _traces:
-        trace.paddings[stack] = padding
 
 
 @dataclass
@@ -168,7 +61,7 @@ def run(
         ValueError: no such kernel, or states are being traced and it is not ``loop``.
     """
     expect_choice("kernel", kernel, KERNELS)
-    if _traces and kernel != "loop":
+    if tracing() and kernel != "loop":
         raise ValueError(f"trace_states needs kernel 'loop'. Got {kernel!r}.")
     if kernel == "fused" and not keep_layers and _library(stack, inputs, lengths, keep_state):
         return _whole(stack, inputs, lengths, state, keep_state)

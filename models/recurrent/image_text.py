@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from models.recurrent.configuration import RecurrentClipConfig, RecurrentVisionConfig
+from models.recurrent.inputs import expect_shape
 from models.recurrent.modeling import (
     RecurrentModel,
     RecurrentModelOutput,
     RecurrentPreTrainedModel,
     build_stack,
     encode,
-    expect_shape,
 )
 
 

@@ -7,7 +7,8 @@ from transformers.modeling_outputs import TokenClassifierOutput
 from transformers.utils.generic import can_return_tuple
 
 from models.recurrent.configuration import RecurrentConfig
-from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel, expect_shape
+from models.recurrent.inputs import expect_shape
+from models.recurrent.modeling import RecurrentModel, RecurrentPreTrainedModel
 
 
 class RecurrentForTokenClassification(RecurrentPreTrainedModel):

@@ -6,8 +6,9 @@ import torch
 import transformers
 
 from models import RecurrentConfig
+from models.recurrent.configuration import CELL_TYPES
 
-CELLS = ("rnn", "lstm", "gru")
+CELLS = CELL_TYPES
 VOCABULARY, EMBEDDING, HIDDEN, LABELS = 50, 8, 12, 3
 START, END = 1, 2
 

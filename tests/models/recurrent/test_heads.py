@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from models import trace_states
+from models import heads, trace_states
 from models.recurrent.modeling import RecurrentModel
 from tests.models.recurrent.small import (
     ATTENTION,
@@ -34,6 +34,11 @@ from tests.models.recurrent.small import (
 )
 
 IDS = tokens(3, 7)
+
+
+def test_every_head_is_among_them():
+    """But for the one that reads images, which has a file of its own."""
+    assert {head.auto_class for head in HEADS} == set(heads.HEADS) - {heads.IMAGE_TEXT}
 
 
 @pytest.fixture(params=HEADS, ids=lambda head: head.name)

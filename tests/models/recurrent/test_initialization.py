@@ -7,6 +7,7 @@ import torch
 import transformers
 
 from models import RecurrentState
+from models.recurrent.configuration import GATES
 from tests.models.recurrent.small import (
     ATTENTION,
     BODY,
@@ -19,7 +20,7 @@ from tests.models.recurrent.small import (
 )
 
 BOUND = 1 / math.sqrt(HIDDEN)
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+GATED = [cell_type for cell_type in CELLS if GATES[cell_type] > 1]
 
 
 def gate(stack, index, layer=0, suffix=""):
@@ -86,7 +87,7 @@ def test_forget_bias_in_a_decoder_too():
         assert torch.equal(gate(stack, 1), torch.ones(HIDDEN))
 
 
-@pytest.mark.parametrize("cell_type", ["lstm", "gru"])
+@pytest.mark.parametrize("cell_type", GATED)
 def test_chrono_draws_memories_of_all_lengths(cell_type):
     """Biases of log u with u uniform in [1, length - 1]; an LSTM's input gate gets the opposite."""
     length = 1000
@@ -105,7 +106,7 @@ def test_chrono_draws_memories_of_all_lengths(cell_type):
     assert memories.unique().numel() > 90
 
 
-@pytest.mark.parametrize("cell_type", ["lstm", "gru"])
+@pytest.mark.parametrize("cell_type", GATED)
 def test_chrono_keeps_the_state(cell_type):
     """Without input, a state decays more slowly than by PyTorch's initialisation."""
     kept = []

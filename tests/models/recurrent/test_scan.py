@@ -5,10 +5,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.recurrent import cells
+from models.recurrent.configuration import GATES
 from models.recurrent.scan import scan
 from tests.models.recurrent.small import CELLS
-
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
 def arguments(cell_type, dtype=torch.float64, length=4, batch=2, size=3, *, grad=True):

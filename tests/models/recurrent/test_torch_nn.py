@@ -6,11 +6,11 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.recurrent import cells
-from models.recurrent.execution import run
+from models.recurrent.configuration import KERNELS
+from models.recurrent.execution import STACKS, run
 from tests.compiler import compiles
 from tests.models.recurrent.small import CELLS, HIDDEN, SEQUENCE, tokens
 
-STACKS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 BATCH, LENGTH, FEATURES = 4, 19, 5
 LENGTHS = torch.tensor([3, 19, 1, 18])
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
@@ -76,7 +76,7 @@ def assert_kernel_equals(kernel, cell_type, dtype, lengths, *, bidirectional):
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one way", "two ways"])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("kernel", ["fused", "loop"])
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "compiled"])
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_kernel_equals_torch_nn(cell_type, kernel, dtype, bidirectional, lengths):
     assert_kernel_equals(kernel, cell_type, dtype, lengths, bidirectional=bidirectional)
