@@ -65,7 +65,7 @@ def rvt() -> Run:
             env=os.environ | (env or {}),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,  # a hang; other work on the machine may take its time
             check=False,
         )
         return Finished(done.returncode, done.stdout, done.stderr)

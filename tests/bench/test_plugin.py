@@ -21,7 +21,7 @@ def run_pytest(folder, *arguments, env=None):
         env=os.environ | (env or {}),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -120,7 +120,7 @@ def test_saved_runs_are_compared(folder):
     assert "(0001_" in done.stdout, "the table shows the saved run beside this one"
     compared = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", "0001", "0002"],
-        cwd=folder, capture_output=True, text=True, timeout=100, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert compared.returncode == 0, compared.stderr
     assert "speed-forward-scratch-package-T=16-cpu-float32-threads=1-seed=0-lstm" in compared.stdout
