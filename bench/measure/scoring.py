@@ -20,7 +20,7 @@ from bench import tasks
 from bench.measure import metrics, objective
 from bench.measure.objective import Batch
 from bench.measure.subject import Subject, split
-from models.heads import IMAGE_TEXT, SEQ2SEQ
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 
 
 @dataclass(frozen=True)

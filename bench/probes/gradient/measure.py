@@ -19,7 +19,7 @@ from bench.outcome import Diverged, Unsupported
 from bench.probes.gradient import flow as curves
 from bench.probes.learning.measure import Trainer
 from bench.store.records import short
-from models.heads import SEQ2SEQ
+from models.autoclasses import SEQ2SEQ
 
 #: Heads that answer at every position, and are asked for one answer here.
 _EVERYWHERE = ("AutoModelForTokenClassification", "AutoModelForCausalLM")

@@ -19,8 +19,8 @@ from bench.measure.subject import Batch, Subject, optimizer, training_step
 from bench.outcome import Diverged, Unsupported
 from bench.store.records import short
 from bench.study import Cell
+from models.autoclasses import IMAGE_TEXT
 from models.groups import parameter_groups
-from models.heads import IMAGE_TEXT
 
 _LENGTHS = 1  # the stream that draws lengths of batches
 

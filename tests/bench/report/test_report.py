@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 from bench.page.contract import TableView
+from bench.probes.learning import figures
+from bench.probes.memory import tables
 from bench.report import render, spreadsheet, views
 from bench.store import Store
 from bench.store.records import of
@@ -231,3 +233,27 @@ def test_claims_stand_before_everything_else(folder):
     assert "no window 4 times as long" in text or "fewer than 6 seeds" in text
     assert "What would overturn it: " in text
     assert "the gradient vanishes with distance" in (folder / "report.html").read_text()
+
+
+def test_what_cannot_be_made_is_said_and_the_rest_told(folder, monkeypatch, capsys):
+    """A claim, a table and a picture of anybody's may raise: no records are left without a page."""
+
+    def broken(*_):
+        raise RuntimeError("made up")
+
+    monkeypatch.setattr("bench.claims.gradient_vanishes.judge", broken)
+    monkeypatch.setitem(tables.TABLES, "memory", broken)
+    monkeypatch.setattr(figures, "learning_curves", broken)
+    with Store(folder) as store:
+        text = render.write(store, folder).read_text()
+    lacks = text[text.index("What could not be told") :]
+    assert "claim gradient\\_vanishes: RuntimeError: made up" in lacks
+    assert "table memory: RuntimeError: made up" in lacks
+    assert "picture learning-curves-scratch-package" in lacks
+    assert "Traceback" in capsys.readouterr().err
+    assert "LSTM" in text
+    assert list((folder / "figures").glob("gradient-flow-*.png"))
+
+
+def test_nothing_failed(tiny):
+    assert "could not be told" not in (tiny.folder / "README.md").read_text()

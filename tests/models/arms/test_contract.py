@@ -11,9 +11,10 @@ import torch
 import models.arms
 from bench.study import Recurrent
 from models.arms import HEADS
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.checkpoints import MINILM, word_embeddings, word_embeddings_shape
 from models.cost import count_parameters
-from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, example, input_embeddings, predictions, scalar
+from models.heads import TIED, example, input_embeddings, predictions, scalar
 from tests.models.registered import (
     ARMS,
     CLASSES,
