@@ -26,7 +26,6 @@ from .records import elsewhere
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.toml"
-
 SHORT = DATA / "short.toml"
 
 #: Whether this is one of several processes that run the tests.
