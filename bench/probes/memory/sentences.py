@@ -16,7 +16,7 @@ def memory(evidence: Evidence) -> list[str]:
     keys = [*GROUP, "phase"]
     powers: dict[tuple[Any, ...], float] = {}
     if not growth.empty:
-        known = growth[growth["quantity"] == "tensor_growth_bytes"]
+        known = growth[growth["quantity"] == "tensor_rise_bytes"]
         names = [*keys, "arm", "kernel"]
         places = known[names].itertuples(index=False, name=None)
         powers = dict(zip(places, known["exponent"], strict=True))
@@ -25,9 +25,9 @@ def memory(evidence: Evidence) -> list[str]:
         length, longest = ends(rows)[-1]
         parts = []
         for row in longest:
-            text = f"{named(row, rows)} {_size(row['tensor_growth_bytes']) or 'not counted'}"
+            text = f"{named(row, rows)} {_size(row['tensor_rise_bytes']) or 'not counted'}"
             for name, what in (("rss", "resident"), ("allocated", "allocated")):
-                size = _size(row[f"{name}_growth_bytes"])
+                size = _size(row[f"{name}_rise_bytes"])
                 text += f" ({what} {size})" if size else ""
             place = tuple(row[name] for name in (*keys, "arm", "kernel"))
             if place in powers:

@@ -10,9 +10,9 @@ from bench.probes.memory import figures
 from ..costs import answers
 
 
-def test_memory_that_did_not_grow_is_drawn_not_dropped(costly):
+def test_memory_that_did_not_rise_is_drawn_not_dropped(costly):
     frame = Evidence(costly)["memory"]
-    frame.loc[frame["arm"] == "lstm", "rss_growth_bytes"] = 0
+    frame.loc[frame["arm"] == "lstm", "rss_rise_bytes"] = 0
     figure = figures.memory(frame)
     (resident,) = [here for here in figure.axes if "resident" in here.get_title()]
     low, _ = resident.get_ylim()
