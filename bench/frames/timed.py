@@ -10,6 +10,7 @@ import pandas as pd
 from bench.frames.columns import ENDS, interval, where, with_columns
 from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
@@ -82,7 +83,7 @@ def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
         **interval("speed_ratio", verdict.ratio),
         **interval("quiet_ratio", verdict.quiet_ratio),
         "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
-        "sentence": verdict.sentence,
+        "sentence": sentence(verdict),
     }
     if verdict.canary is not None:
         row |= interval("aa_ratio", verdict.canary)
