@@ -24,13 +24,18 @@ _OPTIONAL = [
 ]  # fmt: skip
 
 
-def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
+def _nothing(record: Record, step_s: float) -> dict[str, Any]:
+    """What is added where a probe knows nothing beside the time."""
+    return {}
+
+
+def timed(evidence: Evidence, probe: str, own: Own = _nothing) -> pd.DataFrame:
     """A row for every record of a probe whose arms were taken in turn.
 
     Args:
         evidence: all there is.
         probe: whose records.
-        own: what this probe adds to a row, in front of the verdict.
+        own: what this probe adds to a row, in front of the verdict; nothing by default.
     """
     found = {verdict.record["key"]: verdict for verdict in evidence.verdicts}
     # The reference's own row has the control too.

@@ -1,7 +1,7 @@
 """What pages say of arms timed in turn: verdicts, crossovers, growth, intervals, noise."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -15,7 +15,8 @@ from bench.statistics.intervals import LEAST_ROUNDS, Estimate
 
 #: What writes sentences about the rows of a table.
 Write = Callable[[pd.DataFrame], list[str]]
-_GROWING = {"step_s": "a step", "first_token_s": "the first token"}
+#: Times of the table ``growth`` that every probe taken in turn has, in words.
+TIMES: Mapping[str, str] = {"step_s": "a step"}
 
 
 def of_phase(evidence: Evidence, phase: str, written: Sequence[tuple[str, Write]]) -> list[str]:
@@ -79,15 +80,20 @@ def crossover(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def growth(frame: pd.DataFrame) -> list[str]:
-    """The power of the length that time grows with, a sentence for every group."""
+def growth(frame: pd.DataFrame, times: Mapping[str, str] = TIMES) -> list[str]:
+    """The power of the length that time grows with, a sentence for every group.
+
+    Args:
+        frame: the table ``growth``.
+        times: those to speak of, and how each is called.
+    """
     lines = []
-    for rows in groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *GROUP]):
+    for rows in groups(frame[frame["quantity"].isin(list(times))], ["quantity", *GROUP]):
         first = rows[0]
         powers = ", ".join(f"{named(row, rows)} {_power(row)}" for row in rows)
         lines.append(
             f"From T={first['shortest']} to {first['longest']} the time of "
-            f"{_GROWING[first['quantity']]} grows ({where(first)}): {powers}."
+            f"{times[first['quantity']]} grows ({where(first)}): {powers}."
         )
     return lines
 

@@ -45,13 +45,15 @@ def memory(evidence: Evidence) -> pd.DataFrame:
 def state(evidence: Evidence) -> pd.DataFrame:
     """What one row keeps in order to read one more token, counted, and measured in decoding.
 
-    Of what was decoded, or whose memory was measured: elsewhere nobody asks.
+    Of what was decoded, as far as it was measured there, or whose memory was measured: elsewhere
+    nobody asks.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in evidence.records:
-        if record["cell"]["probe"] not in ("decode", "memory"):
-            continue
         cell, cost = record["cell"], record["model"].get("cost") or {}
+        measured = record["metrics"].get("state_bytes")
+        if cell["probe"] != "memory" and measured is None:
+            continue
         if cost.get("state_bytes") is None:
             continue
         names = ("comparison", "task", "data", "dtype", "arm", "length")
@@ -62,8 +64,8 @@ def state(evidence: Evidence) -> pd.DataFrame:
             | {"kernel": "", "seed": 0, "record": record["key"]}
             | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
         )
-        if cell["probe"] == "decode" and record["metrics"].get("state_bytes") is not None:
-            row |= {"measured_bytes": record["metrics"]["state_bytes"], "record": record["key"]}
+        if measured is not None:
+            row |= {"measured_bytes": measured, "record": record["key"]}
     return pd.DataFrame(rows.values())
 
 

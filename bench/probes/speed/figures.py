@@ -23,7 +23,7 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
     """Tokens per second by length, a panel a phase, with the lengths at which two arms are level.
 
     Args:
-        rows: of the tables ``speed`` and ``decode``.
+        rows: of the table ``speed`` and those of other probes taken in turn.
         crossings: of the table ``crossover``.
     """
 
