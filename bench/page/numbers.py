@@ -1,7 +1,7 @@
 """How numbers are written, everywhere: in tables, sentences, captions and on axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
@@ -61,6 +61,6 @@ def ranged(column: str, value: float, low: float, high: float) -> str:
     return f"{text} [{cell_text(low, column)}, {cell_text(high, column)}]"
 
 
-def listed(items: Sequence[Any]) -> str:
+def listed(items: Iterable[Any]) -> str:
     """``1, 2, 3``."""
     return ", ".join(str(item) for item in items)

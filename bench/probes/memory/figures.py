@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.drawing.axes import amount_axis
-from bench.drawing.by_length import GREY, WIDTH, draw_lines, legend_entries, phases_of, series_of
-from bench.drawing.palette import colour
+from bench.drawing.by_length import WIDTH, draw_lines, legend_entries, phases_of, series_of
+from bench.drawing.palette import GREY, colour
 from bench.drawing.style import STYLE, legend
 from bench.page.numbers import in_units
 from bench.probes.memory.tables import RISE

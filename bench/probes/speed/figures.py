@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.drawing.by_length import GREY, by_phase
-from bench.drawing.palette import colour, label
+from bench.drawing.by_length import by_phase
+from bench.drawing.palette import GREY, colour, label
 
 _SETTINGS = {
     "denormals": "speed, subnormals flushed over kept",
