@@ -7,11 +7,11 @@ import pandas as pd
 
 from bench.frames.groups import groups
 from bench.page import words
+from bench.page.captions import EXPLORATORY
 from bench.page.numbers import cell_text
 from bench.probes.gradient.flow import LEFT
 from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
 from bench.registry import label
-from bench.statistics import intervals as stats
 
 #: What is the same where one thing is varied, beside what else may be.
 _FIXED = [
@@ -135,7 +135,7 @@ def _tokens(row: Row) -> str:
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
     if row["begun_seeds"] > row["seeds"]:
         seeds = f"{row['seeds']} of {row['begun_seeds']} seeds, as the others diverged"
-    if row["seeds"] < stats.LEAST_ROUNDS:
+    if row["seeds"] < EXPLORATORY:
         seeds += ", exploratory"
     if row["whole_window"]:
         text = f"all {_number(row, 'farthest')} tokens of the window ({seeds}"
@@ -165,7 +165,7 @@ def _arms(rows: Sequence[Row]) -> list[str]:
 
 def _enough(row: Row) -> bool:
     """Whether there are seeds enough for an interval."""
-    return bool(row["seeds"] >= stats.LEAST_ROUNDS)
+    return bool(row["seeds"] >= EXPLORATORY)
 
 
 def _longest(rows: Sequence[Row]) -> Row | None:
