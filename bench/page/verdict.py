@@ -1,10 +1,9 @@
 """A verdict in words: who is faster at what, by how much, and all that it holds for."""
 
-import math
 from typing import Any
 
 from bench import registry
-from bench.statistics.intervals import Estimate
+from bench.page.numbers import between, times
 from bench.statistics.verdicts import Verdict
 
 _FLUSHED = "subnormals flushed"
@@ -23,13 +22,13 @@ def sentence(verdict: Verdict) -> str:
     ratio, comparison = verdict.ratio, "faster"
     if verdict.difference == "slower":
         ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
-    number = f"{ratio.value:.2f}× {ratio.interval()}"
+    number = times(ratio)
     task = registry.named(cell["task"], cell.get("data", "offline"))
     where = f"at T={cell['length']} on {cell['device']}, task {task}"
     # Of two settings each side has named its own.
     named = () if cell["denormals"] == base["denormals"] else (_FLUSHED,)
     where += "".join(f", {text}" for text in _unusual(cell) if text not in named)
-    noise = "no A/A" if verdict.canary is None else f"A/A {_span(verdict.canary)}"
+    noise = "no A/A" if verdict.canary is None else f"A/A {between(verdict.canary)}"
     said, what = _done(cell)
     if verdict.difference is not None:
         return f"{arm} {said} {number} {comparison}{what} than {other} {where}; {noise}"
@@ -67,9 +66,3 @@ def _unusual(cell: dict[str, Any]) -> list[str]:
     if cell["threads"] != "all":
         texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
     return texts
-
-
-def _span(estimate: Estimate) -> str:
-    if math.isnan(estimate.low):
-        return f"{estimate.value:.2f} without an interval"
-    return f"{estimate.low:.2f}–{estimate.high:.2f}"

@@ -26,7 +26,7 @@ def _slow(evidence: Evidence) -> list[str]:
             ("decode", timed.verdicts),
             ("decode", _first_token),
             ("crossover", timed.crossover),
-            ("growth", partial(timed.growth, times=_TIMES)),
+            ("growth", partial(timed.growth, called=_TIMES)),
         ],
     )
 

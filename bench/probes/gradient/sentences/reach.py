@@ -8,7 +8,7 @@ import pandas as pd
 from bench.frames.groups import groups
 from bench.page import words
 from bench.page.captions import EXPLORATORY
-from bench.page.numbers import cell_text
+from bench.page.numbers import cell_text, number
 from bench.probes.gradient.flow import LEFT
 from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
 from bench.registry import label
@@ -67,17 +67,17 @@ def level(frame: pd.DataFrame) -> list[str]:
             text = (
                 f"{at}, T={row['length']}, {'level' if flat else 'not level'}: the farthest "
                 "tenth of the window gets "
-                f"{row['far_over_near']:.3g} times the norm of the nearest"
+                f"{number(row['far_over_near'])} times the norm of the nearest"
             )
             if not math.isnan(row["decay_per_token_low"]):
                 total = [
                     row[f"decay_per_token{end}"] ** row["farthest"] for end in ("_low", "_high")
                 ]
-                text += f" (by the fitted slope {total[0]:.3g} to {total[1]:.3g})"
+                text += f" (by the fitted slope {number(total[0])} to {number(total[1])})"
             if not math.isnan(row["nearest_over_loss"]):
                 text += (
-                    f", and a token gets {row['nearest_over_loss']:.2g} times what the loss's own "
-                    "position gets"
+                    f", and a token gets {number(row['nearest_over_loss'], 2)} times what the "
+                    "loss's own position gets"
                 )
             parts.append(text)
         if parts:
