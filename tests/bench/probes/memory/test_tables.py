@@ -43,7 +43,7 @@ def test_a_size_is_said_with_its_power_and_without_a_count_that_it_has_none(cost
     (line,) = answers("memory", records)
     assert line.startswith("T=48, training step (scratch, task package, cpu")
     assert "LSTM 48 kB (resident " in line
-    assert "), growing as T^1.00; transformer not counted" in line
+    assert "), growing as T^1.00 [1.00, 1.00]; transformer not counted" in line
 
 
 @pytest.mark.parametrize("draw", [figures.memory, figures.state])
