@@ -184,7 +184,10 @@ class Pace:
         )
 
     def once(self, name: str, cell: Cell, count: float) -> float:
-        """Seconds of one of what is to run so often: see ``Probe.pace`` for the names."""
+        """Seconds of one of what is to run so often.
+
+        :meth:`bench.measure.contract.Measure.pace` has the names.
+        """
         known, tokens = self._known[name], _tokens(cell)
         size = (cell.length, cell.protocol["batch_size"])
         if size not in known and known and count < _FEW:

@@ -12,7 +12,7 @@ from bench import registry
 from bench.execute.processes import Server
 from bench.execute.seats import Listener, Seat
 from bench.outcome import DONE, FAILED, UNSTABLE
-from bench.statistics import intervals as stats
+from bench.statistics import intervals
 from bench.statistics.decisions import next_look
 from bench.store import pressure
 from bench.study import Cell, references
@@ -201,11 +201,11 @@ def _timed(
     seat.samples |= rounds.samples()
     if canary is not None:
         seat.samples["canary_seconds"] = canary.samples["seconds"]
-    step_s = stats.median(seat.samples["seconds"], 2).value
+    step_s = intervals.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
     further = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
     for metric, sample in further.items():
-        seat.metrics[metric] = stats.median(seat.samples[sample], 2).value
+        seat.metrics[metric] = intervals.median(seat.samples[sample], 2).value
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 
@@ -259,7 +259,7 @@ def _too_wide(
         if twin is not None and twin is not seat:
             others.append(("itself with subnormals kept", twin))
         for name, other in others:
-            ratio = stats.paired_ratio(
+            ratio = intervals.paired_ratio(
                 other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
             )
             if not ratio.within(precision):

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.frames.columns import ENDS, interval, where, with_columns
 from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
@@ -23,13 +24,18 @@ _OPTIONAL = [
 ]  # fmt: skip
 
 
-def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
+def _nothing(record: Record, step_s: float) -> dict[str, Any]:
+    """What is added where a probe knows nothing beside the time."""
+    return {}
+
+
+def timed(evidence: Evidence, probe: str, own: Own = _nothing) -> pd.DataFrame:
     """A row for every record of a probe whose arms were taken in turn.
 
     Args:
         evidence: all there is.
         probe: whose records.
-        own: what this probe adds to a row, in front of the verdict.
+        own: what this probe adds to a row, in front of the verdict; nothing by default.
     """
     found = {verdict.record["key"]: verdict for verdict in evidence.verdicts}
     # The reference's own row has the control too.
@@ -82,7 +88,7 @@ def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
         **interval("speed_ratio", verdict.ratio),
         **interval("quiet_ratio", verdict.quiet_ratio),
         "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
-        "sentence": verdict.sentence,
+        "sentence": sentence(verdict),
     }
     if verdict.canary is not None:
         row |= interval("aa_ratio", verdict.canary)

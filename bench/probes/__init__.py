@@ -17,7 +17,10 @@
 Beside it stand
 
 - ``measure.py``: how a cell is measured, see :mod:`bench.measure.contract`; it alone needs torch
-- ``tables.py``: ``TABLES``, name to a function of the evidence that returns a data frame
+- ``tables.py``: ``TABLES``, name to a function of the evidence that returns a data frame; and
+  ``exponents(records)``, if it has rows for the table ``growth`` beside those of a step's time,
+  which every probe taken in turn has there, as in ``crossover``, ``settings`` and the figures of
+  tokens per second (from its table of the probe's own name, if it has one)
 - ``section.py``: ``SECTIONS`` of the page, with their pictures, captions and tables, and
   ``QUESTIONS`` with the sentences that answer them, see :mod:`bench.page.contract`
 - ``figures.py``, or a folder ``figures``: what draws them

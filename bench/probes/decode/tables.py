@@ -67,12 +67,8 @@ def decode_positions(evidence: Evidence) -> pd.DataFrame:
 
 
 def exponents(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Rows of the table ``growth``: the power of the length that a step and a prompt grow with."""
-    stable = of(records, "decode")
-    return [
-        *of_times(stable, "seconds", "step_s"),
-        *of_times(stable, "first_token_seconds", "first_token_s"),
-    ]
+    """Rows of the table ``growth``, beside a step's: the power that the first token grows with."""
+    return of_times(of(records, "decode"), "first_token_seconds", "first_token_s")
 
 
 TABLES = {"decode": decode, "decode_positions": decode_positions}

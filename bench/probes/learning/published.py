@@ -14,8 +14,7 @@ from typing import Any
 from bench import registry
 from bench.measure import metrics
 from bench.outcome import DIVERGED, DONE
-
-Record = dict[str, Any]
+from bench.store.records import Record
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot tell"
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from bench import registry, study
-from bench.statistics import intervals as stats
+from bench.statistics import intervals
 from bench.study import StudyError
 
 from ...conftest import TINY
@@ -33,7 +33,7 @@ def test_shipped_studies_plan(name):
 @pytest.mark.parametrize("name", registry.studies())
 def test_shipped_studies_have_rounds_enough_for_an_interval(name):
     rounds = [c.protocol["rounds"] for c in study.load(name).cells if "rounds" in c.protocol]
-    assert all(count >= stats.LEAST_ROUNDS for count in rounds)
+    assert all(count >= intervals.LEAST_ROUNDS for count in rounds)
 
 
 class TestData:
