@@ -4,7 +4,6 @@ They are what CONTRIBUTING prints. One run of a small study measures them; each 
 measured, stored, drawn, told and judged, and nothing of the suite names them.
 """
 
-import csv
 import json
 import math
 import os
@@ -16,10 +15,12 @@ from dataclasses import asdict
 
 import pytest
 
+from bench import registry
 from bench.outcome import DONE
 from bench.store import Store
 
 from ..conftest import DATA, Finished
+from ..records import probes, read_csv
 from .conftest import ROOT, Mine, install, printed
 
 STUDY = DATA / "mine.toml"
@@ -54,11 +55,6 @@ def records(folder):
 
 def of(records, probe, arm="leaky"):
     return [r for r in records if (r["cell"]["probe"], r["cell"]["arm"]) == (probe, arm)]
-
-
-def read_csv(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize(("kind", "name"), MINE.items())
@@ -138,13 +134,16 @@ def test_judged(folder, page):
     assert "supported" in text
 
 
-def test_tables_have_its_rows(folder):
+def test_tables_have_its_rows(folder, records):
     rows = read_csv(folder / "tables/untrained.csv")
     assert [(row["arm"], row["length"]) for row in rows if row["arm"] == "leaky"] == [
         ("leaky", "8"), ("leaky", "16"),
     ]  # fmt: skip
-    for name in ("learning", "gradient", "speed", "models"):
-        assert "leaky" in {row["arm"] for row in read_csv(folder / f"tables/{name}.csv")}, name
+    ours = {probe: list(registry.part(probe, "tables").TABLES) for probe in probes(records)}
+    assert len(ours) > 1
+    for probe, names in (ours | {"no probe": ["models"]}).items():
+        tables = [read_csv(folder / f"tables/{name}.csv") for name in names]
+        assert any(row.get("arm") == "leaky" for rows in tables for row in rows), probe
 
 
 def test_written_again_without_torch(mine, folder, tmp_path):
