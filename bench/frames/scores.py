@@ -128,9 +128,9 @@ class Scores:
         return [(length, *found[length]) for length in sorted(found)]
 
 
-def of(records: Iterable[Record]) -> list[Scores]:
-    """The scores of every record that is a training's."""
-    return [Scores(record) for record in records if record["cell"]["probe"] == "learning"]
+def of(trainings: Iterable[Record]) -> list[Scores]:
+    """What each of these trainings scored."""
+    return [Scores(record) for record in trainings]
 
 
 def task_in_words(records: Sequence[Record]) -> str:

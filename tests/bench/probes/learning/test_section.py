@@ -11,7 +11,8 @@ from bench.page.evidence import Evidence
 from bench.page.facets import facets
 from bench.probes.learning import section, tables
 
-from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, cut_short, elsewhere, retold
+from ....records import elsewhere
+from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, cut_short, retold
 
 SCORES = {"lstm": [0.9, 1.0], "transformer": [0.6, 0.7]}
 

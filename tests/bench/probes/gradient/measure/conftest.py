@@ -1,7 +1,6 @@
 """One thread, and records with all their digits."""
 
 import pytest
-import torch
 
 from bench.probes.gradient import measure as gradient
 from bench.probes.learning import measure as learning
@@ -11,11 +10,8 @@ from .subjects import ARMS, TASKS
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def threads(one_thread):
+    """One, in every test of these."""
 
 
 @pytest.fixture(autouse=True)
