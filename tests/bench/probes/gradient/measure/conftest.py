@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from bench.measure import training
 from bench.probes.gradient import measure as gradient
-from bench.probes.learning import measure as learning
 from bench.store import records
 
 from .subjects import ARMS, TASKS
@@ -21,7 +21,7 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def digits(monkeypatch):
     """A record keeps few digits; here it keeps enough to be checked against what is known."""
-    for module in (gradient, learning):
+    for module in (gradient, training):
         monkeypatch.setattr(module, "short", lambda values, digits=4: records.short(values, 17))
 
 
