@@ -1,6 +1,6 @@
 """What tables of arms timed in turn have in common: seconds, rate, spread, verdict, ceiling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import truediv
 from typing import Any
@@ -9,7 +9,6 @@ import pandas as pd
 
 from bench.frames.columns import ENDS, interval, where, with_columns
 from bench.outcome import MEASURED
-from bench.page.evidence import Evidence
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
@@ -23,19 +22,22 @@ _OPTIONAL = [
 ]  # fmt: skip
 
 
-def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
+def timed(
+    records: Sequence[Record], judged: Sequence[verdicts.Verdict], probe: str, own: Own
+) -> pd.DataFrame:
     """A row for every record of a probe whose arms were taken in turn.
 
     Args:
-        evidence: all there is.
+        records: of a store.
+        judged: every timed arm beside the reference of its rounds.
         probe: whose records.
         own: what this probe adds to a row, in front of the verdict.
     """
-    found = {verdict.record["key"]: verdict for verdict in evidence.verdicts}
+    found = {verdict.record["key"]: verdict for verdict in judged}
     # The reference's own row has the control too.
     noise = {verdict.reference["key"]: verdict for verdict in found.values()}
     rows = []
-    for record in of(evidence.records, probe, *MEASURED):
+    for record in of(records, probe, *MEASURED):
         metrics, samples = record["metrics"], record["samples"]
         launches = samples.get("launch")
         step = median(samples["seconds"], 2, launches)
@@ -89,10 +91,10 @@ def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
     return row
 
 
-def ceilings(evidence: Evidence, record: Record) -> dict[str, Any]:
+def ceilings(known: Mapping[str, dict[str, Any]], record: Record) -> dict[str, Any]:
     """What the device of a cell can do at most with its number of threads; nothing if unknown."""
     cell = record["cell"]
-    return (evidence.ceilings.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
+    return (known.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
 
 
 def roofline(

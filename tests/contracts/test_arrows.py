@@ -125,6 +125,17 @@ def test_a_report_and_all_it_imports_need_no_torch(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_training_scored_is_read_without_data_or_network():
+    code = (
+        "import sys\nimport bench.frames.scores\n"
+        "print(*{'bench.data.corpus', 'bench.data.hub.fetch', 'models.checkpoints'} "
+        "& set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "", done.stderr
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_folder_is_a_package():
     """One without ``__init__`` would be left out of a wheel."""
     for folder in {path.parent for path in modules().values()}:

@@ -18,7 +18,8 @@ import torch
 
 import models.arms
 from bench import registry, tasks
-from bench.measure import contract, metrics
+from bench.data import metrics
+from bench.measure import contract
 from bench.page.contract import LAST, Question, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets

@@ -27,10 +27,10 @@ def decode(evidence: Evidence) -> pd.DataFrame:
             first = median(samples["first_token_seconds"], 2, samples.get("launch"))
             found |= interval("first_token_s", first)
         found |= {name: metrics[name] for name in _METRICS if name in metrics}
-        most = timed.ceilings(evidence, record).get("copy_bytes_per_s")
+        most = timed.ceilings(evidence.ceilings, record).get("copy_bytes_per_s")
         return found | timed.roofline("bytes_per_s", _bytes_read(record), most, step_s)
 
-    return timed.timed(evidence, "decode", own)
+    return timed.timed(evidence.records, evidence.verdicts, "decode", own)
 
 
 def _bytes_read(record: Record) -> float | None:

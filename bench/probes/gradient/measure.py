@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from bench import tasks
-from bench.measure import metrics
+from bench.data import metrics
 from bench.measure.contract import Progress, Result
 from bench.measure.scoring import evaluate
 from bench.measure.subject import Subject

@@ -7,7 +7,8 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from bench import tasks
-from bench.measure import metrics, objective
+from bench.data import metrics
+from bench.measure import objective
 from bench.measure.contract import Progress, Result
 from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject
