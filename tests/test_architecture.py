@@ -191,6 +191,38 @@ def test_no_two_files_import_each_other():
     assert not circles, "\n".join(sorted(circles))
 
 
+def room_of(module):
+    """``bench.tasks`` of all in it; of ``models`` a registry's contract and its entries are two.
+
+    An entry is made of rooms that are made of the contract: an arm's file of a network's folder.
+    """
+    parts = module.split(".")
+    if parts[:2] == ["models", "arms"] and len(parts) > 2:
+        return "models.arms.*"
+    return ".".join(parts[:2])
+
+
+def test_no_two_rooms_import_each_other():
+    """Nor several in a circle: what is in one would be read only with the other."""
+    edges, why = {}, {}
+    for module, others in dependencies().items():
+        room = room_of(module)
+        edges.setdefault(room, set())
+        for other in others:
+            if len(other.split(".")) > 1 and room_of(other) != room:
+                edges[room].add(room_of(other))
+                why.setdefault((room, room_of(other)), f"{module} imports {other}")
+    circles = set()
+    for start in edges:
+        by = reached(start, edges)
+        circles |= {
+            f"{low} -> {high}: {said}"
+            for (low, high), said in why.items()
+            if start in by and low == start and (high == start or start in reached(high, edges))
+        }
+    assert not circles, "\n".join(sorted(circles))
+
+
 def test_nothing_is_unpickled_and_no_remote_code_runs():
     for path in SOURCES:
         banned = {

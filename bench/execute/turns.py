@@ -19,6 +19,7 @@ from bench.study import Cell, references
 
 LAUNCH = 5  # rounds that the same processes measure
 SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
+EXPECTED_ROUNDS = 20  # what most groups need, for estimates and the progress bar
 _CANARIES = 1  # canaries that may fail before a group is given up
 
 
@@ -187,7 +188,7 @@ def _launch(
                 seat.attempt(seat.round)
         for seat in alive:
             if seat not in canaries and seat.failure is None:
-                share = rounds.count / min(protocol["rounds"], registry.EXPECTED_ROUNDS)
+                share = rounds.count / min(protocol["rounds"], EXPECTED_ROUNDS)
                 listener.cell_progress(seat.cell, min(1.0, share))
     for seat in (*seats, *canaries):
         seat.attempt(seat.finish)

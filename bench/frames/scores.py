@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import registry, tasks
 from bench.data.hub.catalogue import CATALOGUE
-from bench.measure.metrics import METRICS, Metric
+from bench.data.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
 from bench.store.records import Record, coordinate
 from bench.tasks import OFFLINE

@@ -135,37 +135,14 @@ def tasks() -> dict[str, Entry]:
     return _entries(kinds.TASKS)
 
 
-#: Settings of every probe whose arms are taken in turn, beside its own.
-ROUNDS = {
-    "rounds": {
-        "default": 80,
-        "least": 2,
-        "most": 80,
-        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
-    },
-    "precision": {
-        "default": 0.025,
-        "least": 0.0,
-        "help": "half width, as a share, at which a ratio's interval ends the measurement",
-    },
-    "budget_s": {
-        "default": 60.0,
-        "least": 0.0,
-        "help": "seconds of rounds after which what is not precise enough is unstable",
-    },
-}
-
-#: What most groups need, for estimates and the progress bar.
-EXPECTED_ROUNDS = 20
-
-
 @functools.cache
 def probes() -> dict[str, Entry]:
     """Probes, by name: ``HEADS``, ``AXES``, ``PROTOCOL``, ``TIMED``, ``INTERLEAVED``."""
     found = _entries(kinds.PROBES)
+    shared = reading.literals(Path(__file__).parents[1] / "probes" / "__init__.py")
     for entry in found.values():
         if entry.literals["INTERLEAVED"]:
-            entry.literals["PROTOCOL"] = ROUNDS | entry.literals["PROTOCOL"]
+            entry.literals["PROTOCOL"] = shared["ROUNDS"] | entry.literals["PROTOCOL"]
     return found
 
 

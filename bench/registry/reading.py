@@ -11,7 +11,7 @@ from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
 _HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 #: What of this suite imports torch.
 _NEEDS_TORCH = ("models", "bench.execute", "bench.measure", "bench.sweep")
-_TORCH_FREE = ("models.extensions", "models.autoclasses", "bench.measure.metrics")
+_TORCH_FREE = ("models.extensions", "models.autoclasses")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, 
     if kind is PROBES:
         wrong += _parts(path.parent, module, literals.get("INTERLEAVED"))
     return Entry(name, summary, literals, module, path), wrong
+
+
+def literals(path: Path) -> dict[str, Any]:
+    """What a file says literally, without being run."""
+    return dict(_literals(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _parsed(path: Path) -> tuple[ast.Module | None, str]:

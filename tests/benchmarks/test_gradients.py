@@ -15,8 +15,9 @@ from bench import registry, study
 from bench.execute import sizing
 from bench.measure import objective
 from bench.measure.subject import Subject, optimizer, training_step
+from bench.probes.gradient.designated import flow
 from bench.probes.gradient.flow import run_ends
-from bench.probes.gradient.measure import Measurement, flow
+from bench.probes.gradient.measure import Measurement
 from tests.models.registered import RANDOM, kernels
 
 from ..conftest import TINY

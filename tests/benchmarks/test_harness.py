@@ -16,8 +16,8 @@ from bench.data import corpus as library
 from bench.execute import processes as local
 from bench.execute import sizing
 from bench.measure.subject import Subject
+from bench.measure.training import Trainer
 from bench.plugin import Replay
-from bench.probes.learning.measure import Trainer
 from bench.probes.speed import measure as speed_probe
 from bench.store import environment
 

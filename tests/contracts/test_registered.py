@@ -18,7 +18,8 @@ import torch
 
 import models.arms
 from bench import claims, registry, tasks
-from bench.measure import contract, metrics
+from bench.data import metrics
+from bench.measure import contract
 from bench.page.contract import LAST, Question, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
@@ -225,3 +226,14 @@ class TestArm:
                     assert gradient.shape[:2] == (ROWS, LENGTH)
                     assert torch.isfinite(gradient).all()
                     assert gradient.any()
+
+
+def test_what_a_training_scored_is_read_without_data_or_network():
+    code = (
+        "import sys\nimport bench.frames.scores\n"
+        "print(*{'bench.data.corpus', 'bench.data.hub.fetch', 'models.checkpoints'} "
+        "& set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "", done.stderr
+    assert done.returncode == 0, done.stderr

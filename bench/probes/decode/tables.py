@@ -11,6 +11,7 @@ from bench.frames.columns import interval, where
 from bench.frames.exponents import of_times
 from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.statistics.intervals import median
 from bench.store.records import Record, of
 
@@ -27,10 +28,10 @@ def decode(evidence: Evidence) -> pd.DataFrame:
             first = median(samples["first_token_seconds"], 2, samples.get("launch"))
             found |= interval("first_token_s", first)
         found |= {name: metrics[name] for name in _METRICS if name in metrics}
-        most = timed.ceilings(evidence, record).get("copy_bytes_per_s")
+        most = timed.ceilings(evidence.ceilings, record).get("copy_bytes_per_s")
         return found | timed.roofline("bytes_per_s", _bytes_read(record), most, step_s)
 
-    return timed.timed(evidence, "decode", own)
+    return timed.timed(evidence.records, evidence.verdicts, "decode", sentence, own)
 
 
 def _bytes_read(record: Record) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import registry
-from bench.measure import metrics
+from bench.data import metrics
 from bench.outcome import DIVERGED, DONE
 from bench.store.records import Record
 

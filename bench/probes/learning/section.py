@@ -3,8 +3,8 @@
 import pandas as pd
 
 from bench import registry
+from bench.data.metrics import METRICS
 from bench.frames import scores
-from bench.measure.metrics import METRICS
 from bench.outcome import DIVERGED
 from bench.page import captions
 from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
+from bench.data.metrics import METRICS, Metric
 from bench.drawing.palette import rank
 from bench.frames.groups import groups
-from bench.measure.metrics import METRICS, Metric
 from bench.page import words
 from bench.page.numbers import number
 from bench.page.words import Row

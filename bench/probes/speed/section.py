@@ -9,6 +9,7 @@ from bench.page import timed
 from bench.page.contract import WHERE, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.facets import same
+from bench.page.verdict import sentence
 from bench.probes.speed import captions, figures, sentences, turns
 
 _WRITTEN = (
@@ -29,7 +30,9 @@ def _everything(evidence: Evidence) -> pd.DataFrame:
     A probe without a table of its own name has what such tables have in common.
     """
     frames = [
-        evidence[name] if name in evidence else timed_frame(evidence, name)
+        evidence[name]
+        if name in evidence
+        else timed_frame(evidence.records, evidence.verdicts, name, sentence)
         for name in turns.in_turn()
     ]
     frames = [frame for frame in frames if not frame.empty]

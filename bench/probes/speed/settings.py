@@ -10,6 +10,7 @@ from bench.frames import timed
 from bench.frames.columns import ENDS, interval, where, with_columns
 from bench.outcome import DONE, UNSTABLE
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.probes.speed import turns
 from bench.statistics import verdicts
 from bench.statistics.intervals import Estimate, median
@@ -66,7 +67,7 @@ def _effect(
 
 def _paired(pair: verdicts.Verdict) -> dict[str, Any]:
     """What the same rounds say of a setting, as verdicts say it of two arms."""
-    said = timed.compared(pair)
+    said = timed.compared(pair, sentence)
     names = [name + end for name in ("quiet_ratio", "aa_ratio") for end in ENDS]
     return interval("ratio", pair.ratio) | {n: said[n] for n in (*names, "verdict") if n in said}
 

@@ -8,6 +8,7 @@ from bench import registry
 from bench.frames import timed
 from bench.frames.exponents import of_times
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.probes.speed import turns
 from bench.probes.speed.crossover import crossover
 from bench.probes.speed.settings import settings
@@ -21,10 +22,10 @@ def speed(evidence: Evidence) -> pd.DataFrame:
         cell, cost = record["cell"], record["model"].get("cost") or {}
         flops = cost.get(f"{cell['axes']['phase']}_flops")
         amount = None if flops is None else cell["protocol"]["batch_size"] * flops
-        most = timed.ceilings(evidence, record).get("gemm_flops_per_s") or {}
+        most = timed.ceilings(evidence.ceilings, record).get("gemm_flops_per_s") or {}
         return timed.roofline("flops_per_s", amount, most.get(cell["dtype"]), step_s)
 
-    return timed.timed(evidence, "speed", share)
+    return timed.timed(evidence.records, evidence.verdicts, "speed", sentence, share)
 
 
 def growth(evidence: Evidence) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
-from bench.measure import metrics
+from bench.data import metrics
 from bench.tasks import IGNORED, LengthError
 
 NAMES = [name for name, entry in registry.tasks().items() if entry.literals["KIND"] != "real"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
+from bench.data import metrics
 from bench.data.corpus.labels import ROLES
-from bench.measure import metrics
 from bench.tasks import IGNORED, LengthError
 
 SPLITS = tasks.SPLITS

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.data.metrics import METRICS, Metric
 from bench.drawing.axes import amount_axis
 from bench.drawing.palette import GREY, colour
 from bench.drawing.style import STYLE, handles, legend
-from bench.measure.metrics import METRICS, Metric
 from bench.probes.gradient.figures.marks import entry, in_words, plain_axis
 
 _SOLVED = "#117733"

@@ -5,7 +5,7 @@ import re
 import matplotlib.pyplot as plt
 import pytest
 
-from bench.measure.metrics import METRICS
+from bench.data.metrics import METRICS
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets

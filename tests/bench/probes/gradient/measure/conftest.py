@@ -2,8 +2,8 @@
 
 import pytest
 
+from bench.measure import training
 from bench.probes.gradient import measure as gradient
-from bench.probes.learning import measure as learning
 from bench.store import records
 
 from .subjects import ARMS, TASKS
@@ -17,7 +17,7 @@ def threads(one_thread):
 @pytest.fixture(autouse=True)
 def digits(monkeypatch):
     """A record keeps few digits; here it keeps enough to be checked against what is known."""
-    for module in (gradient, learning):
+    for module in (gradient, training):
         monkeypatch.setattr(module, "short", lambda values, digits=4: records.short(values, 17))
 
 
