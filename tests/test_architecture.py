@@ -20,6 +20,8 @@ TORCH = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 DOORS = ("bench.cli", "bench.plugin", "bench.sweep")
 #: What tells of records: a page, and what it is made of.
 TELLING = ("bench.frames", "bench.drawing", "bench.page", "bench.claims", "bench.report")
+#: The same without the words and numbers, which are also said while a sweep runs.
+PAGES = tuple(room for room in TELLING if room != "bench.page")
 #: What measures them.
 MEASURING = ("bench.measure", "bench.execute", "bench.recorder", "bench.tools")
 
@@ -38,8 +40,8 @@ FORBIDDEN = {
     "bench.probes": {"bench.execute", "bench.recorder", "bench.tools", "bench.claims",
                      "bench.report", *DOORS},
     "bench.execute": {"bench.probes", "bench.recorder", "bench.tools", *TELLING, *DOORS},
-    "bench.recorder": {*TORCH, "bench.probes", "bench.execute", *TELLING, *DOORS},
-    "bench.tools": {"bench.probes", "bench.recorder", *TELLING, *DOORS},
+    "bench.recorder": {*TORCH, "bench.probes", "bench.execute", *PAGES, *DOORS},
+    "bench.tools": {"bench.probes", "bench.recorder", *PAGES, *DOORS},
     "bench.store": {"torch", "transformers", "bench.probes", "bench.execute", "bench.statistics",
                     *TELLING, *DOORS},
     "bench.statistics": {*TORCH, "models", "bench.probes", *MEASURING, *TELLING, *DOORS},
@@ -57,7 +59,11 @@ FORBIDDEN = {
 #: where a timed cell has no phase its probe's name stands for one.
 UNNAMED = ("bench.report", "bench.page", "bench.frames", "bench.drawing", "bench.statistics",
            "bench.tools", "bench.recorder", "bench.execute", *DOORS)  # fmt: skip
-PHASES = {("bench.page.words", "decode"), ("bench.drawing.by_length", "decode")}
+PHASES = {
+    ("bench.page.words", "decode"),
+    ("bench.page.verdict", "decode"),
+    ("bench.drawing.by_length", "decode"),
+}
 
 
 def module_of(path):
