@@ -59,5 +59,11 @@ def judge(name: str, evidence: Evidence) -> Judged:
     entry = registry.claims()[name]
     judgements: Sequence[Judgement] = ()
     if not all(evidence[table].empty for table in entry.literals["TABLES"]):
-        judgements = import_module(entry.module).judge(evidence)
+        judgements = list(import_module(entry.module).judge(evidence))
+    for judgement in judgements:
+        if not isinstance(judgement, Judgement):
+            raise TypeError(
+                f"{entry.path}: expected judge to return judgements. Got "
+                f"{type(judgement).__name__}."
+            )
     return Judged(name, entry.literals["SENTENCE"], entry.literals["REFUTED"], judgements)

@@ -11,6 +11,13 @@ from models import autoclasses
 TOLD = ("tables.py", "section.py", "line.py", "figures.py", "figures")
 
 
+#: What every grid has, whatever its probe.
+COORDINATES = (
+    "probe", "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype",
+    "denormals", "threads", "seed",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """What the entries of a folder must say, literally, and must define."""
@@ -44,6 +51,8 @@ def _axes(value: Any) -> str | None:
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
         return "a dict of dicts"
     for name, axis in value.items():
+        if name in COORDINATES:
+            return f"other names than a cell's own coordinates, which {name!r} is"
         choices, default = axis.get("choices"), axis.get("default")
         if _texts(choices) or _texts(default) or not set(default) <= set(choices):
             return f"{name!r} with choices, and of these those taken by default"
@@ -70,10 +79,14 @@ def _protocol(value: Any) -> str | None:
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
         return "a dict of dicts"
     for name, setting in value.items():
+        if name in COORDINATES:
+            return f"other names than a cell's own coordinates, which {name!r} is"
         if lacks := {"default", "least", "help"} - set(setting):
             return f"{name!r} with {', '.join(sorted(lacks))}"
         if not isinstance(setting["default"], int | float | list):
             return f"{name!r} with a number, or a list of numbers, as default"
+        if not isinstance(setting["least"], int | float):
+            return f"{name!r} with a number as least"
     return None if "batch_size" in value else "the setting 'batch_size', the rows of a step"
 
 

@@ -28,10 +28,18 @@ class Entry:
 def files(kind: Kind, folder: Path) -> list[Path]:
     """The files of a registry folder that are to be entries of it."""
     if kind is PROBES:
-        inside = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))]
-        loose = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-        return sorted([path / "__init__.py" for path in inside] + loose)
-    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+        # A folder without a source file is what another branch has left of its own.
+        inside = [p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.py"))]
+        inside = [path / "__init__.py" for path in inside if not path.name.startswith(("_", "."))]
+        return sorted([*inside, *_entries(folder)])
+    return sorted(_entries(folder))
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Files of a folder, but those that an editor hides beside its own."""
+    for path in folder.glob("*.py"):
+        if path.name != "__init__.py" and not path.name.startswith("."):
+            yield path
 
 
 def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, list[str]]:
@@ -72,8 +80,8 @@ def literals(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path) -> tuple[ast.Module | None, str]:
     try:
-        return ast.parse(path.read_text(encoding="utf-8")), ""
-    except (SyntaxError, ValueError) as error:  # what is not UTF-8 is a ValueError
+        return ast.parse(path.read_bytes()), ""  # in whatever encoding it says
+    except (SyntaxError, ValueError) as error:
         where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         return None, f"expected Python. Got {type(error).__name__}{where}: {error}"
 

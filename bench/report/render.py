@@ -178,8 +178,15 @@ def _answers(evidence: Evidence, tries: _Tries) -> Iterator[dict[str, Any]]:
     for part in _told_parts(tries):
         questions += part.QUESTIONS
     for question in sorted(questions, key=lambda question: question.place):
-        if sentences := tries(question.text, question.answer, evidence):
+        if sentences := tries(question.text, _sentences, question, evidence):
             yield {"question": question.text, "sentences": sentences}
+
+
+def _sentences(question: Question, evidence: Evidence) -> list[str]:
+    found: Any = question.answer(evidence)
+    if isinstance(found, str):
+        raise TypeError(f"expected a list of sentences. Got one text: {found[:60]!r}")
+    return list(found)
 
 
 @dataclass(frozen=True)
@@ -204,6 +211,11 @@ class _Telling:
                 told.tables.append((f"tables/{view.name}.csv", shown))
         return told
 
+    def _free(self, file: str) -> str:
+        """The name, or the next that no other picture of this report has."""
+        names = [file, *(f"{file}-{number}" for number in range(2, 100))]
+        return next(name for name in names if not (self.folder / f"{name}.svg").exists())
+
     def _facets(self, picture: Picture) -> list[tuple[str, pd.DataFrame, pd.Series]]:
         """Name and rows of each facet, and the keys of the records that it was made from."""
         found = facets(picture.rows(self.evidence), picture.by)
@@ -218,7 +230,7 @@ class _Telling:
         for name, rows, keys in found or ():
             records = [self.evidence.by_key[key] for key in dict.fromkeys(keys)]
             facet = Facet(self.evidence, rows, records)
-            file = text.slug(f"{picture.name}-{name}")
+            file = self._free(text.slug(f"{picture.name}-{name}"))
             figure = self.tries(f"picture {file}", picture.draw, facet)
             if figure is None:
                 continue

@@ -29,11 +29,16 @@ def measuring() -> Iterator[tuple[str, Path]]:
         place = _ROOT / part
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
             yield path.relative_to(_ROOT).as_posix(), path
-    for own in ("models.arms", "bench.tasks"):
+    roots: dict[Path, str] = {}
+    for own in ("models.arms", "bench.tasks", "bench.probes", "bench.claims"):
         for package, folder in extensions.folders(own):
             if package != own:  # which is among the above
-                for path in sorted(folder.rglob("*.py")):
-                    yield f"{package}/{path.relative_to(folder).as_posix()}", path
+                roots[folder.parent] = package.rpartition(".")[0]
+    for root, package in sorted(roots.items(), key=lambda item: item[1]):
+        for path in sorted(root.rglob("*.py")):
+            inside = path.relative_to(root)
+            if inside.parts[0] not in ("probes", "claims"):  # its helpers count as well
+                yield f"{package}/{inside.as_posix()}", path
     yield from _of_probes()
 
 

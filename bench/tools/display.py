@@ -158,6 +158,10 @@ def _headline(cell: Cell, outcome: dict[str, Any]) -> str:
     if "tokens_per_s" in metrics:
         parts.append(f"{metrics['tokens_per_s']:,.0f} tokens/s")
     part = registry.part(cell.probe, "line")
-    if part is not None and (told := part.line(metrics, outcome["samples"])):
-        parts.append(told)
+    if part is not None:
+        try:
+            told = part.line(metrics, outcome["samples"])
+        except Exception as error:  # noqa: BLE001  # anybody's probe: its cells are measured on
+            told = f"({part.__name__}: {type(error).__name__}: {error})".replace("\n", " ")
+        parts += [told] if told else []
     return ", ".join(parts) or "done"

@@ -15,7 +15,7 @@ import pytest
 
 from bench import registry
 from bench.page.contract import TableView
-from bench.probes.learning import figures
+from bench.probes.learning import figures, section
 from bench.probes.memory import tables
 from bench.report import render, spreadsheet, views
 from bench.report.text import slug
@@ -262,6 +262,27 @@ def test_what_cannot_be_made_is_said_and_the_rest_told(folder, monkeypatch, caps
     assert "Traceback" in capsys.readouterr().err
     assert "LSTM" in text
     assert list((folder / "figures").glob("gradient-flow-*.png"))
+
+
+def test_what_is_of_another_type_is_said(folder, monkeypatch):
+    said = section.Question(900, "How?", lambda evidence: "one text")
+    monkeypatch.setattr(section, "QUESTIONS", (*section.QUESTIONS, said))
+    monkeypatch.setattr("bench.claims.gradient_vanishes.judge", lambda evidence: [{"state": 1}])
+    with Store(folder) as store:
+        text = render.write(store, folder).read_text()
+    lacks = text[text.index("What could not be told") :]
+    assert "How?: TypeError: expected a list of sentences" in lacks
+    assert "expected judge to return judgements. Got dict" in lacks
+
+
+def test_two_pictures_of_one_name_are_two_files(folder, monkeypatch):
+    first = next(s for s in section.SECTIONS if s.pictures)
+    monkeypatch.setattr(section, "SECTIONS", [*section.SECTIONS, first])
+    with Store(folder) as store:
+        text = render.write(store, folder).read_text()
+    names = re.findall(r"\(figures/([^)]+)\.svg\)", text)
+    assert len(names) == len(set(names))
+    assert any(name.endswith("-2") for name in names)
 
 
 def test_nothing_failed(tiny):

@@ -65,6 +65,18 @@ def test_a_cell_with_nothing_to_say_is_done(console):
         assert said(console, cells(probe)[0], outcome({})) == "done"
 
 
+def test_a_line_that_raises_stops_nothing(console, monkeypatch):
+    class Broken:
+        def line(self, metrics, samples):
+            raise KeyError("nope")
+
+        __name__ = "mine.line"
+
+    monkeypatch.setattr(registry, "part", lambda probe, name: Broken())
+    told = said(console, cells("speed")[0], outcome({"tokens_per_s": 5.0}))
+    assert told == "5 tokens/s, (mine.line: KeyError: 'nope')"
+
+
 def test_what_is_no_result_says_why(console):
     cell = cells("speed")[0]
     assert said(console, cell, outcome({}, FAILED, "no memory")) == "failed: no memory"
