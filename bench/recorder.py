@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.store import Store, environment, now, provenance
 from bench.store.records import Record
@@ -80,7 +81,7 @@ class Recorder:
     def group_ended(self) -> None:
         """Say what the rounds of the group decide."""
         for verdict in (*verdicts.of(self._group), *verdicts.of_settings(self._group)):
-            self.display.say(f"  {verdict.sentence}")
+            self.display.say(f"  {sentence(verdict)}")
         self._group = []
         self._machine = environment.machine()  # as it is now: load, clocks and temperature change
 

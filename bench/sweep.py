@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import registry
+from bench import registry, told
 from bench.data import corpus
-from bench.data.contract import OFFLINE
-from bench.data.hub import catalogue
 from bench.execute import processes, turns
 from bench.outcome import FINAL, MEASURED, UNSUPPORTED
 from bench.recorder import Recorder
 from bench.report import render
-from bench.store import Store, environment, now, provenance
+from bench.store import Store, environment, provenance
 from bench.study import Cell, Study
 from bench.tools.display import Display
 
@@ -123,7 +121,7 @@ def run(
         if dry_run and not pending:
             display.say(f"nothing to do: {len(wanted)} of {len(wanted)} cells are recorded")
             return summary
-        told = False if dry_run else _tell(store, study)
+        news = False if dry_run else told.tell(store, study)
         if pending:
             with processes.Server(folder / LOG) as server:
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
@@ -134,16 +132,16 @@ def run(
                 display.plan(study, pending, decided["cells"], estimate)
                 if dry_run:
                     return summary
-                _begin(store, made_with, made_of, decided["corpus"], estimate)
+                told.begin(store, made_with, made_of, decided["corpus"], estimate)
                 recorder = Recorder(store, decided, display, made_with, estimate, started)
                 answers = decided["cells"]
                 runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
-                _measure_ceilings(store, server, runnable)
+                told.measure_ceilings(store, server, runnable)
                 _measure(study, pending, server, decided, library, recorder)
-                _measure_ceilings(store, server, runnable)
+                told.measure_ceilings(store, server, runnable)
                 summary.measured = len(pending)
         summary.statuses = _statuses(wanted, store)
-        if pending or told or not summary.report.exists():
+        if pending or news or not summary.report.exists():
             display.say("writing the report")
             render.write(store, folder)
     return summary
@@ -201,76 +199,6 @@ def _changed(before: dict[str, str] | None, current: dict[str, str]) -> list[str
 
 def _and(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
-
-
-def _tell(store: Store, study: Study) -> bool:
-    """Store what the study is, so that a report is about this plan; whether anything changed."""
-    told = {
-        "study": study.name,
-        "source": study.source,
-        "options": list(study.options),
-        "title": study.title,
-        "summary": study.summary,
-        "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},
-        "published": [known.model_dump(mode="json") for known in study.published],
-        "data": {
-            name: {"repo": entry.repo, "revision": entry.revision}
-            for name in sorted({cell.data for cell in study.cells} - {OFFLINE})
-            for entry in [catalogue.find(name)]
-        },
-        "plan": [cell.key for cell in study.cells],
-        "cells": {cell.key: cell.model_dump(mode="json") for cell in study.cells},
-    }
-    changed = any(store.meta(name) != value for name, value in told.items())
-    if changed:
-        store.set_meta(**told)
-    return changed
-
-
-def _begin(
-    store: Store,
-    made_with: dict[str, str],
-    made_of: dict[str, dict[str, Any]],
-    library: dict[str, Any] | None,
-    estimate_s: float,
-) -> None:
-    """Write down what the records will belong to, before there are any."""
-    before = store.meta("provenance") or {}
-    named = {n: digest for n, digest in before.items() if n.startswith(provenance.CHECKPOINT)}
-    store.set_meta(
-        provenance=named | made_with,  # a part of a study leaves out what other parts were made of
-        checkpoints=(store.meta("checkpoints") or {}) | made_of,
-        corpus=library or store.meta("corpus"),
-        begun=store.meta("begun") or now(),
-        estimate_s=store.meta("estimate_s") or estimate_s,
-    )
-
-
-def _measure_ceilings(store: Store, server: processes.Server, cells: Sequence[Cell]) -> None:
-    """What every device of a timed cell can do at most, on as many threads as its cells have.
-
-    The best that any call has found: a run measures before its first cell and after its last, as
-    a machine that is busy now may not be then.
-    """
-    known = dict(store.meta("ceilings") or {})
-    timed = [c for c in cells if registry.probes()[c.probe].literals["INTERLEAVED"]]
-    for device in dict.fromkeys(cell.device for cell in timed):
-        here = [cell for cell in timed if cell.device == device]
-        job = {
-            "job": "ceilings",
-            "device": device,
-            "dtypes": list(dict.fromkeys(cell.dtype for cell in here)),
-            "threads": {
-                str(cell.threads): environment.threads() if cell.threads == "all" else cell.threads
-                for cell in here
-            },
-            "known": known.get(device, {}),
-        }
-        try:
-            known[device] = known.get(device, {}) | processes.ask(server, job)
-        except processes.CellFailed as failure:  # out of memory, say: its cells have no share then
-            known[device] = {"failed": failure.reason} | known.get(device, {})
-    store.set_meta(ceilings=known)
 
 
 def _measure(

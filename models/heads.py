@@ -18,8 +18,7 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
-IMAGE_TEXT = "AutoProcessor"
-SEQ2SEQ = "AutoModelForSeq2SeqLM"
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 
 #: AutoClass a task may name -> the class that builds its models. What a processor feeds, an image
 #: and a text, is read by a model of two towers, which ``AutoModel`` builds.

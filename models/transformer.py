@@ -26,8 +26,9 @@ from transformers import (
 
 from models import kernels, transformer_cost
 from models.arms import HEADS, Arm, Quantity, Shape
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Cost, count_parameters
-from models.heads import IMAGE_TEXT, SEQ2SEQ, on_meta
+from models.heads import on_meta
 from models.tracing import StateGradients, trace_residuals
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from models.autoclasses import SEQ2SEQ
 from models.cost import Cost, Parameters, Term
-from models.heads import SEQ2SEQ
 
 _Terms = tuple[Term, ...]
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from .records import elsewhere
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.toml"
-
 SHORT = DATA / "short.toml"
 
 #: Whether this is one of several processes that run the tests.
@@ -105,6 +104,25 @@ def corpus(once: Once) -> library.Corpus:
         return fingerprint
 
     return library.load(once("corpus", cached)[1], MINILM)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    """The bundled checkpoint's; each module has its own, as a pipeline may change its padding."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch computes with one thread while the test runs."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @dataclass

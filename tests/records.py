@@ -1,8 +1,11 @@
-"""Real records, told otherwise."""
+"""Real records, told otherwise, and the tables made of them."""
 
 import copy
+import csv
+from pathlib import Path
 from typing import Any
 
+from bench import registry
 from bench.store.records import Record
 
 
@@ -14,3 +17,15 @@ def elsewhere(record: Record, **coordinates: Any) -> Record:
     for name in ("key", "alike", "together"):
         moved[name] = f"{moved[name]}-{mark}"
     return moved
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table as it lies in a report."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def probes(records: list[Record]) -> list[str]:
+    """The probes that measured these records, of those registered."""
+    measured = {record["cell"]["probe"] for record in records}
+    return [name for name in registry.probes() if name in measured]

@@ -54,14 +54,10 @@ class Judged:
         return f"Undecided in {sum(reasons.values())} of {len(self.judgements)} scopes: {told}."
 
 
-def judge(evidence: Evidence) -> list[Judged]:
-    """Every registered claim that these records have anything to say of."""
-    found = []
-    for name, entry in registry.claims().items():
-        if all(evidence[table].empty for table in entry.literals["TABLES"]):
-            continue
+def judge(name: str, evidence: Evidence) -> Judged:
+    """What these records say of a registered claim; no judgement where its tables have no rows."""
+    entry = registry.claims()[name]
+    judgements: Sequence[Judgement] = ()
+    if not all(evidence[table].empty for table in entry.literals["TABLES"]):
         judgements = import_module(entry.module).judge(evidence)
-        if judgements:
-            say = entry.literals
-            found.append(Judged(name, say["SENTENCE"], say["REFUTED"], judgements))
-    return found
+    return Judged(name, entry.literals["SENTENCE"], entry.literals["REFUTED"], judgements)

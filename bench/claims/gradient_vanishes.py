@@ -35,6 +35,8 @@ _LONGER = 4  # times as long, before "however long" can be told
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each arm, task and setting, over the lengths measured."""
     reach = evidence["reach"]
+    if reach.empty:
+        return []
     reach = reach[[registry.family(arm) == "recurrent" for arm in reach["arm"]]]
     if reach.empty:
         return []
@@ -63,7 +65,15 @@ def _judge(rows: list[dict[str, Any]]) -> Judgement:
     if last is not first:
         reached += f", {_reach(last)} of {last['farthest']:,}"
     sentence = f"{of}: {reached}; {f'undecided, {why}' if undecided else why}."
-    return Judgement(scope, state, sentence, records, "reach_by_length", why if undecided else "")
+    return Judgement(
+        scope=scope,
+        state=state,
+        sentence=sentence,
+        records=records,
+        figure="reach_by_length",
+        why=why if undecided else "",
+        effects=[_effect(row) for row in rows],
+    )
 
 
 def _effect(row: dict[str, Any]) -> Effect:

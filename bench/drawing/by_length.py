@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.drawing.axes import amount_axis, length_axis
-from bench.drawing.palette import colour, label, rank
+from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE, handles, legend
 from bench.outcome import UNSTABLE
 
@@ -23,7 +23,6 @@ _PHASES = {
     "prefill": "prefill",
     "decode": "decoding",
 }
-GREY = "#555555"
 _DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 WIDTH, _HEIGHT = 4.2, 3.6  # of a panel, in inches
 

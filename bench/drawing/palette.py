@@ -9,6 +9,8 @@ from bench import registry
 #: Colours for arms without one of their own: what of Okabe and Ito's palette, which colour-blind
 #: readers can tell apart, is left, and grey.
 SPARE = ("#56B4E9", "#000000", "#F0E442", "#999999")
+#: What is of no arm: levels, limits, kinds of lines in a legend.
+GREY = "#555555"
 _TURN = 0.61803398875  # of the colour circle: successive hues are far from one another
 
 

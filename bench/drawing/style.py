@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.drawing.palette import colour, label, rank
+from bench.drawing.palette import GREY, colour, label, rank
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -43,7 +43,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 def note(here: Axes, x: float, y: float, text: str) -> None:
     """A small remark that stays readable over lines."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    here.text(x, y, text, fontsize=6.5, color="#555555", bbox=box)
+    here.text(x, y, text, fontsize=6.5, color=GREY, bbox=box)
 
 
 def handles(arms: Sequence[str]) -> list[Line2D]:

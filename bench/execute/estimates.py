@@ -117,7 +117,7 @@ def shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dic
             width = min(len(keys), turns.abreast(first, environment.threads()))
             found |= {key: found[key] / width for key in keys}
             continue
-        rounds = min(first.protocol["rounds"], registry.EXPECTED_ROUNDS)
+        rounds = min(first.protocol["rounds"], turns.EXPECTED_ROUNDS)
         seats = [*keys, *(c.key for c in references([cells[key] for key in keys]))]  # run twice
         start_s = sum(spent[key][0] for key in seats)
         round_s = sum(2 * (turns.SETTLE_S + spent[key][1]) for key in seats)
@@ -184,7 +184,10 @@ class Pace:
         )
 
     def once(self, name: str, cell: Cell, count: float) -> float:
-        """Seconds of one of what is to run so often: see ``Probe.pace`` for the names."""
+        """Seconds of one of what is to run so often.
+
+        :meth:`bench.measure.contract.Measure.pace` has the names.
+        """
         known, tokens = self._known[name], _tokens(cell)
         size = (cell.length, cell.protocol["batch_size"])
         if size not in known and known and count < _FEW:

@@ -11,9 +11,10 @@ from bench.execute.tokenizer import refuse_tokenizer
 from bench.measure.subject import DTYPES
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
 from bench.study import Cell
+from models.autoclasses import IMAGE_TEXT
 from models.checkpoints import CheckpointError
 from models.cost import Cost
-from models.heads import GENERATING, IMAGE_TEXT
+from models.heads import GENERATING
 from models.matching import match
 
 

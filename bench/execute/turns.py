@@ -12,13 +12,14 @@ from bench import registry
 from bench.execute.processes import Server
 from bench.execute.seats import Listener, Seat
 from bench.outcome import DONE, FAILED, UNSTABLE
-from bench.statistics import intervals as stats
+from bench.statistics import intervals
 from bench.statistics.decisions import next_look
 from bench.store import pressure
 from bench.study import Cell, references
 
 LAUNCH = 5  # rounds that the same processes measure
 SETTLE_S = 0.02  # before a turn, so that the threads of the arm before it have stopped spinning
+EXPECTED_ROUNDS = 20  # what most groups need, for estimates and the progress bar
 _CANARIES = 1  # canaries that may fail before a group is given up
 
 
@@ -187,7 +188,7 @@ def _launch(
                 seat.attempt(seat.round)
         for seat in alive:
             if seat not in canaries and seat.failure is None:
-                share = rounds.count / min(protocol["rounds"], registry.EXPECTED_ROUNDS)
+                share = rounds.count / min(protocol["rounds"], EXPECTED_ROUNDS)
                 listener.cell_progress(seat.cell, min(1.0, share))
     for seat in (*seats, *canaries):
         seat.attempt(seat.finish)
@@ -201,11 +202,11 @@ def _timed(
     seat.samples |= rounds.samples()
     if canary is not None:
         seat.samples["canary_seconds"] = canary.samples["seconds"]
-    step_s = stats.median(seat.samples["seconds"], 2).value
+    step_s = intervals.median(seat.samples["seconds"], 2).value
     seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
     further = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
     for metric, sample in further.items():
-        seat.metrics[metric] = stats.median(seat.samples[sample], 2).value
+        seat.metrics[metric] = intervals.median(seat.samples[sample], 2).value
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 
@@ -259,7 +260,7 @@ def _too_wide(
         if twin is not None and twin is not seat:
             others.append(("itself with subnormals kept", twin))
         for name, other in others:
-            ratio = stats.paired_ratio(
+            ratio = intervals.paired_ratio(
                 other.samples["seconds"], seat.samples["seconds"], 2, rounds.launches
             )
             if not ratio.within(precision):

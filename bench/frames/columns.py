@@ -1,7 +1,7 @@
 """Columns that tables have in common, and series of records that differ in length only."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,11 @@ def with_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 def interval(name: str, estimate: Estimate) -> dict[str, float]:
     """A value and the ends of its interval, a column each."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def estimate(row: Mapping[str, Any], name: str) -> Estimate:
+    """What `interval` put into a row."""
+    return Estimate(*(row[name + end] for end in ENDS))
 
 
 def by_length(records: Sequence[Record]) -> list[tuple[dict[str, Any], dict[int, Record]]]:

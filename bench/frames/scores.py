@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import registry, tasks
 from bench.data.hub.catalogue import CATALOGUE
-from bench.measure.metrics import METRICS, Metric
+from bench.data.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
 from bench.store.records import Record, coordinate
 from bench.tasks import OFFLINE
@@ -128,9 +128,9 @@ class Scores:
         return [(length, *found[length]) for length in sorted(found)]
 
 
-def of(records: Iterable[Record]) -> list[Scores]:
-    """The scores of every record that is a training's."""
-    return [Scores(record) for record in records if record["cell"]["probe"] == "learning"]
+def of(trainings: Iterable[Record]) -> list[Scores]:
+    """What each of these trainings scored."""
+    return [Scores(record) for record in trainings]
 
 
 def task_in_words(records: Sequence[Record]) -> str:

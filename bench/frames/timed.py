@@ -1,6 +1,6 @@
 """What tables of arms timed in turn have in common: seconds, rate, spread, verdict, ceiling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import truediv
 from typing import Any
@@ -9,7 +9,6 @@ import pandas as pd
 
 from bench.frames.columns import ENDS, interval, where, with_columns
 from bench.outcome import MEASURED
-from bench.page.evidence import Evidence
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
@@ -17,25 +16,39 @@ from bench.store.records import Record, of
 
 #: What a probe knows of a record beside its step's time, given that in seconds.
 Own = Callable[[Record, float], dict[str, Any]]
+Say = Callable[[verdicts.Verdict], str]
 _OPTIONAL = [
     "reference", "verdict", "sentence", "roofline_share",
     *(name + end for name in ("speed_ratio", "quiet_ratio", "aa_ratio") for end in ENDS),
 ]  # fmt: skip
 
 
-def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
+def _nothing(record: Record, step_s: float) -> dict[str, Any]:
+    """What is added where a probe knows nothing beside the time."""
+    return {}
+
+
+def timed(
+    records: Sequence[Record],
+    judged: Sequence[verdicts.Verdict],
+    probe: str,
+    say: Say,
+    own: Own = _nothing,
+) -> pd.DataFrame:
     """A row for every record of a probe whose arms were taken in turn.
 
     Args:
-        evidence: all there is.
+        records: of a store.
+        judged: every timed arm beside the reference of its rounds.
         probe: whose records.
-        own: what this probe adds to a row, in front of the verdict.
+        say: a verdict in words.
+        own: what this probe adds to a row, in front of the verdict; nothing by default.
     """
-    found = {verdict.record["key"]: verdict for verdict in evidence.verdicts}
+    found = {verdict.record["key"]: verdict for verdict in judged}
     # The reference's own row has the control too.
     noise = {verdict.reference["key"]: verdict for verdict in found.values()}
     rows = []
-    for record in of(evidence.records, probe, *MEASURED):
+    for record in of(records, probe, *MEASURED):
         metrics, samples = record["metrics"], record["samples"]
         launches = samples.get("launch")
         step = median(samples["seconds"], 2, launches)
@@ -54,7 +67,7 @@ def timed(evidence: Evidence, probe: str, own: Own) -> pd.DataFrame:
             **own(record, step.value),
         }
         if (verdict := found.get(record["key"])) is not None:
-            row |= compared(verdict)
+            row |= compared(verdict, say)
         elif (verdict := noise.get(record["key"])) is not None and verdict.canary is not None:
             row |= interval("aa_ratio", verdict.canary)
         rows.append(row)
@@ -74,7 +87,7 @@ def _spread(seconds: list[float]) -> dict[str, Any]:
     }
 
 
-def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
+def compared(verdict: verdicts.Verdict, say: Say) -> dict[str, Any]:
     """The ratio to the reference, with and without flagged rounds, beside the A/A control."""
     row = {
         "reference": verdict.reference["cell"]["arm"],
@@ -82,17 +95,17 @@ def compared(verdict: verdicts.Verdict) -> dict[str, Any]:
         **interval("speed_ratio", verdict.ratio),
         **interval("quiet_ratio", verdict.quiet_ratio),
         "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
-        "sentence": verdict.sentence,
+        "sentence": say(verdict),
     }
     if verdict.canary is not None:
         row |= interval("aa_ratio", verdict.canary)
     return row
 
 
-def ceilings(evidence: Evidence, record: Record) -> dict[str, Any]:
+def ceilings(known: Mapping[str, dict[str, Any]], record: Record) -> dict[str, Any]:
     """What the device of a cell can do at most with its number of threads; nothing if unknown."""
     cell = record["cell"]
-    return (evidence.ceilings.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
+    return (known.get(cell["device"]) or {}).get(str(cell["threads"])) or {}
 
 
 def roofline(

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from models.heads import IMAGE_TEXT, SEQ2SEQ, input_embeddings
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
+from models.heads import input_embeddings
 
 #: Rows on the device: tensors by the name of the argument of the model's ``forward``.
 Batch = dict[str, Tensor]

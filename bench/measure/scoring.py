@@ -1,6 +1,6 @@
 """How well a model does a task, by the task's own metric.
 
-What a model says is gathered head by head and handed to :mod:`bench.measure.metrics`, so that no
+What a model says is gathered head by head and handed to :mod:`bench.data.metrics`, so that no
 head scores itself. A causal language model's bits per byte and the nats of a copied memory are its
 loss in other units.
 """
@@ -17,10 +17,11 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
 from bench import tasks
-from bench.measure import metrics, objective
+from bench.data import metrics
+from bench.measure import objective
 from bench.measure.objective import Batch
 from bench.measure.subject import Subject, split
-from models.heads import IMAGE_TEXT, SEQ2SEQ
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 
 
 @dataclass(frozen=True)

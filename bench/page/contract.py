@@ -1,8 +1,8 @@
 """What a probe's ``section.py`` says: sections of the page, and questions with their answers.
 
-A report joins what is registered, in the order of ``place``, and knows no probe by name. Places
-that are taken: 100 known results, 200 to 290 gradients, 300 to 330 speed by phase, 400 memory, 450
-ceilings, 500 settings, 600 to 690 learning. A probe of which nobody knows yet stands at ``LAST``.
+A report joins what is registered, in the order of ``place``, and knows no probe by name. The
+hundreds follow the suite's questions: known results, gradients, speed, memory, settings, learning.
+What belongs to none of them stands at ``LAST``.
 """
 
 from collections.abc import Callable, Sequence

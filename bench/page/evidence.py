@@ -15,7 +15,7 @@ class Evidence(Mapping[str, pd.DataFrame]):
     """Records, and every registered probe's tables of them, by name.
 
     A table is made once, when it is first asked for, so tables may rest on one another's. One that
-    no probe here makes is empty: ``evidence["decode"]`` is asked of records without that probe too.
+    no probe here makes is empty.
 
     Args:
         records: of a store.

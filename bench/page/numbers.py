@@ -1,8 +1,10 @@
 """How numbers are written, everywhere: in tables, sentences, captions and on axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
+
+from bench.statistics.intervals import Estimate
 
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -61,6 +63,28 @@ def ranged(column: str, value: float, low: float, high: float) -> str:
     return f"{text} [{cell_text(low, column)}, {cell_text(high, column)}]"
 
 
-def listed(items: Sequence[Any]) -> str:
+def number(value: float, digits: int = 3) -> str:
+    """``0.0123``: as many digits as tell, in a sentence."""
+    return f"{value:.{digits}g}"
+
+
+def times(ratio: Estimate) -> str:
+    """A ratio and its interval, ``[1.66, 1.77]``, or why there is none."""
+    return f"{ratio.value:.2f}× {ratio.interval()}"
+
+
+def power(exponent: Estimate) -> str:
+    """``T^1.71 [1.66, 1.77]``, or why there is no interval: what something grows with."""
+    return f"T^{exponent.value:.2f} {exponent.interval()}"
+
+
+def between(ratio: Estimate) -> str:
+    """From one end of the interval to the other, or the value that has none."""
+    if math.isnan(ratio.low):
+        return f"{ratio.value:.2f} without an interval"
+    return f"{ratio.low:.2f}–{ratio.high:.2f}"
+
+
+def listed(items: Iterable[Any]) -> str:
     """``1, 2, 3``."""
     return ", ".join(str(item) for item in items)

@@ -1,21 +1,23 @@
 """What pages say of arms timed in turn: verdicts, crossovers, growth, intervals, noise."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
 from bench import registry
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.page.evidence import Evidence
-from bench.page.numbers import listed
-from bench.page.words import GROUP, Row, ends, named, where
-from bench.statistics.intervals import LEAST_ROUNDS, Estimate
+from bench.page.numbers import listed, power, times
+from bench.page.words import GROUP, ends, named, where
+from bench.statistics.intervals import LEAST_ROUNDS
 
 #: What writes sentences about the rows of a table.
 Write = Callable[[pd.DataFrame], list[str]]
-_GROWING = {"step_s": "a step", "first_token_s": "the first token"}
+#: Times of the table ``growth`` that every probe taken in turn has, in words.
+TIMES: Mapping[str, str] = {"step_s": "a step"}
 
 
 def of_phase(evidence: Evidence, phase: str, written: Sequence[tuple[str, Write]]) -> list[str]:
@@ -50,18 +52,13 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
             ]
             if unstable:
                 known = ", ".join(
-                    f"{named(row, rows)} {_ratio(row).value:.2f}× {_ratio(row).interval()}"
-                    for row in unstable
+                    f"{named(row, rows)} {times(estimate(row, 'speed_ratio'))}" for row in unstable
                 )
                 lines.append(
                     f"No claim at T={length} ({where(rows[0])}), too unstable beside "
                     f"{registry.label(rows[0]['reference'])}: {known}."
                 )
     return lines
-
-
-def _ratio(row: Row) -> Estimate:
-    return Estimate(row["speed_ratio"], row["speed_ratio_low"], row["speed_ratio_high"])
 
 
 def crossover(frame: pd.DataFrame) -> list[str]:
@@ -79,22 +76,24 @@ def crossover(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def growth(frame: pd.DataFrame) -> list[str]:
-    """The power of the length that time grows with, a sentence for every group."""
+def growth(frame: pd.DataFrame, called: Mapping[str, str] = TIMES) -> list[str]:
+    """The power of the length that times grow with, a sentence for every group.
+
+    Args:
+        frame: the table ``growth``.
+        called: the times to speak of, and how each is called.
+    """
     lines = []
-    for rows in groups(frame[frame["quantity"].isin(list(_GROWING))], ["quantity", *GROUP]):
+    for rows in groups(frame[frame["quantity"].isin(list(called))], ["quantity", *GROUP]):
         first = rows[0]
-        powers = ", ".join(f"{named(row, rows)} {_power(row)}" for row in rows)
+        powers = ", ".join(
+            f"{named(row, rows)} as {power(estimate(row, 'exponent'))}" for row in rows
+        )
         lines.append(
             f"From T={first['shortest']} to {first['longest']} the time of "
-            f"{_GROWING[first['quantity']]} grows ({where(first)}): {powers}."
+            f"{called[first['quantity']]} grows ({where(first)}): {powers}."
         )
     return lines
-
-
-def _power(row: Row) -> str:
-    estimate = Estimate(row["exponent"], row["exponent_low"], row["exponent_high"])
-    return f"as T^{estimate.value:.2f} {estimate.interval()}"
 
 
 def intervals(rows: pd.DataFrame) -> str:

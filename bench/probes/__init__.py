@@ -8,7 +8,7 @@
   of a step, is one of them, as estimates and captions rest on it
 - ``TIMED``: whether its samples are times that pytest-benchmark can show
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
-  the settings ``registry.ROUNDS`` too, and leaves the sample ``seconds`` (of one step, twice a
+  the settings ``ROUNDS`` below too, and leaves the sample ``seconds`` (of one step, twice a
   round) and the metric ``tokens_per_step``
 - ``ABREAST``, if cells on few threads may run beside one another, as nothing of them is timed
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
@@ -17,9 +17,32 @@
 Beside it stand
 
 - ``measure.py``: how a cell is measured, see :mod:`bench.measure.contract`; it alone needs torch
-- ``tables.py``: ``TABLES``, name to a function of the evidence that returns a data frame
+- ``tables.py``: ``TABLES``, name to a function of the evidence that returns a data frame; and
+  ``exponents(records)``, if it has rows for the table ``growth`` beside those of a step's time,
+  which every probe taken in turn has there, as in ``crossover``, ``settings`` and the figures of
+  tokens per second (from its table of the probe's own name, if it has one)
 - ``section.py``: ``SECTIONS`` of the page, with their pictures, captions and tables, and
   ``QUESTIONS`` with the sentences that answer them, see :mod:`bench.page.contract`
 - ``figures.py``, or a folder ``figures``: what draws them
 - ``line.py``, if a finished cell has a number of its own to say: ``line(metrics, samples)``
 """
+
+#: Settings of every probe whose arms are taken in turn, beside its own; read literally.
+ROUNDS = {
+    "rounds": {
+        "default": 80,
+        "least": 2,
+        "most": 80,
+        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
+    },
+    "precision": {
+        "default": 0.025,
+        "least": 0.0,
+        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+    },
+    "budget_s": {
+        "default": 60.0,
+        "least": 0.0,
+        "help": "seconds of rounds after which what is not precise enough is unstable",
+    },
+}

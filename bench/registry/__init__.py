@@ -8,7 +8,7 @@ their own, see :mod:`models.extensions`.
 
 import difflib
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,48 @@ def _entries(kind: Kind) -> dict[str, Entry]:
             mistakes += [f"{path}: {text}" for text in wrong]
             if entry is not None and name not in found:
                 found[name] = entry
-    for literal in kind.unique:
-        taken: dict[Any, Entry] = {}
-        for entry in found.values():
-            value = entry.literals.get(literal)
-            if value is not None and (other := taken.setdefault(value, entry)) is not entry:
-                mistakes.append(f"{entry.path}: {literal} = {value!r} is taken by {other.path}.")
+    mistakes += [mistake for literal in kind.unique for mistake in _taken(found, literal)]
+    if kind is kinds.PROBES:
+        mistakes += _tables_taken(found)
     if mistakes:
         raise RegistryError("\n".join(mistakes))
     return found
+
+
+def _taken(found: dict[str, Entry], literal: str) -> Iterator[str]:
+    """What two entries say of themselves though it must tell them apart."""
+    taken: dict[str, Entry] = {}
+    if literal == "LABEL":  # who has none is called by the file's name
+        taken = {name.lower(): e for name, e in found.items() if literal not in e.literals}
+    for entry in found.values():
+        value = entry.literals.get(literal)
+        if isinstance(value, str) and taken.setdefault(value.lower(), entry) is not entry:
+            other = taken[value.lower()]
+            yield f"{entry.path}: {literal} = {value!r} is taken by {other.path}."
+
+
+def _tables_taken(found: dict[str, Entry]) -> Iterator[str]:
+    """Tables of one name: each is a file of the report."""
+    taken: dict[str, Entry] = {}
+    for entry in found.values():
+        for name in reading.tables(entry):
+            if name in RESERVED:
+                yield f"{entry.path}: its table {name!r} is one that every report has: rename it."
+            elif (other := taken.setdefault(name, entry)) is not entry:
+                yield f"{entry.path}: its table {name!r} is taken by {other.path}: rename it."
+
+
+#: Tables that are of no probe.
+RESERVED = ("models", "missing")
+
+
+def _claims_without_tables() -> Iterator[str]:
+    """Claims that rest on tables which no probe makes: they would never be judged."""
+    known = {name for entry in probes().values() for name in reading.tables(entry)}
+    for entry in claims().values():
+        for name in entry.literals["TABLES"]:
+            if name not in known:
+                yield f"{entry.path}: TABLES: {unknown('table', name, known)}"
 
 
 def check() -> None:
@@ -69,6 +102,8 @@ def check() -> None:
             _entries(kind)
         except (RegistryError, extensions.ExtensionError) as error:
             mistakes.append(str(error))
+    if not mistakes:
+        mistakes += _claims_without_tables()
     if mistakes:
         raise RegistryError("\n".join(dict.fromkeys(mistakes)))
 
@@ -100,44 +135,22 @@ def tasks() -> dict[str, Entry]:
     return _entries(kinds.TASKS)
 
 
-#: Settings of every probe whose arms are taken in turn, beside its own.
-ROUNDS = {
-    "rounds": {
-        "default": 80,
-        "least": 2,
-        "most": 80,
-        "help": "most rounds, each a random order and its reverse; looked at after 10, 20, 40, 80",
-    },
-    "precision": {
-        "default": 0.025,
-        "least": 0.0,
-        "help": "half width, as a share, at which a ratio's interval ends the measurement",
-    },
-    "budget_s": {
-        "default": 60.0,
-        "least": 0.0,
-        "help": "seconds of rounds after which what is not precise enough is unstable",
-    },
-}
-
-#: What most groups need, for estimates and the progress bar.
-EXPECTED_ROUNDS = 20
-
-
 @functools.cache
 def probes() -> dict[str, Entry]:
     """Probes, by name: ``HEADS``, ``AXES``, ``PROTOCOL``, ``TIMED``, ``INTERLEAVED``."""
     found = _entries(kinds.PROBES)
+    shared = reading.literals(Path(__file__).parents[1] / "probes" / "__init__.py")
     for entry in found.values():
         if entry.literals["INTERLEAVED"]:
-            entry.literals["PROTOCOL"] = ROUNDS | entry.literals["PROTOCOL"]
+            entry.literals["PROTOCOL"] = shared["ROUNDS"] | entry.literals["PROTOCOL"]
     return found
 
 
 def part(probe: str, name: str) -> Any:
-    """A file of a probe's folder, imported: ``tables``, ``section``, ``line``; None without it."""
+    """A file or folder of a probe's, imported: ``tables``, ``section``, ``line``; None without."""
     entry = probes()[probe]
-    if not (entry.path.parent / f"{name}.py").is_file():
+    folder = entry.path.parent
+    if not (folder / f"{name}.py").is_file() and not (folder / name / "__init__.py").is_file():
         return None
     return import_module(f"{entry.module}.{name}")
 

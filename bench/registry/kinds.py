@@ -1,8 +1,11 @@
 """What an entry of each registry folder must say, literally, and must define."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from models import autoclasses
 
 #: The parts of a probe's folder that a report is made of.
 TOLD = ("tables.py", "section.py", "line.py", "figures.py", "figures")
@@ -16,7 +19,8 @@ class Kind:
     literals: dict[str, Callable[[Any], str | None]]  # name -> what is wrong with a value
     defines: tuple[str, ...] = ()
     torch_free: bool = True
-    unique: tuple[str, ...] = ()  # literals that no two entries may share
+    optional: dict[str, Callable[[Any], str | None]] = field(default_factory=dict)
+    unique: tuple[str, ...] = ()  # literals that no two entries may share, in whatever case
 
 
 def _text(value: Any) -> str | None:
@@ -36,8 +40,30 @@ def _flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
 
-def _table(value: Any) -> str | None:
-    return None if isinstance(value, dict) else "a dict"
+def _axes(value: Any) -> str | None:
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        return "a dict of dicts"
+    for name, axis in value.items():
+        choices, default = axis.get("choices"), axis.get("default")
+        if _texts(choices) or _texts(default) or not set(default) <= set(choices):
+            return f"{name!r} with choices, and of these those taken by default"
+    return None
+
+
+def _colour(value: Any) -> str | None:
+    fine = isinstance(value, str) and re.fullmatch("#[0-9A-Fa-f]{6}", value)
+    return None if fine else "a colour, '#RRGGBB'"
+
+
+def _whole(value: Any) -> str | None:
+    return None if type(value) is int else "a whole number"
+
+
+def _heads(value: Any) -> str | None:
+    if wrong := _texts(value):
+        return wrong
+    unknown = [head for head in value if head not in autoclasses.NAMES]
+    return f"heads of {', '.join(autoclasses.NAMES)}" if unknown else None
 
 
 def _protocol(value: Any) -> str | None:
@@ -46,11 +72,14 @@ def _protocol(value: Any) -> str | None:
     for name, setting in value.items():
         if lacks := {"default", "least", "help"} - set(setting):
             return f"{name!r} with {', '.join(sorted(lacks))}"
+        if not isinstance(setting["default"], int | float | list):
+            return f"{name!r} with a number, or a list of numbers, as default"
     return None if "batch_size" in value else "the setting 'batch_size', the rows of a step"
 
 
 def _lengths(value: Any) -> str | None:
-    fine = isinstance(value, tuple | list) and len(value) == 2 and value[0] <= value[1]
+    fine = isinstance(value, tuple | list) and len(value) == 2
+    fine = fine and all(type(end) is int for end in value) and 1 <= value[0] <= value[1]
     return None if fine else "the least and the largest window"
 
 
@@ -67,12 +96,19 @@ ARMS = Kind(
     {"WEIGHTS": _one_of("random", "pretrained"), "KERNELS": _texts},
     defines=("ARM",),
     torch_free=False,
+    optional={
+        "LABEL": _text,
+        "COLOUR": _colour,
+        "RANK": _whole,
+        "FAMILY": _one_of("recurrent", "transformer"),
+        "OPTIONS": _texts,
+    },
     unique=("LABEL", "COLOUR"),
 )
 TASKS = Kind(
     "bench.tasks",
     {
-        "HEAD": _text,
+        "HEAD": _one_of(*autoclasses.NAMES),
         "KIND": _one_of("real", "diagnostic", "control"),
         "METRIC": _text,
         "FLOOR": _anything,
@@ -84,7 +120,7 @@ TASKS = Kind(
 )
 PROBES = Kind(
     "bench.probes",
-    {"HEADS": _texts, "AXES": _table, "PROTOCOL": _protocol, "TIMED": _flag, "INTERLEAVED": _flag},
+    {"HEADS": _heads, "AXES": _axes, "PROTOCOL": _protocol, "TIMED": _flag, "INTERLEAVED": _flag},
 )
 CLAIMS = Kind(
     "bench.claims",
@@ -101,4 +137,6 @@ CLAIMS = Kind(
 )
 PARTS = {  # of a probe's folder, and what each must define
     "measure.py": ("Measurement",),
+    "tables.py": ("TABLES",),
+    "section.py": ("SECTIONS", "QUESTIONS"),
 }

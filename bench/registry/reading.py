@@ -11,7 +11,7 @@ from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
 _HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 #: What of this suite imports torch.
 _NEEDS_TORCH = ("models", "bench.execute", "bench.measure", "bench.sweep")
-_TORCH_FREE = ("models.extensions", "bench.measure.metrics")
+_TORCH_FREE = ("models.extensions", "models.autoclasses")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, 
     literals = dict(_literals(tree))
     wrong = [
         f"expected {key} to be {what}. Got {literals[key]!r}."
-        for key, check in kind.literals.items()
+        for key, check in (kind.literals | kind.optional).items()
         if key in literals and (what := check(literals[key])) is not None
     ]
     defined = set(_defined(tree))
@@ -59,10 +59,15 @@ def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, 
     if not summary:
         wrong.append("lacks a docstring, whose first line says what it is.")
     if kind.torch_free:
-        wrong += _heavy(tree)
+        wrong += _heavy(tree, module)
     if kind is PROBES:
-        wrong += _parts(path.parent)
+        wrong += _parts(path.parent, module, literals.get("INTERLEAVED"))
     return Entry(name, summary, literals, module, path), wrong
+
+
+def literals(path: Path) -> dict[str, Any]:
+    """What a file says literally, without being run."""
+    return dict(_literals(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _parsed(path: Path) -> tuple[ast.Module | None, str]:
@@ -73,23 +78,55 @@ def _parsed(path: Path) -> tuple[ast.Module | None, str]:
         return None, f"expected Python. Got {type(error).__name__}{where}: {error}"
 
 
-def _parts(folder: Path) -> list[str]:
-    """What the files beside a probe's literals lack, or import that they must not."""
-    wrong = []
-    for name, needed in PARTS.items():
-        if not (folder / name).is_file():
-            wrong.append(f"lacks {name} beside it, which defines {', '.join(needed)}.")
+def _parts(folder: Path, module: str, interleaved: Any) -> list[str]:
+    """What the files beside a probe's literals lack, or import that they must not.
+
+    Whatever a report is made of, through however many files of the folder, needs no torch.
+    """
+    needed = PARTS | {"measure.py": (*PARTS["measure.py"], "pace" if interleaved else "work")}
+    wrong = [
+        f"lacks {name} beside it, which defines {', '.join(defines)}."
+        for name, defines in needed.items()
+        if not (folder / name).is_file()
+    ]
+    trees = {}
     for path in sorted(folder.rglob("*.py")):
-        part = path.relative_to(folder).parts[0]
         tree, unreadable = _parsed(path)
         if tree is None:
             wrong.append(f"{path.relative_to(folder)}: {unreadable}")
             continue
-        if lacks := set(PARTS.get(part, ())) - set(_defined(tree)):
-            wrong.append(f"{part} lacks {', '.join(sorted(lacks))}.")
-        if part in TOLD:
-            wrong += [f"{path.relative_to(folder)} {text}" for text in _heavy(tree)]
+        parts = path.relative_to(folder).with_suffix("").parts
+        name = ".".join([module, *(part for part in parts if part != "__init__")])
+        trees[name] = path.relative_to(folder), tree, path.name == "__init__.py"
+        defines = set(needed.get(str(path.relative_to(folder)), ()))
+        if lacks := defines - set(_defined(tree)):
+            wrong.append(f"{path.name} lacks {', '.join(sorted(lacks))}.")
+    told = [name for name, (path, *_) in trees.items() if path.parts[0] in TOLD]
+    reached: set[str] = set()
+    while told:
+        name = told.pop()
+        if name in reached or name == f"{module}.measure":
+            continue
+        reached.add(name)
+        path, tree, package = trees[name]
+        home = name if package else name.rpartition(".")[0]
+        wrong += [f"{path} {text}" for text in _heavy(tree, home)]
+        told += [other for other in _imported(tree, home) if other in trees]
     return wrong
+
+
+def tables(entry: Entry) -> list[str]:
+    """Names of the tables that a probe makes, as far as they are written out."""
+    tree, _ = _parsed(entry.path.parent / "tables.py")
+    for node in tree.body if tree else ():
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        named = any(isinstance(t, ast.Name) and t.id == "TABLES" for t in targets)
+        value = getattr(node, "value", None)
+        if named and isinstance(value, ast.Dict):
+            return [str(key.value) for key in value.keys if isinstance(key, ast.Constant)]
+    return []
 
 
 def _literals(tree: ast.Module) -> Iterator[tuple[str, Any]]:
@@ -117,18 +154,34 @@ def _defined(tree: ast.Module) -> Iterator[str]:
             yield from (alias.asname or alias.name for alias in node.names)
 
 
-def _heavy(tree: ast.Module) -> Iterator[str]:
-    """What a torch-free file imports that needs torch; inside a function it may."""
+def _heavy(tree: ast.Module, home: str) -> Iterator[str]:
+    """What a torch-free file imports that needs torch; inside a function it may.
+
+    Args:
+        tree: of the file.
+        home: the package that it lies in, for relative imports.
+    """
+    for name in _imported(tree, home):
+        free = any(_within(name, room) for room in _TORCH_FREE)
+        rooms = (*_HEAVY, *(() if free else _NEEDS_TORCH))
+        measures = ".measure" in name and not _within(name, "bench.measure")
+        if measures or any(_within(name, room) for room in rooms):
+            yield f"imports {name}, which needs torch: reports are written without it."
+
+
+def _imported(tree: ast.Module, home: str) -> Iterator[str]:
+    """Modules, and names of modules, that a file imports when it is imported."""
     for node in _imports(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            free = any(_within(name, room) for room in _TORCH_FREE)
-            rooms = (*_HEAVY, *(() if free else _NEEDS_TORCH))
-            if name.endswith(".measure") or any(_within(name, room) for room in rooms):
-                yield f"imports {name}, which needs torch: reports are written without it."
+            yield from (alias.name for alias in node.names)
+            continue
+        base = node.module or ""
+        if node.level:
+            parents = home.split(".")
+            base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [base])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+        if base not in ("bench", "bench.measure", "models"):  # whose parts are told apart
+            yield base
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

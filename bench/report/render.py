@@ -7,10 +7,11 @@ it is whole.
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jinja2
 import pandas as pd
@@ -25,6 +26,9 @@ from bench.page.numbers import cell_text
 from bench.report import compared, facts, spreadsheet, text, views
 from bench.store import StoreError, archive
 from bench.store.archive import Source
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PAGE = "README.md"
 HTML = "report.html"
@@ -89,13 +93,15 @@ def _write(store: Source, work: Path, file: str) -> None:
     (work / "tables").mkdir()
     archive.write(store, work / file)
     evidence = Evidence(records, store.meta("ceilings"), store.meta("published") or [])
-    frames = dict(evidence) | {
+    tries = _Tries()
+    made = {name: tries(f"table {name}", evidence.__getitem__, name) for name in evidence}
+    frames = {name: pd.DataFrame() if frame is None else frame for name, frame in made.items()} | {
         "models": compared.models(records),
         "missing": compared.missing(store.meta("cells"), plan, records),
     }
     for name, frame in frames.items():
         spreadsheet.write_csv(frame, work / "tables" / f"{name}.csv")
-    told = _Telling(evidence, frames, store.meta("comparisons"), work / "figures")
+    told = _Telling(evidence, frames, store.meta("comparisons"), work / "figures", tries)
     last = [compared.MODELS]
     if len(frames["missing"]):
         last.append(compared.without_result(len(frames["missing"]), len(plan)))
@@ -105,12 +111,13 @@ def _write(store: Source, work: Path, file: str) -> None:
         "options": "".join(f" {part}" for part in store.meta("options") or ()),
         "summary": store.meta("summary"),
         "version": __version__,
-        "claims": claims.judge(evidence),
-        "findings": list(_answers(evidence)),
+        "claims": list(_judged(evidence, tries)),
+        "findings": list(_answers(evidence, tries)),
         "facts": facts.of(store, records, len(plan)),
-        "sections": [told(section) for section in (*_sections(), *last)],
+        "sections": [told(section) for section in (*_sections(tries), *last)],
     }
     context["sections"] = [s for s in context["sections"] if s.pictures or s.tables]
+    context["failures"] = tries.failures
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report"),
         autoescape=jinja2.select_autoescape(["html"]),
@@ -124,21 +131,55 @@ def _write(store: Source, work: Path, file: str) -> None:
         (work / name).write_text(page, encoding="utf-8")
 
 
-def _sections() -> list[Section]:
+def _sections(tries: "_Tries") -> list[Section]:
     """The sections of every registered probe, in the order of the page."""
     found: list[Section] = []
-    for probe in registry.probes():
-        found += registry.part(probe, "section").SECTIONS
+    for part in _told_parts(tries):
+        found += part.SECTIONS
     return sorted(found, key=lambda section: section.place)
 
 
-def _answers(evidence: Evidence) -> Iterator[dict[str, Any]]:
+def _told_parts(tries: "_Tries") -> Iterator[Any]:
+    for probe in registry.probes():
+        if (part := tries(f"section of {probe}", registry.part, probe, "section")) is not None:
+            yield part
+
+
+class _Tries:
+    """What a probe or a claim, which may be anybody's, fails to make is said, and the rest told."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def __call__(
+        self, what: str, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | None:
+        """What is made, or None and one more failure; the traceback goes to standard error."""
+        try:
+            return make(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # an hour's records must not lack a page
+            reason = f"{what}: {type(error).__name__}: {error}".partition("\n")[0]
+            if reason not in self.failures:
+                traceback.print_exception(error)
+                self.failures.append(reason)
+            return None
+
+
+def _judged(evidence: Evidence, tries: _Tries) -> Iterator[claims.Judged]:
+    """The claims that these records say something of."""
+    for name in registry.claims():
+        judged = tries(f"claim {name}", claims.judge, name, evidence)
+        if judged is not None and judged.judgements:
+            yield judged
+
+
+def _answers(evidence: Evidence, tries: _Tries) -> Iterator[dict[str, Any]]:
     """The questions that these records say something to, in the order of the page."""
     questions: list[Question] = []
-    for probe in registry.probes():
-        questions += registry.part(probe, "section").QUESTIONS
+    for part in _told_parts(tries):
+        questions += part.QUESTIONS
     for question in sorted(questions, key=lambda question: question.place):
-        if sentences := question.answer(evidence):
+        if sentences := tries(question.text, question.answer, evidence):
             yield {"question": question.text, "sentences": sentences}
 
 
@@ -150,31 +191,41 @@ class _Telling:
     frames: Mapping[str, pd.DataFrame]
     comparisons: Mapping[str, Any]
     folder: Path
+    tries: _Tries
 
     def __call__(self, section: Section) -> Told:
         told = Told(section.title, section.text.split("\n\n"))
         for picture in section.pictures:
             told.pictures += self._drawn(section, picture)
         for view in section.tables:
-            if not (frame := self.frames[view.name]).empty:
-                told.tables.append((f"tables/{view.name}.csv", views.shown(view, frame)))
+            if (frame := self.frames[view.name]).empty:
+                continue
+            shown = self.tries(f"view of table {view.name}", views.shown, view, frame)
+            if shown is not None:
+                told.tables.append((f"tables/{view.name}.csv", shown))
         return told
+
+    def _facets(self, picture: Picture) -> list[tuple[str, pd.DataFrame, pd.Series]]:
+        """Name and rows of each facet, and the keys of the records that it was made from."""
+        found = facets(picture.rows(self.evidence), picture.by)
+        if picture.made_from is None:
+            return [(name, rows, rows["record"]) for name, rows in found]
+        source = dict(facets(picture.made_from(self.evidence), picture.by))
+        return [(name, rows, source[name]["record"]) for name, rows in found]
 
     def _drawn(self, section: Section, picture: Picture) -> Iterator[Shown]:
         """A picture's figures, one a facet, saved as they are made."""
-        source = None
-        if picture.made_from is not None:
-            source = dict(facets(picture.made_from(self.evidence), picture.by))
-        for name, rows in facets(picture.rows(self.evidence), picture.by):
-            keys = (rows if source is None else source[name])["record"]
+        found = self.tries(f"rows of picture {picture.name}", self._facets, picture)
+        for name, rows, keys in found or ():
             records = [self.evidence.by_key[key] for key in dict.fromkeys(keys)]
             facet = Facet(self.evidence, rows, records)
-            figure = picture.draw(facet)
+            file = text.slug(f"{picture.name}-{name}")
+            figure = self.tries(f"picture {file}", picture.draw, facet)
             if figure is None:
                 continue
-            file = text.slug(f"{picture.name}-{name}")
             style.save(figure, self.folder, file)
+            caption = self.tries(f"caption of {file}", picture.caption, facet)
             of = dict.fromkeys(record["cell"]["comparison"] for record in records)
             summary = "; ".join(self.comparisons[one]["summary"] for one in of)
             common = captions.common(section.title, summary, records)
-            yield Shown(file, f"{section.title}: {name}", f"{common} {picture.caption(facet)}")
+            yield Shown(file, f"{section.title}: {name}", f"{common} {caption or ''}".strip())

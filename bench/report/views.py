@@ -2,13 +2,8 @@
 
 import pandas as pd
 
-from bench.page.contract import TableView
+from bench.page.contract import WHERE, TableView
 from bench.page.numbers import ranged
-
-#: Coordinates that a page shows only where they differ.
-_WHERE = frozenset(
-    ("task", "data", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed")
-)
 
 
 def shown(view: TableView, frame: pd.DataFrame) -> pd.DataFrame:
@@ -18,7 +13,7 @@ def shown(view: TableView, frame: pd.DataFrame) -> pd.DataFrame:
     for name in view.columns:
         if name not in frame.columns or frame[name].isna().all():
             continue
-        if name in _WHERE and name not in view.always and frame[name].nunique() == 1:
+        if name in WHERE and name not in view.always and frame[name].nunique() == 1:
             continue  # the same everywhere: in the captions and in the CSV
         if f"{name}_low" in frame.columns:
             ends = [frame[f"{name}{end}"] for end in ("", "_low", "_high")]

@@ -12,9 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from bench import registry
 from bench.outcome import MEASURED, UNSTABLE
 from bench.statistics import decisions, intervals
 from bench.store.records import Record
@@ -23,9 +21,6 @@ from bench.store.records import Record
 #: wall time was spent with something waiting for a processor.
 STEAL = 0.02
 PSI = 0.10
-
-_FLUSHED = "subnormals flushed"
-_VERBS = {"training": "trains", "forward": "runs forward", "prefill": "prefills"}
 
 
 @dataclass(frozen=True)
@@ -73,27 +68,6 @@ class Verdict:
         if self.unstable or self.canary is None:
             return None
         return decisions.differs(self.ratio, self.canary)
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words, with everything it holds for."""
-        cell, base = self.record["cell"], self.reference["cell"]
-        verb = _VERBS.get(cell["axes"].get("phase", ""), "decodes")
-        arm, other = _called(cell, base)
-        ratio, comparison = self.ratio, "faster"
-        if self.difference == "slower":
-            ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
-        number = f"{ratio.value:.2f}× {ratio.interval()}"
-        task = registry.named(cell["task"], cell.get("data", "offline"))
-        where = f"at T={cell['length']} on {cell['device']}, task {task}"
-        # Of two settings each side has named its own.
-        named = () if cell["denormals"] == base["denormals"] else (_FLUSHED,)
-        where += "".join(f", {text}" for text in _unusual(cell) if text not in named)
-        noise = "no A/A" if self.canary is None else f"A/A {_span(self.canary)}"
-        if self.difference is not None:
-            return f"{arm} {verb} {number} {comparison} than {other} {where}; {noise}"
-        known = "unstable, so no claim" if self.unstable else "no difference beyond noise"
-        return f"{arm} {verb} {number} as fast as {other} {where}: {known}; {noise}"
 
     def _ratio(
         self, seconds: Sequence[float], without: Sequence[bool] | None = None
@@ -158,31 +132,3 @@ def flagged(record: Record) -> list[bool]:
         (steal or 0.0) > STEAL or (psi or 0.0) > PSI
         for steal, psi in zip(samples["steal"], samples["psi"], strict=True)
     ]
-
-
-def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
-    """Names of the two arms, with their kernels or settings where only these tell them apart."""
-    arm, other = registry.label(cell["arm"]), registry.label(base["arm"])
-    if cell["arm"] != base["arm"]:
-        return arm, other
-    if cell["denormals"] != base["denormals"]:
-        return f"{arm}/{cell['kernel']} with {_FLUSHED}", "with them kept"
-    return f"{arm}/{cell['kernel']}", f"{other}/{base['kernel']}"
-
-
-def _unusual(cell: dict[str, Any]) -> list[str]:
-    """Coordinates that are not the usual ones."""
-    texts = []
-    if cell["dtype"] != "float32":
-        texts.append(cell["dtype"])
-    if cell["denormals"] != "keep":
-        texts.append(_FLUSHED)
-    if cell["threads"] != "all":
-        texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
-    return texts
-
-
-def _span(estimate: intervals.Estimate) -> str:
-    if math.isnan(estimate.low):
-        return f"{estimate.value:.2f} without an interval"
-    return f"{estimate.low:.2f}–{estimate.high:.2f}"

@@ -80,15 +80,20 @@ def _line_of(text: str, location: Place) -> int:
         if index < len(headers):
             start, keys = headers[index], keys[2:]
     elif location[:1] == ("comparison",) and len(location) > 1:
-        name = re.escape(str(location[1]))
-        pattern = rf"\s*\[\s*comparison\s*\.\s*[\"']?{name}[\"']?\s*\]"
-        headers = [n for n, line in enumerate(lines) if re.match(pattern, line)]
-        if headers:
-            start, keys = headers[0], keys[2:]
+        for depth in (2, 3):  # a comparison's own table, and [comparison.NAME.recurrent]
+            dotted = r"\s*\.\s*".join(_quoted(part) for part in location[:depth])
+            headers = [n for n, li in enumerate(lines) if re.match(rf"\s*\[\s*{dotted}\s*\]", li)]
+            if headers and len(location) >= depth:
+                start, keys = headers[0], list(location[depth:])
     if keys:
         for number in range(start, len(lines)):
             if number > start and lines[number].lstrip().startswith("["):
                 break
-            if re.match(rf"\s*[\"']?{re.escape(str(keys[0]))}[\"']?\s*=", lines[number]):
+            if re.match(rf"\s*{_quoted(keys[0])}\s*=", lines[number]):
                 return number + 1
     return start + 1
+
+
+def _quoted(key: str | int) -> str:
+    """A pattern for a key, which may stand in quotes."""
+    return rf"[\"']?{re.escape(str(key))}[\"']?"

@@ -2,7 +2,7 @@
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bench import registry
 from bench.data.contract import OFFLINE
 from bench.data.hub import catalogue
+from bench.study import idle
 from bench.study.cell import Cell, Comparison, Published
 from bench.study.mistakes import Mistakes, StudyError
 from bench.study.schema import (
@@ -23,8 +24,6 @@ from bench.study.schema import (
     published_model,
     wrong_data,
 )
-
-_SEQ2SEQ = "AutoModelForSeq2SeqLM"
 
 
 @dataclass(frozen=True)
@@ -148,8 +147,11 @@ def _plan(
     for index, fields in _tables(content.get("grid")):
         for mistake in _wrong_lengths(fields):
             mistakes.add(("grid", index, "length"), mistake)
-        for name, mistake in _idle_attention(fields, comparisons):
-            mistakes.add(("comparison", name, "recurrent"), mistake)
+    for name, comparison in comparisons.items():
+        for where, mistake in idle.options(
+            name, comparison, [fields for _, fields in _tables(content.get("grid"))]
+        ):
+            mistakes.add(where, mistake)
     mistakes.refuse()
     assert head is not None, "what is no head is a mistake"
     cells = [cell for grid in grids for cell in _product(grid, comparisons, devices, data)]
@@ -193,23 +195,6 @@ def _wrong_lengths(fields: Any) -> list[str]:
             if type(length) is int and length >= 1 and not least <= length <= most
         ]
     return wrong
-
-
-def _idle_attention(fields: Any, comparisons: dict[str, Comparison]) -> Iterator[tuple[str, str]]:
-    """Comparisons that ask for a decoder's attention in a grid's task that has no decoder."""
-    name = fields.get("comparison") if isinstance(fields, dict) else None
-    if not isinstance(name, str) or name not in comparisons:
-        return
-    names = fields.get("task")
-    for task in names if isinstance(names, list) else [names]:
-        entry = registry.tasks().get(task) if isinstance(task, str) else None
-        head = entry.literals["HEAD"] if entry is not None else _SEQ2SEQ
-        if comparisons[name].recurrent.attention and head != _SEQ2SEQ:
-            yield (
-                name,
-                f"attention is of a decoder that reads a source ({_SEQ2SEQ}). Task {task!r} has "
-                f"{head}: leave attention out, or give such tasks a comparison of their own.",
-            )
 
 
 def _product(

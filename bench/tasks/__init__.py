@@ -4,7 +4,7 @@ A task file says literally what it is, so that it can be listed without importin
 
 - ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes, if it has any
 - ``KIND``: ``real`` text or images, a ``diagnostic`` with a known answer, or a ``control``
-- ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.measure.metrics`, and what the best
+- ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.data.metrics`, and what the best
   guess without looking scores: a number, or a formula in T with ``floor(length)`` beside it
 - ``SOLVED``: the score from which the task counts as solved, None where nobody solves it
 - ``LENGTHS``: least and largest window, in tokens
@@ -103,10 +103,11 @@ def load(name: str, data: str = OFFLINE) -> Task:
         ValueError: no such data set, or one of another task.
     """
     if data != OFFLINE:
-        from bench.data import hub
+        from bench.data.hub import catalogue
+        from bench.data.hub.task import task as of_hub
 
-        hub.find(data, name)
-        return cast("Task", hub.task(data))
+        catalogue.find(data, name)
+        return cast("Task", of_hub(data))
     module: Any = import_module(extensions.module(__name__, name))
     return cast("Task", module)
 
@@ -128,10 +129,10 @@ def open_data(name: str, data: str, library: str) -> Any:
         CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
     if data != OFFLINE:
-        from bench.data import hub
+        from bench.data.hub.task import task as of_hub
         from models.checkpoints import MINILM, TOKENIZER
 
-        return hub.task(data).open(MINILM.verify(*TOKENIZER))
+        return of_hub(data).open(MINILM.verify(*TOKENIZER))
     need = needs(name)
     if need is None:
         return None

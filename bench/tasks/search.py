@@ -16,8 +16,8 @@ of a random order of 1,000, H(1000) / 1000; for another number of rows ``chance`
 import numpy as np
 import numpy.typing as npt
 
+from bench.data import metrics
 from bench.data.corpus import Corpus
-from bench.measure import metrics
 from bench.tasks import LengthError, Rows
 
 HEAD = "AutoModel"

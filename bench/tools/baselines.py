@@ -134,7 +134,7 @@ def _data(name: str, library: str) -> str:
 def _code(name: str) -> str:
     """Hash of the files that decide a task's rows and their scores."""
     here = Path(__file__).parents[1]
-    files = [Path(__file__), Path(scorers.__file__), here / "measure" / "metrics.py"]
+    files = [Path(__file__), Path(scorers.__file__), here / "data" / "metrics.py"]
     files += [registry.tasks()[name].path, *sorted((here / "data").rglob("*.py"))]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 

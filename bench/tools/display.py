@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bench import registry
 from bench.outcome import MEASURED, UNSTABLE
+from bench.page.numbers import listed
 from bench.study import Cell, Study
 
 _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
@@ -76,8 +77,8 @@ class Display:
                 probe,
                 comparison,
                 str(len(members)),
-                _listed(sorted({cell.length for cell in members})),
-                _listed(dict.fromkeys(cell.arm for cell in members)),
+                listed(sorted({cell.length for cell in members})),
+                listed(dict.fromkeys(cell.arm for cell in members)),
                 str(len({cell.seed for cell in members})),
                 duration(seconds),
             )
@@ -160,7 +161,3 @@ def _headline(cell: Cell, outcome: dict[str, Any]) -> str:
     if part is not None and (told := part.line(metrics, outcome["samples"])):
         parts.append(told)
     return ", ".join(parts) or "done"
-
-
-def _listed(items: Any) -> str:
-    return ", ".join(str(item) for item in items)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import tasks
-from bench.measure import metrics
+from bench.data import metrics
 from bench.tasks import Rows, Task
 from bench.tasks.search import chance
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.data import corpus, hub
+from bench.data import corpus
+from bench.data.hub import catalogue
 from bench.tasks import Rows, Task
 
 _INK = " .:-=+*#%@"
@@ -26,7 +27,7 @@ def mistake(name: str, data: str, split: str, length: int, count: int, seed: int
     least, most = entries[name].literals["LENGTHS"]
     if data != tasks.OFFLINE:
         try:
-            least, most = hub.find(data, name).lengths
+            least, most = catalogue.find(data, name).lengths
         except ValueError as error:
             return str(error)
     if not least <= length <= most:

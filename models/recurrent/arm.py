@@ -11,8 +11,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from models import checkpoints
 from models.arms import HEADS, Arm, Quantity, Shape
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Cost, count_parameters
-from models.heads import IMAGE_TEXT, SEQ2SEQ, TIED, input_embeddings, on_meta
+from models.heads import TIED, input_embeddings, on_meta
 from models.recurrent import cost
 from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
 from models.recurrent.padding import reverse

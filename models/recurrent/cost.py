@@ -12,8 +12,8 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Cost, Parameters, Term
-from models.heads import IMAGE_TEXT, SEQ2SEQ
 from models.recurrent.configuration import GATES
 
 _ROW, _TARGET, _PAIR = Term(1, 0), Term(1, 0, 1), Term(1, 1, 1)

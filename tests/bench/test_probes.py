@@ -7,28 +7,12 @@ from bench import registry, study
 from bench.measure import contract, devices
 from bench.outcome import Unsupported
 
-from .probes.subjects import subjects
+from .probes.subjects import ARMS, subjects
 
 
-@pytest.fixture(params=["lstm", "transformer"])
+@pytest.fixture(params=ARMS)
 def arm(request):
     return request.param
-
-
-@pytest.mark.parametrize("name", registry.probes())
-def test_contract(name):
-    module, literals = contract.load(name), registry.probes()[name].literals
-    assert registry.probes()[name].summary
-    assert {"HEADS", "AXES", "PROTOCOL", "TIMED", "INTERLEAVED"} <= set(literals)
-    defaults = {key: field["default"] for key, field in literals["PROTOCOL"].items()}
-    axes = {key: axis["default"][0] for key, axis in literals["AXES"].items()}
-    if not literals["INTERLEAVED"]:
-        assert sum(module.work(defaults, axes)) > 0
-        return
-    quick, slow = (module.pace(defaults, axes, lambda _, s=s: s) for s in (0.01, 10.0))
-    assert 0 < quick[0] < slow[0]
-    assert 0 < quick[1] < slow[1]
-    assert slow[1] >= 10.0
 
 
 def test_an_absent_device_is_refused_not_replaced():

@@ -15,13 +15,14 @@ from bench import registry, study
 from bench.execute import sizing
 from bench.measure import objective
 from bench.measure.subject import Subject, optimizer, training_step
+from bench.probes.gradient.designated import flow
 from bench.probes.gradient.flow import run_ends
-from bench.probes.gradient.measure import Measurement, flow
+from bench.probes.gradient.measure import Measurement
+from tests.models.registered import RANDOM, kernels
 
 from ..conftest import TINY
 from .turns import show, speed, take_turns
 
-ARMS = ("rnn", "lstm", "gru", "transformer")
 LENGTHS = (64, 256, 1024, 4096)
 MIB = 2**20
 
@@ -38,7 +39,7 @@ def subject(arm, length, batch_size=8, dtype="float32"):
             "arm": arm,
             "task": "parity",
             "length": length,
-            "kernel": "sdpa" if arm == "transformer" else "fused",
+            "kernel": kernels(arm)[0],
             "dtype": dtype,
             "protocol": protocol,
             "model": cell.model.model_copy(update=shape),
@@ -48,7 +49,7 @@ def subject(arm, length, batch_size=8, dtype="float32"):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", RANDOM)
 def test_one_flow_beside_one_forward_and_backward(arm, length):
     of = subject(arm, length, batch_size=4 if length == 4096 else 8)
     measurement = Measurement(of, lambda share: None)
@@ -74,7 +75,7 @@ def test_one_flow_beside_one_forward_and_backward(arm, length):
     assert slower.low <= 1.15
 
 
-@pytest.mark.parametrize("arm", ["lstm", "transformer"])
+@pytest.mark.parametrize("arm", RANDOM)
 def test_norms_at_every_step(arm):
     """The same step, with torch's own clipping and no norm kept."""
     of = subject(arm, length=16, batch_size=4)

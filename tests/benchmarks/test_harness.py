@@ -16,14 +16,16 @@ from bench.data import corpus as library
 from bench.execute import processes as local
 from bench.execute import sizing
 from bench.measure.subject import Subject
+from bench.measure.training import Trainer
 from bench.plugin import Replay
-from bench.probes.learning.measure import Trainer
 from bench.probes.speed import measure as speed_probe
 from bench.store import environment
 
 from ..conftest import TINY
 from .turns import show, speed, take_turns
 
+#: Those of the tiny study: one that takes steps, and the reference.
+ARMS = sorted({cell.arm for cell in study.load(str(TINY)).cells})
 ROUNDS, STEPS, BATCH, LENGTH = 40, 6, 8, 64
 GOAL = 0.98
 
@@ -37,7 +39,7 @@ def bare_loop(model, optimizer, batches):
         optimizer.step()
 
 
-@pytest.fixture(scope="module", params=["lstm", "transformer"])
+@pytest.fixture(scope="module", params=ARMS)
 def measured(request, corpus):
     """Seconds of both loops, round by round, in a random order and its reverse."""
     cell = next(
@@ -91,7 +93,7 @@ def test_harness(benchmark, measured, loop):
     assert ratio.high >= GOAL
 
 
-@pytest.mark.parametrize("arm", ["lstm", "transformer"])
+@pytest.mark.parametrize("arm", ARMS)
 def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, corpus):
     """Steps of 10 ms and more: the speed probe's blocks against a loop without them."""
     cell = next(

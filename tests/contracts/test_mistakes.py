@@ -7,11 +7,18 @@ import sys
 
 import pytest
 
+from bench import registry
+
 from .conftest import install, on_path, printed
 
 FILES = printed()
 TASK, ARM, CLAIM = "mine/tasks/first.py", "mine/arms/leaky.py", "mine/claims/untrained.py"
 PROBE = "mine/probes/untrained/"
+#: Arms that say what only one may.
+LABELLED, COLOURED = (
+    next(entry for entry in registry.arms().values() if literal in entry.literals)
+    for literal in ("LABEL", "COLOUR")
+)
 
 
 def check(folder):
@@ -101,19 +108,19 @@ MISTAKES = {
         r"expected WEIGHTS to be one of 'random', 'pretrained'\. Got 'trained'",
     ),
     "an arm's name that is taken": (
-        {"mine/arms/gru.py": FILES[ARM]},
-        "mine/arms/gru.py",
-        r"its name is taken by .*models/arms/gru\.py: rename it",
+        {f"mine/arms/{LABELLED.name}.py": FILES[ARM]},
+        f"mine/arms/{LABELLED.name}.py",
+        re.escape(f"its name is taken by {LABELLED.path}: rename it"),
     ),
     "a label that is taken": (
-        {ARM: changed(ARM, '"leaky integrator"', '"LSTM"')},
+        {ARM: changed(ARM, '"leaky integrator"', repr(LABELLED.literals["LABEL"]))},
         ARM,
-        r"LABEL = 'LSTM' is taken by .*models/arms/lstm\.py",
+        re.escape(f"LABEL = {LABELLED.literals['LABEL']!r} is taken by {LABELLED.path}."),
     ),
     "a colour that is taken": (
-        {ARM: FILES[ARM] + '\nCOLOUR = "#009E73"\n'},
+        {ARM: FILES[ARM] + f"\nCOLOUR = {COLOURED.literals['COLOUR']!r}\n"},
         ARM,
-        r"COLOUR = '#009E73' is taken by .*models/arms/gru\.py",
+        re.escape(f"COLOUR = {COLOURED.literals['COLOUR']!r} is taken by {COLOURED.path}."),
     ),
     "a probe that is a file": (
         {"mine/probes/loose.py": '"""Loose."""\n'},

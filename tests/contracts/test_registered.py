@@ -17,8 +17,9 @@ import pytest
 import torch
 
 import models.arms
-from bench import registry, tasks
-from bench.measure import contract, metrics
+from bench import claims, registry, tasks
+from bench.data import metrics
+from bench.measure import contract
 from bench.page.contract import LAST, Question, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
@@ -151,14 +152,15 @@ def test_what_pages_are_made_of_needs_no_torch(tmp_path):
 class TestClaim:
     def test_is_a_sentence_that_can_be_judged(self, name, nothing):
         literals = registry.claims()[name].literals
-        assert literals["SENTENCE"].endswith(".")
+        assert literals["SENTENCE"][-1].isalnum(), "on a page its state stands behind it"
         assert registry.claims()[name].summary.endswith(".")
         assert set(literals["TABLES"]) <= set(nothing)
         assert literals["SUPPORTED"] != literals["REFUTED"]
         assert literals.get("DELTA", 1) > 0
 
-    def test_nothing_decides_nothing(self, name, nothing):
-        assert import_module(registry.claims()[name].module).judge(nothing) == []
+    def test_is_not_asked_where_its_tables_have_no_rows(self, name, nothing):
+        assert not claims.judge(name, nothing).judgements
+        assert callable(import_module(registry.claims()[name].module).judge)
 
 
 @pytest.mark.parametrize("name", registry.tasks())
@@ -169,11 +171,12 @@ class TestTask:
         assert literals["METRIC"] in metrics.METRICS
         data = tasks.open_data(name, tasks.OFFLINE, corpus.hash)
         length = max(task.LENGTHS[0], min(32, task.LENGTHS[1]))
-        few, many = (tasks.draw(name, data, "train", length, count, seed=0) for count in (4, 9))
-        assert {len(array) for array in many.values()} == {9}
+        few, many = (tasks.draw(name, data, "train", length, count, seed=3) for count in (8, 40))
+        assert few.keys() == many.keys()
+        assert {len(array) for array in many.values()} == {40}
         for key, array in few.items():
-            assert np.array_equal(array, many[key][:4])
-        assert math.isfinite(tasks.floor(task, length))
+            assert np.array_equal(array, many[key][:8])
+        assert all(math.isfinite(tasks.floor(task, window)) for window in task.LENGTHS)
 
 
 @pytest.mark.parametrize("name", registry.arms())
@@ -181,7 +184,10 @@ class TestArm:
     def test_is_one(self, name):
         arm, literals = models.arms.load(name), registry.arms()[name].literals
         assert isinstance(arm, Arm)
-        assert arm.reference_kernel in literals["KERNELS"]
+        assert registry.arms()[name].summary.endswith(".")
+        assert {arm.reference_kernel, arm.traced_kernel(literals["KERNELS"][0])} <= set(
+            literals["KERNELS"]
+        )
         assert arm.heads
         assert set(arm.heads) <= set(HEADS)
 
@@ -220,3 +226,14 @@ class TestArm:
                     assert gradient.shape[:2] == (ROWS, LENGTH)
                     assert torch.isfinite(gradient).all()
                     assert gradient.any()
+
+
+def test_what_a_training_scored_is_read_without_data_or_network():
+    code = (
+        "import sys\nimport bench.frames.scores\n"
+        "print(*{'bench.data.corpus', 'bench.data.hub.fetch', 'models.checkpoints'} "
+        "& set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "", done.stderr
+    assert done.returncode == 0, done.stderr

@@ -8,12 +8,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Models here are so small that a second thread costs more than it brings."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def threads(one_thread):
+    """Models here are so small that a second one costs more than it brings."""
 
 
 @pytest.fixture(scope="session")

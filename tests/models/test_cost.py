@@ -10,8 +10,9 @@ from transformers import GPT2Config
 
 import models.arms
 from models import cost
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Term, count_flops, count_parameters
-from models.heads import GENERATING, IMAGE_TEXT, SEQ2SEQ, example, on_meta
+from models.heads import GENERATING, example, on_meta
 from models.recurrent.configuration import GATES
 from tests.models.registered import OPTIONS, PAIRS, RANDOM, RECURRENT, SHAPE
 

@@ -9,8 +9,9 @@ import transformers
 from torch import nn
 
 import models.arms
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.groups import parameter_groups
-from models.heads import HEADS, IMAGE_TEXT, SEQ2SEQ, on_meta
+from models.heads import HEADS, on_meta
 from models.recurrent.arm import RecurrentArm
 from models.transformer import TransformerArm
 from tests.models import registered

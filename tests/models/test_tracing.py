@@ -8,7 +8,8 @@ import transformers
 from torch import nn
 
 import models.arms
-from models.heads import SEQ2SEQ, example, input_embeddings, scalar
+from models.autoclasses import SEQ2SEQ
+from models.heads import example, input_embeddings, scalar
 from models.tracing import find_layers, trace_residuals
 from models.transformer import TransformerArm
 from tests.compiler import compiles

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from bench.data.corpus import CorpusError
-from bench.data.hub.catalogue import Entry
+from bench.data.hub.entry import Entry
 from models.checkpoints import CheckpointError
 from models.checkpoints.client import Commit, Listing
 from models.checkpoints.files import Files

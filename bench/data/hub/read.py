@@ -6,7 +6,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from bench.data.hub.catalogue import CATALOGUE, Entry
+from bench.data.hub.catalogue import CATALOGUE
+from bench.data.hub.entry import Entry
 from bench.data.hub.fetch import DataUnavailable
 
 _BATCH = 256  # rows at a time: photographs are large

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bench.data.contract import IGNORED, LengthError, Rows
 from bench.data.hub import pixels
-from bench.data.hub.catalogue import Entry
+from bench.data.hub.entry import Entry
 from bench.data.hub.table import Part, Ragged, Table
 
 Ids = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from bench.data import cache
 from bench.data.contract import SPLITS
 from bench.data.hub import fetch
-from bench.data.hub.catalogue import Entry
+from bench.data.hub.entry import Entry
 from bench.data.hub.fetch import DataUnavailable, unwritable
 from bench.data.hub.write import Writer
 

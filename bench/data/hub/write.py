@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.data.contract import IGNORED, SPLITS
 from bench.data.hub import read
-from bench.data.hub.catalogue import Entry
+from bench.data.hub.entry import Entry
 from bench.data.hub.read import Example
 
 _BATCH = 256  # rows at a time: photographs are large

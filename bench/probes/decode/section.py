@@ -1,5 +1,7 @@
 """What a page says of decoding: the time to the first token, and of every further one."""
 
+from functools import partial
+
 import pandas as pd
 
 from bench.frames.groups import groups
@@ -12,6 +14,8 @@ from bench.page.numbers import in_units, listed
 from bench.page.words import GROUP, ends, named, where
 from bench.probes.decode import figures
 
+_TIMES = {**timed.TIMES, "first_token_s": "the first token"}
+
 
 def _slow(evidence: Evidence) -> list[str]:
     """Who is faster, who begins sooner, where two arms are level, and how time grows."""
@@ -22,7 +26,7 @@ def _slow(evidence: Evidence) -> list[str]:
             ("decode", timed.verdicts),
             ("decode", _first_token),
             ("crossover", timed.crossover),
-            ("growth", timed.growth),
+            ("growth", partial(timed.growth, called=_TIMES)),
         ],
     )
 

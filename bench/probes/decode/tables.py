@@ -11,6 +11,7 @@ from bench.frames.columns import interval, where
 from bench.frames.exponents import of_times
 from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
 from bench.statistics.intervals import median
 from bench.store.records import Record, of
 
@@ -27,10 +28,10 @@ def decode(evidence: Evidence) -> pd.DataFrame:
             first = median(samples["first_token_seconds"], 2, samples.get("launch"))
             found |= interval("first_token_s", first)
         found |= {name: metrics[name] for name in _METRICS if name in metrics}
-        most = timed.ceilings(evidence, record).get("copy_bytes_per_s")
+        most = timed.ceilings(evidence.ceilings, record).get("copy_bytes_per_s")
         return found | timed.roofline("bytes_per_s", _bytes_read(record), most, step_s)
 
-    return timed.timed(evidence, "decode", own)
+    return timed.timed(evidence.records, evidence.verdicts, "decode", sentence, own)
 
 
 def _bytes_read(record: Record) -> float | None:
@@ -67,12 +68,8 @@ def decode_positions(evidence: Evidence) -> pd.DataFrame:
 
 
 def exponents(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Rows of the table ``growth``: the power of the length that a step and a prompt grow with."""
-    stable = of(records, "decode")
-    return [
-        *of_times(stable, "seconds", "step_s"),
-        *of_times(stable, "first_token_seconds", "first_token_s"),
-    ]
+    """Rows of the table ``growth``, beside a step's: the power that the first token grows with."""
+    return of_times(of(records, "decode"), "first_token_seconds", "first_token_s")
 
 
 TABLES = {"decode": decode, "decode_positions": decode_positions}

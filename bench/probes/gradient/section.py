@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.page.contract import Facet, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
 from bench.page.facets import FACET
 from bench.probes.gradient import captions, rows
 from bench.probes.gradient.figures import (
@@ -24,8 +24,6 @@ from bench.probes.gradient.sentences.reach import lengthened, level, reached
 from bench.probes.gradient.sentences.subnormals import cost
 from bench.store.records import Record
 
-#: Coordinates that a page shows only where they differ.
-_WHERE = ("task", "data", "kernel", "device", "dtype", "denormals", "threads", "batch_size", "seed")
 _FLOW_FACET = (*FACET, "clip_norm")
 _TASK = ("task", "data", "device", "dtype", "denormals", "threads")
 
@@ -96,7 +94,7 @@ SECTIONS = (
             TableView(
                 "reach",
                 (
-                    "comparison", "length", "arm", *_WHERE, "layers", "initialization",
+                    "comparison", "length", "arm", *WHERE, "layers", "initialization",
                     "clip_norm", "when", "steps", "seeds", "diverged", "fate", "decay_per_token",
                     "half_life_tokens", "reach_tokens", "whole_window", "subnormal_share",
                     "zero_share",
@@ -149,7 +147,7 @@ SECTIONS = (
             TableView(
                 "reach_and_learning",
                 (
-                    "comparison", "length", "arm", *_WHERE, "needed_distance", "reach_init",
+                    "comparison", "length", "arm", *WHERE, "needed_distance", "reach_init",
                     "inside_init", "reach_end", "inside_end", "metric", "test_metric", "solved",
                 ),
             ),
@@ -170,7 +168,7 @@ SECTIONS = (
             TableView(
                 "subnormals",
                 (
-                    "comparison", "length", "arm", *_WHERE, "status", "subnormal_share",
+                    "comparison", "length", "arm", *WHERE, "status", "subnormal_share",
                     "state_subnormal_share", "zero_share", "speedup", "aa_ratio", "verdict",
                 ),
             ),
@@ -199,7 +197,7 @@ SECTIONS = (
             TableView(
                 "norms",
                 (
-                    "comparison", "probe", "length", "arm", *_WHERE, "training_steps", "clip_norm",
+                    "comparison", "probe", "length", "arm", *WHERE, "training_steps", "clip_norm",
                     "clipped_share", "norm_median", "norm_most", "clipped_norm_median",
                 ),
                 rows=lambda frame: frame[frame["group"] == "all"],

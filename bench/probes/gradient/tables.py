@@ -12,7 +12,7 @@ from bench.outcome import DIVERGED, DONE
 from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
 from bench.probes.gradient.records import clip_norm, of_flow, stage, where
-from bench.statistics import intervals as stats
+from bench.statistics import intervals
 from bench.store.records import Record, coordinates
 
 
@@ -42,7 +42,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
     precise = samples.get("norm_float64", samples["norm"])[number]
     slopes = samples.get("log_decay_float64", samples["log_decay"])[number]
     known = [slope for slope in slopes if slope is not None]
-    slope = stats.median(known) if known else stats.Estimate(math.nan, math.nan, math.nan)
+    slope = intervals.median(known) if known else intervals.Estimate(math.nan, math.nan, math.nan)
     decay = slope.map(math.exp)
     others, beyond = flow.curve(distance, norm)
     reached = flow.reach(distance, norm)
@@ -125,11 +125,11 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _over_seeds(values: Any) -> stats.Estimate:
+def _over_seeds(values: Any) -> intervals.Estimate:
     found = [float(value) for value in values]
     if not found:
-        return stats.Estimate(math.nan, math.nan, math.nan)
-    return stats.median(found)
+        return intervals.Estimate(math.nan, math.nan, math.nan)
+    return intervals.median(found)
 
 
 def reach_and_learning(records: Sequence[Record]) -> pd.DataFrame:

@@ -14,18 +14,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.data.metrics import Metric
 from bench.drawing.axes import amount_axis, length_axis
 from bench.drawing.lines import by_step, seeds_and_median
 from bench.drawing.palette import colour
 from bench.drawing.style import STYLE, handles, legend
 from bench.frames import scores
 from bench.frames.groups import arms, by_arm
-from bench.measure.metrics import Metric
+from bench.store.records import Record
 
 _DARK, _SOLVED = "#444444", "#117733"
 _LOW_SHARE = 0.4  # a figure of shares below it is drawn larger
-
-Record = dict[str, Any]
 
 
 def learning_curves(records: Sequence[Record]) -> Figure | None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import registry
-from bench.measure import metrics
+from bench.data import metrics
 from bench.outcome import DIVERGED, DONE
-
-Record = dict[str, Any]
+from bench.store.records import Record
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot tell"
 

@@ -3,17 +3,18 @@
 import pandas as pd
 
 from bench import registry
+from bench.data.metrics import METRICS
 from bench.frames import scores
-from bench.measure.metrics import METRICS
 from bench.outcome import DIVERGED
 from bench.page import captions
-from bench.page.contract import Facet, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
 from bench.probes.learning import figures, sentences
 from bench.store.records import Record, coordinates, of
 
-_WHERE = ["kernel", "device", "dtype", "denormals", "threads", "batch_size"]
+#: A training's task, data and seed stand elsewhere among its columns.
+_WHERE = [name for name in WHERE if name not in ("task", "data", "seed")]
 
 
 def _drawn(evidence: Evidence) -> pd.DataFrame:

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
+from bench.data.metrics import METRICS, Metric
 from bench.drawing.palette import rank
 from bench.frames.groups import groups
-from bench.measure.metrics import METRICS, Metric
 from bench.page import words
+from bench.page.numbers import number
 from bench.page.words import Row
 from bench.probes.learning import published
 
@@ -33,8 +34,8 @@ def known(frame: pd.DataFrame) -> list[str]:
     ]
     for verdict in (published.DISAGREES, published.OPEN):
         for row in frame[frame["verdict"] == verdict].to_dict("records"):
-            ours = "" if pd.isna(row["ours_median"]) else f", ours {row['ours_median']:.3g}"
-            theirs = f"{row['published']:.3g}"
+            ours = "" if pd.isna(row["ours_median"]) else f", ours {number(row['ours_median'])}"
+            theirs = number(row["published"])
             if pd.isna(row["published"]):
                 theirs = "solves it" if row["published_solves"] else "does not solve it"
             lines.append(
@@ -67,7 +68,7 @@ def learned(frame: pd.DataFrame) -> list[str]:
             + "; ".join(f"{words.named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
         if not math.isnan(first["floor"]):
-            line += f". Floor {first['floor']:.3g}{_noise(first, metric)}"
+            line += f". Floor {number(first['floor'])}{_noise(first, metric)}"
         lines.append(f"{line}.")
         if isinstance(first["expected"], str):
             expected[words.task(first)] = first["expected"].rstrip(".")
@@ -122,7 +123,7 @@ def longer(frame: pd.DataFrame) -> list[str]:
             continue
         trained = f"T={length}" if row["shortest"] == length else f"T={row['shortest']}–{length}"
         floors = group[group["test_length"] == longest]["floor"].dropna()
-        floor = f". Floor there {floors.iloc[0]:.3g}" if len(floors) else ""
+        floor = f". Floor there {number(floors.iloc[0])}" if len(floors) else ""
         seeds = group["seed"].nunique()
         lines.append(
             f"Trained at {trained}, tested to T={longest} ({words.of_task(row)}, "

@@ -11,18 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.drawing.axes import amount_axis
-from bench.drawing.by_length import GREY, WIDTH, draw_lines, legend_entries, phases_of, series_of
-from bench.drawing.palette import colour
+from bench.drawing.by_length import WIDTH, draw_lines, legend_entries, phases_of, series_of
+from bench.drawing.palette import GREY, colour
 from bench.drawing.style import STYLE, legend
 from bench.page.numbers import in_units
-from bench.probes.memory.tables import GROWTH
+from bench.probes.memory.tables import RISE
 
 
 def memory(rows: pd.DataFrame) -> Figure | None:
     """Peak of a step beyond its start by length: tensors as counted, and what the system gave."""
     kinds = {
         name: title
-        for name, title in GROWTH.items()
+        for name, title in RISE.items()
         if name in rows.columns and rows[name].notna().any()
     }
     phases = phases_of(rows) if kinds else {}

@@ -57,8 +57,8 @@ SECTIONS = (
                 "memory",
                 [
                     "comparison", "phase", "length", "arm", *WHERE, "peak_tensor_bytes",
-                    "tensor_growth_bytes", "peak_rss_bytes", "rss_growth_bytes",
-                    "peak_allocated_bytes", "allocated_growth_bytes", "peak_reserved_bytes",
+                    "tensor_rise_bytes", "peak_rss_bytes", "rss_rise_bytes",
+                    "peak_allocated_bytes", "allocated_rise_bytes", "peak_reserved_bytes",
                 ],
             )
         ],

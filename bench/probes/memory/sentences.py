@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 from bench import registry
+from bench.frames.columns import ENDS
 from bench.frames.groups import groups
 from bench.page.evidence import Evidence
-from bench.page.numbers import in_units
+from bench.page.numbers import in_units, ranged
 from bench.page.words import GROUP, ends, named, of_task, phase, where
 
 
@@ -14,24 +15,28 @@ def memory(evidence: Evidence) -> list[str]:
     """Counted tensors, and the system's figure, at the longest window."""
     growth = evidence["growth"]
     keys = [*GROUP, "phase"]
-    powers: dict[tuple[Any, ...], float] = {}
+    powers: dict[tuple[Any, ...], str] = {}
     if not growth.empty:
-        known = growth[growth["quantity"] == "tensor_growth_bytes"]
+        known = growth[growth["quantity"] == "tensor_rise_bytes"]
         names = [*keys, "arm", "kernel"]
         places = known[names].itertuples(index=False, name=None)
-        powers = dict(zip(places, known["exponent"], strict=True))
+        exponents = known[["exponent" + end for end in ENDS]].itertuples(index=False, name=None)
+        powers = {
+            place: ranged("exponent", *exponent)
+            for place, exponent in zip(places, exponents, strict=True)
+        }
     lines = []
     for rows in groups(evidence["memory"], keys):
         length, longest = ends(rows)[-1]
         parts = []
         for row in longest:
-            text = f"{named(row, rows)} {_size(row['tensor_growth_bytes']) or 'not counted'}"
+            text = f"{named(row, rows)} {_size(row['tensor_rise_bytes']) or 'not counted'}"
             for name, what in (("rss", "resident"), ("allocated", "allocated")):
-                size = _size(row[f"{name}_growth_bytes"])
+                size = _size(row[f"{name}_rise_bytes"])
                 text += f" ({what} {size})" if size else ""
             place = tuple(row[name] for name in (*keys, "arm", "kernel"))
             if place in powers:
-                text += f", growing as T^{powers[place]:.2f}"
+                text += f", growing as T^{powers[place]}"
             parts.append(text)
         lines.append(
             f"T={length}, {phase(rows[0])} ({where(rows[0])}), tensors: {'; '.join(parts)}."

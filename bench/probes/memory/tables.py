@@ -11,18 +11,18 @@ from bench.page.evidence import Evidence
 from bench.store.records import Record, coordinate, of
 
 #: Columns that say how far a step's peak rises beyond its start, and of what.
-GROWTH = {
-    "tensor_growth_bytes": "tensors",
-    "rss_growth_bytes": "resident",
-    "allocated_growth_bytes": "allocated",
+RISE = {
+    "tensor_rise_bytes": "tensors",
+    "rss_rise_bytes": "resident",
+    "allocated_rise_bytes": "allocated",
 }
 _METRICS = {
     "peak_tensor_bytes": "peak_tensor_bytes_step",
-    "tensor_growth_bytes": "tensor_growth_bytes_step",
+    "tensor_rise_bytes": "tensor_growth_bytes_step",
     "peak_rss_bytes": "peak_rss_bytes_step",
-    "rss_growth_bytes": "rss_growth_bytes_step",
+    "rss_rise_bytes": "rss_growth_bytes_step",
     "peak_allocated_bytes": "peak_allocated_bytes_step",
-    "allocated_growth_bytes": "allocated_growth_bytes_step",
+    "allocated_rise_bytes": "allocated_growth_bytes_step",
     "peak_reserved_bytes": "peak_reserved_bytes_step",
     "device_used_bytes": "device_used_bytes",
     "rss_unavailable": "rss_unavailable",
@@ -31,7 +31,7 @@ _METRICS = {
 
 
 def memory(evidence: Evidence) -> pd.DataFrame:
-    """Peaks of one step: resident or allocated, and tensors as counted; growth from its start."""
+    """Peaks of one step: resident or allocated, and tensors as counted; the rise from its start."""
     return pd.DataFrame(
         [
             where(record)
@@ -45,13 +45,15 @@ def memory(evidence: Evidence) -> pd.DataFrame:
 def state(evidence: Evidence) -> pd.DataFrame:
     """What one row keeps in order to read one more token, counted, and measured in decoding.
 
-    Of what was decoded, or whose memory was measured: elsewhere nobody asks.
+    Of what was decoded, as far as it was measured there, or whose memory was measured: elsewhere
+    nobody asks.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in evidence.records:
-        if record["cell"]["probe"] not in ("decode", "memory"):
-            continue
         cell, cost = record["cell"], record["model"].get("cost") or {}
+        measured = record["metrics"].get("state_bytes")
+        if cell["probe"] != "memory" and measured is None:
+            continue
         if cost.get("state_bytes") is None:
             continue
         names = ("comparison", "task", "data", "dtype", "arm", "length")
@@ -62,14 +64,14 @@ def state(evidence: Evidence) -> pd.DataFrame:
             | {"kernel": "", "seed": 0, "record": record["key"]}
             | {"state_bytes": cost["state_bytes"], "measured_bytes": None},
         )
-        if cell["probe"] == "decode" and record["metrics"].get("state_bytes") is not None:
-            row |= {"measured_bytes": record["metrics"]["state_bytes"], "record": record["key"]}
+        if measured is not None:
+            row |= {"measured_bytes": measured, "record": record["key"]}
     return pd.DataFrame(rows.values())
 
 
 def exponents(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Rows of the table ``growth``: the power of the length that peaks grow with."""
-    return of_sizes(of(records, "memory"), {name: _METRICS[name] for name in GROWTH})
+    return of_sizes(of(records, "memory"), {name: _METRICS[name] for name in RISE})
 
 
 TABLES = {"memory": memory, "state": state}

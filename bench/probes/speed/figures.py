@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.drawing.by_length import GREY, by_phase
-from bench.drawing.palette import colour, label
+from bench.drawing.by_length import by_phase
+from bench.drawing.palette import GREY, colour, label
 
 _SETTINGS = {
     "denormals": "speed, subnormals flushed over kept",
@@ -23,7 +23,7 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
     """Tokens per second by length, a panel a phase, with the lengths at which two arms are level.
 
     Args:
-        rows: of the tables ``speed`` and ``decode``.
+        rows: of the table ``speed`` and those of other probes taken in turn.
         crossings: of the table ``crossover``.
     """
 

@@ -4,11 +4,13 @@ from functools import partial
 
 import pandas as pd
 
+from bench.frames.timed import timed as timed_frame
 from bench.page import timed
 from bench.page.contract import WHERE, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.facets import same
-from bench.probes.speed import captions, figures, sentences
+from bench.page.verdict import sentence
+from bench.probes.speed import captions, figures, sentences, turns
 
 _WRITTEN = (
     ("speed", timed.verdicts),
@@ -23,8 +25,17 @@ def _slow(evidence: Evidence, phase: str) -> list[str]:
 
 
 def _everything(evidence: Evidence) -> pd.DataFrame:
-    """Whole windows and decoded steps, which share the figures of a task."""
-    frames = [frame for name in ("speed", "decode") if not (frame := evidence[name]).empty]
+    """Whole windows, decoded steps and what else is taken in turn, which share a task's figures.
+
+    A probe without a table of its own name has what such tables have in common.
+    """
+    frames = [
+        evidence[name]
+        if name in evidence
+        else timed_frame(evidence.records, evidence.verdicts, name, sentence)
+        for name in turns.in_turn()
+    ]
+    frames = [frame for frame in frames if not frame.empty]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

@@ -2,11 +2,12 @@
 
 import math
 
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.page.evidence import Evidence
+from bench.page.numbers import times
 from bench.page.words import GROUP, Row, ends, named, of_task, phase
-from bench.statistics.intervals import Estimate
 
 _CHANGES = {
     "denormals": "with subnormal floats flushed to zero instead of kept",
@@ -25,8 +26,7 @@ def settings(evidence: Evidence) -> list[str]:
         for length, here in ends(rows):
             parts = []
             for row in here:
-                ratio = Estimate(row["ratio"], row["ratio_low"], row["ratio_high"])
-                text = f"{named(row, rows)} {ratio.value:.2f}× {ratio.interval()}"
+                text = f"{named(row, rows)} {times(estimate(row, 'ratio'))}"
                 if row["status"] == UNSTABLE:
                     text += " (unstable)"
                 elif row["verdict"] == "no difference":
@@ -46,5 +46,4 @@ def _measured(row: Row) -> str:
         return "one after the other, so that a drift of the machine is in the ratio"
     if math.isnan(row["aa_ratio"]):
         return "in the same rounds, without an A/A control"
-    noise = Estimate(row["aa_ratio"], row["aa_ratio_low"], row["aa_ratio_high"])
-    return f"in the same rounds, A/A {noise.interval()}"
+    return f"in the same rounds, A/A {estimate(row, 'aa_ratio').interval()}"

@@ -8,11 +8,13 @@ import pandas as pd
 
 from bench.frames import timed
 from bench.frames.columns import ENDS, interval, where, with_columns
-from bench.outcome import DONE, MEASURED, UNSTABLE
+from bench.outcome import DONE, UNSTABLE
 from bench.page.evidence import Evidence
+from bench.page.verdict import sentence
+from bench.probes.speed import turns
 from bench.statistics import verdicts
 from bench.statistics.intervals import Estimate, median
-from bench.store.records import Record, of
+from bench.store.records import Record
 
 #: What the other values of a coordinate are compared with.
 _AGAINST = {"denormals": "keep", "threads": 1, "dtype": "float32"}
@@ -27,7 +29,7 @@ def settings(evidence: Evidence) -> pd.DataFrame:
     doi:10.1177/0962280210389082), and knows nothing of how the machine drifted in between: there
     is no verdict.
     """
-    records = of(evidence.records, "speed", *MEASURED) + of(evidence.records, "decode", *MEASURED)
+    records = turns.measured(evidence)
     pairs = {verdict.record["key"]: verdict for verdict in verdicts.of_settings(records)}
     rows = []
     for name, base in _AGAINST.items():
@@ -65,7 +67,7 @@ def _effect(
 
 def _paired(pair: verdicts.Verdict) -> dict[str, Any]:
     """What the same rounds say of a setting, as verdicts say it of two arms."""
-    said = timed.compared(pair)
+    said = timed.compared(pair, sentence)
     names = [name + end for name in ("quiet_ratio", "aa_ratio") for end in ENDS]
     return interval("ratio", pair.ratio) | {n: said[n] for n in (*names, "verdict") if n in said}
 

@@ -98,7 +98,7 @@ def test_numbers_stand_beside_the_sentence():
 def test_the_published_records_say_it_of_every_recurrence():
     with gzip.open(PUBLISHED / "records.jsonl.gz", "rt", encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
-    (judged,) = [j for j in claims.judge(Evidence(records)) if j.name == "gradient_vanishes"]
+    judged = claims.judge("gradient_vanishes", Evidence(records))
     said = {
         j.scope["arm"]: j
         for j in judged.judgements

@@ -7,18 +7,18 @@ from bench.execute.sizing import sized
 from bench.measure import objective
 from bench.measure.subject import Subject
 from models.cost import count_flops
+from tests.models.registered import RANDOM
 
 from .groups import planned
 
-ARMS = pytest.mark.parametrize("arm", ["lstm", "transformer"])
+ARMS = pytest.mark.parametrize("arm", RANDOM)
 
 
 def counted(cell, data, *, training):
     """FLOPs of one row of a cell as PyTorch counts them, and what was decided of them."""
     decided = sized(cell, data)
     subject = Subject(cell, decided["config"], data)
-    kernel = "eager" if cell.arm == "transformer" else "fused"
-    model = subject.arm.build(subject.config, subject.head, 0, kernel).eval()
+    model = subject.arm.build(subject.config, subject.head, 0, subject.arm.reference_kernel).eval()
     (batch,) = subject.batches(1, 1)
     if subject.head == "AutoModel":
         batches = [{"input_ids": batch[name]} for name in ("query_ids", "input_ids")]

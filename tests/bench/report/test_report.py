@@ -1,7 +1,6 @@
 """Reports from real records, and from records somebody would rather not meet."""
 
 import copy
-import csv
 import html.parser
 import json
 import re
@@ -14,12 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import registry
 from bench.page.contract import TableView
+from bench.probes.learning import figures
+from bench.probes.memory import tables
 from bench.report import render, spreadsheet, views
+from bench.report.text import slug
 from bench.store import Store
 from bench.store.records import of
 
-from ..probes.learning.trainings import LANGUAGE, PARITY, elsewhere, retold
+from ...records import elsewhere, probes, read_csv
+from ..probes.learning.trainings import LANGUAGE, PARITY, retold
 
 NASTY = "<script>alert(1)</script> | `x` $y$ =1+1"
 
@@ -36,9 +40,20 @@ def records(tiny):
         return store.records()
 
 
-def read_csv(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
+def assert_all_is_there(folder, records):
+    """Of every probe that measured: a figure in both forms, a table with rows, and every table."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    for probe in probes(records):
+        drawn = tuple(
+            f"figures/{slug(picture.name)}-"
+            for section in registry.part(probe, "section").SECTIONS
+            for picture in section.pictures
+        )
+        for kind in ("svg", "png"):
+            assert any(n.startswith(drawn) and n.endswith(kind) for n in names), probe
+        tables = [f"tables/{name}.csv" for name in registry.part(probe, "tables").TABLES]
+        assert set(tables) <= names
+        assert any(read_csv(folder / table) for table in tables), probe
 
 
 class Tags(html.parser.HTMLParser):
@@ -50,16 +65,13 @@ class Tags(html.parser.HTMLParser):
         self.seen.append((tag, dict(attrs)))
 
 
-def test_report_is_all_there(tiny):
+def test_report_is_all_there(tiny, records):
     names = {path.relative_to(tiny.folder).as_posix() for path in tiny.folder.rglob("*")}
     assert {"README.md", "report.html", "records.jsonl"} <= names
-    for figure in ("gradient-flow", "tokens-per-s", "learning-curves", "gradient-norm"):
-        for kind in ("svg", "png"):
-            assert any(n.startswith(f"figures/{figure}") and n.endswith(kind) for n in names)
-    for table in ("gradient", "speed", "learning", "models", "missing"):
-        assert f"tables/{table}.csv" in names
-    text = (tiny.folder / "README.md").read_text()
-    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert {"tables/models.csv", "tables/missing.csv"} <= names
+    assert set(probes(records)) == set(registry.probes()), "the tiny study measures by every probe"
+    assert_all_is_there(tiny.folder, records)
+    links = re.findall(r"\]\(([^)]+)\)", (tiny.folder / "README.md").read_text())
     assert links
     assert all((tiny.folder / link).is_file() for link in links)
 
@@ -180,13 +192,12 @@ def test_costs_are_all_there(costs, tmp_path):
     costs = shutil.copytree(costs, tmp_path / "costs")
     with Store(costs) as store:
         render.write(store, costs)
+        records = store.records()
+    assert_all_is_there(costs, records)
+    for probe in probes(records):  # here with rows each, but for those of other probes alone
+        for name in registry.part(probe, "tables").TABLES:
+            assert read_csv(costs / f"tables/{name}.csv"), name
     names = {path.name for path in (costs / "figures").glob("*.png")}
-    for figure in (
-        "tokens-per-s", "first-token", "decode-by-position", "memory", "state", "setting"
-    ):  # fmt: skip
-        assert any(name.startswith(figure) for name in names), figure
-    for table in ("speed", "decode", "decode_positions", "memory", "growth", "crossover"):
-        assert read_csv(costs / f"tables/{table}.csv"), table
     assert {path.stem for path in (costs / "figures").glob("*.svg")} == {n[:-4] for n in names}
     text = (costs / "README.md").read_text()
     for words in (
@@ -231,3 +242,27 @@ def test_claims_stand_before_everything_else(folder):
     assert "no window 4 times as long" in text or "fewer than 6 seeds" in text
     assert "What would overturn it: " in text
     assert "the gradient vanishes with distance" in (folder / "report.html").read_text()
+
+
+def test_what_cannot_be_made_is_said_and_the_rest_told(folder, monkeypatch, capsys):
+    """A claim, a table and a picture of anybody's may raise: no records are left without a page."""
+
+    def broken(*_):
+        raise RuntimeError("made up")
+
+    monkeypatch.setattr("bench.claims.gradient_vanishes.judge", broken)
+    monkeypatch.setitem(tables.TABLES, "memory", broken)
+    monkeypatch.setattr(figures, "learning_curves", broken)
+    with Store(folder) as store:
+        text = render.write(store, folder).read_text()
+    lacks = text[text.index("What could not be told") :]
+    assert "claim gradient\\_vanishes: RuntimeError: made up" in lacks
+    assert "table memory: RuntimeError: made up" in lacks
+    assert "picture learning-curves-scratch-package" in lacks
+    assert "Traceback" in capsys.readouterr().err
+    assert "LSTM" in text
+    assert list((folder / "figures").glob("gradient-flow-*.png"))
+
+
+def test_nothing_failed(tiny):
+    assert "could not be told" not in (tiny.folder / "README.md").read_text()

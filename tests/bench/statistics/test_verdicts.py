@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.drawing import palette
+from bench.page.verdict import sentence
 from bench.statistics import verdicts
 
 ROUNDS = 20
@@ -17,7 +18,7 @@ def record(arm, speed, seed, *, status="done", **coordinates):
     cell = {
         "arm": arm, "kernel": "fused", "task": "package", "length": 512, "device": "cpu",
         "dtype": "float32", "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
-        "model": {"match_to": "transformer"},
+        "probe": "speed", "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
         "key": arm + cell["kernel"] + cell["denormals"], "cell": cell, "status": status,
@@ -49,33 +50,45 @@ def test_what_lies_beyond_noise_is_a_difference(base, speed, said):
 
 def test_sentences(base):
     (faster,) = verdicts.of([base, record("lstm", 1.71, seed=3, threads=1)])
-    assert faster.sentence.startswith("LSTM trains 1.71× [1.7")
+    assert sentence(faster).startswith("LSTM trains 1.71× [1.7")
     assert (
         "faster than transformer at T=512 on cpu, task package, 1 thread; A/A 1.00–1.0"
-        in faster.sentence
+        in sentence(faster)
     )
     (slower,) = verdicts.of([base, record("lstm", 0.5, seed=3, dtype="bfloat16")])
-    assert slower.sentence.startswith("LSTM trains 2.00× [")
-    assert "] slower than transformer at T=512" in slower.sentence
-    assert "on cpu, task package, bfloat16; A/A" in slower.sentence
+    assert sentence(slower).startswith("LSTM trains 2.00× [")
+    assert "] slower than transformer at T=512" in sentence(slower)
+    assert "on cpu, task package, bfloat16; A/A" in sentence(slower)
     (other,) = verdicts.of([base, record("lstm", 0.5, seed=3, data="sst2")])
-    assert "on cpu, task package on sst2; A/A" in other.sentence
+    assert "on cpu, task package on sst2; A/A" in sentence(other)
     (same,) = verdicts.of([base, record("lstm", 1.0, seed=3)])
-    assert ": no difference beyond noise; A/A" in same.sentence
+    assert ": no difference beyond noise; A/A" in sentence(same)
+
+
+def test_a_phase_that_only_another_package_knows_is_called_by_its_own_name(base):
+    base["cell"]["axes"]["phase"] = "beam search"
+    (faster,) = verdicts.of([base, record("lstm", 1.71, seed=3, axes={"phase": "beam search"})])
+    assert sentence(faster).startswith("LSTM is 1.71× [1.7")
+    assert "faster in beam search than transformer at T=512" in sentence(faster)
+    (same,) = verdicts.of([base, record("lstm", 1.0, seed=3, axes={}, probe="swim")])
+    assert sentence(same).startswith("LSTM is 1.00× [")
+    assert "as fast in swim as transformer at T=512" in sentence(same)
+    (known,) = verdicts.of([base, record("lstm", 1.71, seed=3, axes={}, probe="decode")])
+    assert sentence(known).startswith("LSTM decodes 1.71× [1.7")
 
 
 def test_arms_have_one_name_wherever_people_read(base):
     """And one that is not registered here, of somebody else's records, has its own."""
     for arm in ("rnn", "pretrained", "somebody's"):
         (verdict,) = verdicts.of([base, record(arm, 2.0, seed=3)])
-        assert verdict.sentence.startswith(f"{palette.label(arm)} trains 2.0")
+        assert sentence(verdict).startswith(f"{palette.label(arm)} trains 2.0")
     assert palette.label("rnn") == "Elman RNN"
 
 
 def test_no_claim_rests_on_what_is_unstable(base):
     (verdict,) = verdicts.of([base, record("lstm", 3.0, seed=3, status="unstable")])
     assert verdict.difference is None
-    assert "unstable, so no claim" in verdict.sentence
+    assert "unstable, so no claim" in sentence(verdict)
     unstable = copy.deepcopy(base) | {"status": "unstable"}
     (verdict,) = verdicts.of([unstable, record("lstm", 3.0, seed=3)])
     assert verdict.difference is None
@@ -85,7 +98,7 @@ def test_no_claim_without_a_canary(base):
     del base["samples"]["canary_seconds"]
     (verdict,) = verdicts.of([base, record("lstm", 3.0, seed=3)])
     assert (verdict.difference, verdict.canary) == (None, None)
-    assert verdict.sentence.endswith("no A/A")
+    assert sentence(verdict).endswith("no A/A")
 
 
 def test_a_canary_that_wanders_takes_the_claim_away(base):
@@ -106,8 +119,8 @@ def test_only_what_was_timed_together_is_compared(base):
 
 def test_kernels_of_one_arm_are_told_apart_by_name(base):
     (verdict,) = verdicts.of([base, record("transformer", 0.5, seed=3, kernel="eager")])
-    assert verdict.sentence.startswith("transformer/eager trains 2.00×")
-    assert "slower than transformer/fused" in verdict.sentence
+    assert sentence(verdict).startswith("transformer/eager trains 2.00×")
+    assert "slower than transformer/fused" in sentence(verdict)
 
 
 def flushing(arm, speed, seed, canary=None):
@@ -126,8 +139,8 @@ def test_arms_are_compared_under_one_setting(base):
     kept, flushed = found
     assert (kept.difference, flushed.difference) == ("slower", None)
     assert (kept.reference, flushed.reference) == (base, other)
-    assert "subnormals" not in kept.sentence
-    assert "task package, subnormals flushed: no difference" in flushed.sentence
+    assert "subnormals" not in sentence(kept)
+    assert "task package, subnormals flushed: no difference" in sentence(flushed)
     assert verdicts.of([lstm, flushing("lstm", 1.0, seed=7), other])[0].reference is other
 
 
@@ -141,8 +154,8 @@ def test_an_arm_is_compared_with_itself_under_the_other_setting(base):
     level, faster = verdicts.of_settings(records)
     assert (level.difference, faster.difference) == (None, "faster")
     assert faster.ratio.value == pytest.approx(12, rel=0.01)
-    assert faster.sentence.startswith("LSTM/fused with subnormals flushed trains 1")
-    assert "faster than with them kept at T=512 on cpu, task package; A/A" in faster.sentence
+    assert sentence(faster).startswith("LSTM/fused with subnormals flushed trains 1")
+    assert "faster than with them kept at T=512 on cpu, task package; A/A" in sentence(faster)
     records[3] |= {"together": "other rounds"}
     assert len(verdicts.of_settings(records)) == 1
     records[0]["status"] = "failed"

@@ -38,6 +38,7 @@ def edited(tmp_path, paths):
     """Of each file, by its path in a copy of this suite, whether an edit changes the hash."""
     for name in ("bench", "models"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert not [path for path in paths if not (tmp_path / path).is_file()]
     done = subprocess.run(
         [sys.executable, "-c", EDITED, json.dumps(paths)],
         cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120,
@@ -51,7 +52,8 @@ def test_the_code_is_what_can_change_a_measurement(tmp_path):
     measures = ["models/cost.py", "models/arms/lstm.py", "bench/tasks/parity.py"]
     measures += ["bench/data/corpus/build.py", "bench/data/hub/rows.py", "bench/outcome.py"]
     measures += ["bench/measure/scoring.py", "bench/execute/turns.py"]
-    tells = ["bench/cli.py", "bench/registry.py", "bench/page/words.py", "bench/store/records.py"]
+    tells = ["bench/cli.py", "bench/registry/__init__.py"]
+    tells += ["bench/page/words.py", "bench/store/records.py"]
     for name in registry.probes():
         measures += [f"bench/probes/{name}/{part}.py" for part in ("__init__", "measure")]
         tells.append(f"bench/probes/{name}/section.py")

@@ -225,6 +225,88 @@ def test_mistakes_that_would_show_only_when_a_model_is_made(tmp_path):
         assert words in line
 
 
+HEAD = """
+title = "x"
+summary = "x"
+
+[comparison.own]
+summary = "x"
+match_to = "transformer"
+"""
+GRID = """
+[[grid]]
+probe = "speed"
+comparison = "own"
+task = "package"
+length = 16
+arm = ["lstm", "transformer"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "arms", "task", "line", "words"),
+    [
+        ("forget_bias = 1.0", ["transformer"], "package", 10,
+         "own.recurrent.forget_bias: no arm of this comparison has it (transformer): leave it out. "
+         "Arms that have it: lstm."),
+        ("forget_bias = 1.0", ["lstm", "gru", "rnn"], "package", 10,
+         "gru, rnn have no such option: give those that have it a comparison of their own."),
+        ("initialization = 'chrono'\nchrono_length = 8", ["lstm", "rnn"], "package", 11,
+         "rnn has no such option"),
+        ("initialization = 'chrono'", ["lstm"], "package", 10, "'chrono' needs chrono_length"),
+        ("initialization = 'chrono'\nchrono_length = 2", ["lstm"], "package", 11,
+         "expected at least 3 steps. Got 2."),
+        ("chrono_length = 8", ["lstm"], "package", 10, "Got 'default': leave it out, or ask"),
+        ("initialization = 'chrono'\nchrono_length = 8\nforget_bias = 1.0", ["lstm"], "package",
+         12, "sets the forget gate: leave it out."),
+        ("bidirectional = true", ["lstm"], "language", 10, "must read from left to right"),
+        ("attention = true", ["lstm"], "package", 9, "attention is of a decoder"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("inline", [False, True])
+def test_options_that_would_change_nothing(options, arms, task, line, words, inline, tmp_path):
+    grid = GRID.replace("package", task).replace('"lstm", "transformer"', str(arms)[1:-1])
+    if inline:
+        table, line = f"recurrent = {{{options.replace(chr(10), ', ')}}}", 8
+    else:
+        table = f"[comparison.own.recurrent]\n{options}"
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, HEAD + table + "\n" + grid))
+    (found,) = str(error.value).splitlines()
+    assert found.startswith(f"wrong.toml:{line if inline else line - 1}: ")
+    assert words in found
+
+
+def test_options_that_nothing_would_take_are_all_named_at_once(tmp_path):
+    table = "recurrent = {forget_bias = 1.0, bidirectional = true, chrono_length = 9}\n"
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, HEAD + table + GRID.replace('"lstm"', '"rnn"')))
+    lines = str(error.value).splitlines()
+    assert [line.partition("recurrent.")[2].partition(":")[0] for line in lines] == [
+        "chrono_length", "chrono_length", "forget_bias",
+    ]  # fmt: skip
+
+
+def test_an_arm_of_another_grid_may_take_an_option(tmp_path):
+    """A transformer alone in a grid stands beside the recurrent arms of the comparison's others."""
+    other = GRID.replace('"lstm", ', "").replace("length = 16", "length = 32")
+    text = HEAD + "recurrent = {bidirectional = true}\n" + GRID + other
+    planned = study.load(written(tmp_path, text)).cells
+    assert {(cell.length, cell.arm) for cell in planned} == {
+        (16, "lstm"), (16, "transformer"), (32, "transformer"),
+    }  # fmt: skip
+
+
+def test_embeddings_of_a_checkpoint_in_an_arm_that_would_ignore_them(tmp_path):
+    head = HEAD.replace('"transformer"', '"pretrained"') + 'embeddings = "checkpoint"\n'
+    assert study.load(written(tmp_path, head + GRID.replace('"transformer"', '"pretrained"')))
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, head + GRID))
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("wrong.toml:8: comparison.own.embeddings: ")
+    assert "transformer would ignore it" in line
+
+
 def test_torch_is_not_imported(tmp_path):
     code = (
         "import sys\nfrom bench import cli, study\n"

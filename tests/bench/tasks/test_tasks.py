@@ -1,4 +1,4 @@
-"""The contract of a task over whatever is registered, and what each task of the library holds."""
+"""What rows are alike, over whatever is registered, and what each task of the library holds."""
 
 import ast
 import re
@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
+from bench.data import metrics
 from bench.data.corpus.labels import ROLES
-from bench.measure import metrics
 from bench.tasks import IGNORED, LengthError
 
 SPLITS = tasks.SPLITS
-KEYS = {"HEAD", "KIND", "METRIC", "FLOOR", "SOLVED", "LENGTHS", "LABELS", "EXPECTED"}
 HEADS = {  # shape of the labels of (count, length) windows
     "AutoModelForSequenceClassification": lambda n, length, target: (n,),
     "AutoModelForTokenClassification": lambda n, length, target: (n, length),
@@ -52,20 +51,6 @@ def same(one, other):
 
 
 class TestEveryTask:
-    def test_says_what_it_is(self, name):
-        entry = registry.tasks()[name]
-        assert entry.summary
-        assert set(entry.literals) >= KEYS
-        assert entry.literals["KIND"] in ("real", "diagnostic", "control")
-        assert entry.literals["METRIC"] in metrics.METRICS
-
-    def test_floor_is_a_number_at_every_length(self, task):
-        assert all(np.isfinite(tasks.floor(task, length)) for length in task.LENGTHS)
-
-    def test_first_rows_do_not_depend_on_the_count(self, task, data):
-        few, many = (drawn(task, data, count=count, seed=3) for count in (8, 40))
-        assert same(few, {key: array[:8] for key, array in many.items()})
-
     def test_seeds_splits_and_lengths_differ(self, task, data):
         base = drawn(task, data)
         assert same(base, drawn(task, data))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import registry, tasks
-from bench.measure import metrics
+from bench.data import metrics
 from bench.tools import baselines, scorers
 
 TRAINED, TESTED = 768, 400

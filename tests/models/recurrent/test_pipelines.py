@@ -11,11 +11,6 @@ TEXTS = ["import models", "def forward(self, x):\n    return self.layers(x)", "N
 SMALL = {"vocab_size": 30522, "bos_token_id": 101, "eos_token_id": 102}
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
-
-
 def pipe(task, model, tokenizer, **options):
     return pipeline(task, model, tokenizer=tokenizer, device="cpu", **options)
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from datasets import Dataset
 from transformers import (
-    AutoTokenizer,
     DataCollatorForLanguageModeling,
     DataCollatorForSeq2Seq,
     DataCollatorForTokenClassification,
@@ -21,7 +20,6 @@ from transformers import (
 )
 
 from bench import tasks
-from models.checkpoints import MINILM
 from tests.models.recurrent.small import CELLS, build, tokens
 
 TINY = {"vocab_size": 30522, "embedding_size": 16, "hidden_size": 16}
@@ -41,11 +39,6 @@ def windows(corpus):
     """Which package is this window from? Sixty-four windows of the training files."""
     rows = tasks.draw("package", corpus, "train", 24, 64, seed=0)
     return Dataset.from_dict(rows)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
 
 
 def arguments(folder, kind=TrainingArguments, **changes):

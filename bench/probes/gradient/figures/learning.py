@@ -10,12 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.data.metrics import METRICS, Metric
 from bench.drawing.axes import amount_axis
-from bench.drawing.palette import colour
+from bench.drawing.palette import GREY, colour
 from bench.drawing.style import STYLE, handles, legend
-from bench.measure.metrics import METRICS, Metric
 from bench.probes.gradient.figures.marks import entry, in_words, plain_axis
-from bench.probes.gradient.figures.panels import GREY
 
 _SOLVED = "#117733"
 _PLACES = ("o", "s", "D", "v", "P", "X", "<", ">")  # a marker a length

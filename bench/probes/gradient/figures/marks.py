@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.drawing.palette import colour
-from bench.probes.gradient.figures.panels import GREY
+from bench.drawing.palette import GREY, colour
 
 SETTING = ["comparison", "layers", "initialization", "clip_norm"]
 _FATES = {"zero": "nothing arrives", "alone": "one token, no distance"}

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.drawing.palette import colour, label
+from bench.drawing.palette import GREY, colour, label
 from bench.frames.groups import by_arm
 from bench.outcome import DIVERGED
 from bench.probes.gradient.figures.axis import Axis
@@ -25,7 +25,6 @@ from bench.probes.gradient.flow import SMALLEST_NORMAL
 from bench.store.records import Record
 
 COLUMNS = 4  # panels side by side
-GREY = "#555555"
 DISTANCE = "distance from the loss (tokens)"
 NORM = "‖∂loss/∂embedding‖"
 

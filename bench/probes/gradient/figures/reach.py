@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.drawing.axes import amount_axis, length_axis
-from bench.drawing.palette import colour, label, rank
+from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE, handles, legend
 from bench.probes.gradient.figures.marks import at_stage, dot, entry, in_words, why
-from bench.probes.gradient.figures.panels import GREY
 
 _DASHES: dict[str, Literal["--", "-"]] = {"init": "--", "end": "-"}
 

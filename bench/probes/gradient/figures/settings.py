@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.drawing.palette import colour, rank
+from bench.drawing.palette import GREY, colour, rank
 from bench.drawing.style import STYLE, handles, legend
 from bench.probes.gradient.figures.marks import (
     SETTING,
@@ -21,7 +21,6 @@ from bench.probes.gradient.figures.marks import (
     plain_axis,
     why,
 )
-from bench.probes.gradient.figures.panels import GREY
 
 _VISIBLE = 0.1  # on the log scale: what is nearer has no room for an arrow
 

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.drawing.palette import colour, label, rank
+from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE, legend
 from bench.frames.groups import arms
 from bench.outcome import DIVERGED
@@ -26,7 +26,7 @@ from bench.probes.gradient.figures.curves import (
     trained,
     where_lost,
 )
-from bench.probes.gradient.figures.panels import DISTANCE, GREY, remark
+from bench.probes.gradient.figures.panels import DISTANCE, remark
 from bench.probes.gradient.records import of_flow
 from bench.store.records import Record
 

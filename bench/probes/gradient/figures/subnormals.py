@@ -13,11 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bench.drawing.axes import amount_axis
-from bench.drawing.palette import colour, rank
+from bench.drawing.palette import GREY, colour, rank
 from bench.drawing.style import STYLE, handles, legend
 from bench.outcome import UNSTABLE
 from bench.probes.gradient.figures.marks import entry
-from bench.probes.gradient.figures.panels import GREY
 
 _APART = 0.03  # of the axis: points of the same share stand side by side
 _SHARES = {

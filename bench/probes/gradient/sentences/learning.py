@@ -6,7 +6,7 @@ from bench.frames.groups import groups
 from bench.page.numbers import cell_text
 from bench.probes.gradient.sentences.groups import TOGETHER, where
 from bench.registry import label
-from bench.statistics import intervals as stats
+from bench.statistics import intervals
 
 
 def solved(frame: pd.DataFrame) -> list[str]:
@@ -53,7 +53,7 @@ def _association(frame: pd.DataFrame, when: str) -> str:
     counts = []
     for solved in (inside, outside):
         count, total = int(solved.sum()), len(solved)
-        ends = stats.share(count, total)
+        ends = intervals.share(count, total)
         counts.append(f"{count} of {total} (95% interval {ends.low:.0%} to {ends.high:.0%})")
     time = "At initialisation" if when == "init" else "At the end of training"
     told = (

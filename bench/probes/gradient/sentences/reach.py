@@ -7,11 +7,11 @@ import pandas as pd
 
 from bench.frames.groups import groups
 from bench.page import words
-from bench.page.numbers import cell_text
+from bench.page.captions import EXPLORATORY
+from bench.page.numbers import cell_text, number
 from bench.probes.gradient.flow import LEFT
 from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
 from bench.registry import label
-from bench.statistics import intervals as stats
 
 #: What is the same where one thing is varied, beside what else may be.
 _FIXED = [
@@ -67,17 +67,17 @@ def level(frame: pd.DataFrame) -> list[str]:
             text = (
                 f"{at}, T={row['length']}, {'level' if flat else 'not level'}: the farthest "
                 "tenth of the window gets "
-                f"{row['far_over_near']:.3g} times the norm of the nearest"
+                f"{number(row['far_over_near'])} times the norm of the nearest"
             )
             if not math.isnan(row["decay_per_token_low"]):
                 total = [
                     row[f"decay_per_token{end}"] ** row["farthest"] for end in ("_low", "_high")
                 ]
-                text += f" (by the fitted slope {total[0]:.3g} to {total[1]:.3g})"
+                text += f" (by the fitted slope {number(total[0])} to {number(total[1])})"
             if not math.isnan(row["nearest_over_loss"]):
                 text += (
-                    f", and a token gets {row['nearest_over_loss']:.2g} times what the loss's own "
-                    "position gets"
+                    f", and a token gets {number(row['nearest_over_loss'], 2)} times what the "
+                    "loss's own position gets"
                 )
             parts.append(text)
         if parts:
@@ -135,7 +135,7 @@ def _tokens(row: Row) -> str:
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
     if row["begun_seeds"] > row["seeds"]:
         seeds = f"{row['seeds']} of {row['begun_seeds']} seeds, as the others diverged"
-    if row["seeds"] < stats.LEAST_ROUNDS:
+    if row["seeds"] < EXPLORATORY:
         seeds += ", exploratory"
     if row["whole_window"]:
         text = f"all {_number(row, 'farthest')} tokens of the window ({seeds}"
@@ -165,7 +165,7 @@ def _arms(rows: Sequence[Row]) -> list[str]:
 
 def _enough(row: Row) -> bool:
     """Whether there are seeds enough for an interval."""
-    return bool(row["seeds"] >= stats.LEAST_ROUNDS)
+    return bool(row["seeds"] >= EXPLORATORY)
 
 
 def _longest(rows: Sequence[Row]) -> Row | None:

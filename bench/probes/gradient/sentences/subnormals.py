@@ -4,12 +4,12 @@ import math
 
 import pandas as pd
 
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
-from bench.page.numbers import cell_text
+from bench.page.numbers import cell_text, times
 from bench.probes.gradient.sentences.groups import TOGETHER, where
 from bench.registry import label
-from bench.statistics import intervals as stats
 
 
 def cost(frame: pd.DataFrame) -> list[str]:
@@ -22,9 +22,8 @@ def cost(frame: pd.DataFrame) -> list[str]:
         for arm in dict.fromkeys(row["arm"] for row in rows):
             parts = []
             for row in sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["length"]):
-                speed = stats.Estimate(row["speedup"], row["speedup_low"], row["speedup_high"])
                 text = (
-                    f"T={row['length']} {speed.value:.2f}× {speed.interval()} with "
+                    f"T={row['length']} {times(estimate(row, 'speedup'))} with "
                     f"{_share(row['subnormal_share'])} of the entries at the embeddings subnormal"
                 )
                 verdict = row["verdict"]

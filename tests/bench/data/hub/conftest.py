@@ -3,7 +3,8 @@
 import huggingface_hub
 import pytest
 
-from bench.data.hub import HubTask, find
+from bench.data.hub.catalogue import find
+from bench.data.hub.task import HubTask
 from models.checkpoints import MINILM
 from models.checkpoints import client as hub_client
 

@@ -6,7 +6,9 @@ import pytest
 from huggingface_hub import constants
 
 from bench import tasks
-from bench.data.hub import CATALOGUE, DataUnavailable, HubTask, find
+from bench.data.hub.catalogue import CATALOGUE, find
+from bench.data.hub.fetch import DataUnavailable
+from bench.data.hub.task import HubTask
 from models.checkpoints import MINILM
 
 from .sets import SETS

@@ -11,7 +11,9 @@ import pytest
 from huggingface_hub import constants
 
 from bench import tasks
-from bench.data.hub import CATALOGUE, DataUnavailable, HubTask, find
+from bench.data.hub.catalogue import CATALOGUE, find
+from bench.data.hub.fetch import DataUnavailable
+from bench.data.hub.task import HubTask
 from models.checkpoints import MINILM
 from models.checkpoints import client as hub_client
 
@@ -213,9 +215,10 @@ class TestFetching:
 def test_from_the_environment_alone(tmp_path):
     """Fetched in one process, read in another without a network, as users set it."""
     code = (
-        "import sys; from bench.data import hub; from models.checkpoints import MINILM\n"
-        "try: print(len(hub.task(sys.argv[1]).open(MINILM.path()).splits['test']))\n"
-        "except hub.DataUnavailable as error: print(error)\n"
+        "import sys\nfrom bench.data.hub import fetch, task\n"
+        "from models.checkpoints import MINILM\n"
+        "try: print(len(task.task(sys.argv[1]).open(MINILM.path()).splits['test']))\n"
+        "except fetch.DataUnavailable as error: print(error)\n"
     )
     with Hub() as server:
         name = serve(server, "wmt16")

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from bench import outcome, study, tasks
-from bench.data.hub import DataUnavailable, HubTask, find
+from bench.data.hub.catalogue import find
+from bench.data.hub.fetch import DataUnavailable
+from bench.data.hub.task import HubTask
 from bench.execute import prepare
 from models.checkpoints import MINILM
 

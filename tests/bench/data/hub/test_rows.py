@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bench import tasks
-from bench.data import hub as data_hub
-from bench.data.hub import HubTask, find
-from bench.measure import metrics
+from bench.data import metrics
+from bench.data.hub import task as data_hub
+from bench.data.hub.catalogue import find
+from bench.data.hub.task import HubTask
 from bench.tasks import IGNORED, LengthError
 
 from . import sets

@@ -2,19 +2,12 @@
 
 import json
 
-import matplotlib.pyplot as plt
 import pytest
 
 from bench.drawing import palette
 from bench.probes.learning import figures
 
 from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, as_before, cut_short, retold
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def texts(figure):

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from bench import registry, tasks
+from bench.data import metrics
 from bench.execute import sizing
-from bench.measure import metrics
 from bench.measure.subject import Subject
 from bench.probes.learning import measure as learning
 from bench.study import Cell, Comparison

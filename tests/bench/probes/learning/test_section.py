@@ -5,13 +5,14 @@ import re
 import matplotlib.pyplot as plt
 import pytest
 
-from bench.measure.metrics import METRICS
+from bench.data.metrics import METRICS
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
 from bench.probes.learning import section, tables
 
-from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, cut_short, elsewhere, retold
+from ....records import elsewhere
+from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, cut_short, retold
 
 SCORES = {"lstm": [0.9, 1.0], "transformer": [0.6, 0.7]}
 

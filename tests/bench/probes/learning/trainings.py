@@ -43,16 +43,6 @@ def retold(trained, says, scores, beyond=None, shortest=0):
     return retold
 
 
-def elsewhere(record, **coordinates):
-    """A copy of a record that says it was measured elsewhere."""
-    moved = copy.deepcopy(record)
-    moved["cell"] |= coordinates
-    mark = "-".join(map(str, coordinates.values()))
-    for name in ("key", "alike", "together"):
-        moved[name] = f"{moved[name]}-{mark}"
-    return moved
-
-
 def cut_short(record):
     """The same training, diverged at its third step."""
     samples = {name: values[:2] for name, values in record["samples"].items()}

@@ -69,7 +69,7 @@ def test_growth_is_the_power_of_the_length(costly):
 def test_growth_is_of_what_decoding_and_memory_leave_too(costly):
     frame = table("growth", costly)
     known = set(zip(frame["phase"], frame["quantity"], strict=True))
-    assert {("training", "step_s"), ("training", "tensor_growth_bytes")} <= known
+    assert {("training", "step_s"), ("training", "tensor_rise_bytes")} <= known
     longer = [r for r in copy.deepcopy(of(costly, "decode")) if r["cell"]["length"] == 16]
     for record in longer:
         record["cell"]["length"] = 64

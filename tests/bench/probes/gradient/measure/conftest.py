@@ -1,27 +1,23 @@
 """One thread, and records with all their digits."""
 
 import pytest
-import torch
 
+from bench.measure import training
 from bench.probes.gradient import measure as gradient
-from bench.probes.learning import measure as learning
 from bench.store import records
 
 from .subjects import ARMS, TASKS
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def threads(one_thread):
+    """One, in every test of these."""
 
 
 @pytest.fixture(autouse=True)
 def digits(monkeypatch):
     """A record keeps few digits; here it keeps enough to be checked against what is known."""
-    for module in (gradient, learning):
+    for module in (gradient, training):
         monkeypatch.setattr(module, "short", lambda values, digits=4: records.short(values, 17))
 
 

@@ -5,7 +5,8 @@ import torch
 import models.arms
 from bench import registry, study, tasks
 from bench.measure.subject import Subject
-from bench.probes.gradient.measure import Measurement, flow
+from bench.probes.gradient.designated import flow
+from bench.probes.gradient.measure import Measurement
 
 from .....conftest import TINY
 

@@ -5,7 +5,7 @@ import torch
 
 from bench import tasks
 from bench.outcome import Unsupported
-from bench.probes.gradient.measure import Designated, flow
+from bench.probes.gradient.designated import Designated, flow
 
 from .subjects import measuring, subject, under
 

@@ -12,8 +12,8 @@ from bench.execute import prepare
 from bench.execute.channel import finite
 from bench.execute.worker import describe
 from bench.outcome import DIVERGED, UNSUPPORTED, CellError, Diverged
+from bench.probes.gradient import designated
 from bench.probes.gradient import flow as curves
-from bench.probes.gradient import measure as gradient
 from bench.tasks import parity
 
 from .subjects import measured, measuring, subject, zero
@@ -149,7 +149,7 @@ class TestBadInput:
         full = rows["attention_mask"].all(dim=1)
         count = int(full.sum())
         assert 4 < count < 900
-        found = gradient._rows(of)
+        found = designated.drawn(of)
         assert found.keys() == {"input_ids", "labels"}
         assert torch.equal(found["input_ids"], rows["input_ids"][full][:4])
         many = subject("lstm", "listops", 32, protocol={"rows": count + 1})

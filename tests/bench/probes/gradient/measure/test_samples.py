@@ -8,7 +8,8 @@ import torch
 
 from bench.probes.gradient import flow as curves
 from bench.probes.gradient import measure as gradient
-from bench.probes.gradient.measure import flow
+from bench.probes.gradient import norms
+from bench.probes.gradient.designated import flow
 
 from .subjects import ARMS, DEFAULTS, ROUNDED, SMALL, measured, measuring, subject, under, zero
 
@@ -173,11 +174,11 @@ def test_the_plan_counts_what_is_measured():
 @pytest.mark.parametrize("size", [1e-320, 1e-200, 1e-160, 1.0, 1e200])
 def test_a_norm_is_not_lost_to_squares_in_float64_either(size):
     entries = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64) * size
-    found = gradient._norms(entries)
+    found = norms.vector_norms(entries)
     assert found[0] == pytest.approx(5 * size, rel=1e-3 if size < 1e-300 else 1e-12)
     assert found[1] == 0.0
 
 
 @pytest.mark.parametrize("entry", [math.nan, math.inf])
 def test_a_norm_of_what_is_no_number_is_none(entry):
-    assert not gradient._norms(torch.tensor([[1.0, entry]])).isfinite().any()
+    assert not norms.vector_norms(torch.tensor([[1.0, entry]])).isfinite().any()

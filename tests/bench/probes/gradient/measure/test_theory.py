@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from bench.measure.objective import embed
 from bench.probes.gradient import flow as curves
-from bench.probes.gradient.measure import flow
+from bench.probes.gradient.designated import flow
 
 from .subjects import ROUNDED, measuring, norms_by_distance, subject, under, zero
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.probes.learning.measure import Trainer
+from bench.measure.training import Trainer
 from models.groups import parameter_groups
 from models.heads import set_dropout
 

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
 from bench.data.contract import IGNORED, SPLITS
 from bench.data.corpus import build, labels, leaks, library, tokenized
 from models.checkpoints import MINILM
 
 ROOT = Path(sysconfig.get_path("stdlib"))
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(MINILM.path(), local_files_only=True)
 
 
 def document(corpus, path):

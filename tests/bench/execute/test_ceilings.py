@@ -8,7 +8,7 @@ from bench.measure import devices
 from bench.outcome import Unsupported
 from bench.store import environment
 
-from ..clock import Clock
+from ...clock import Clock
 
 ACCELERATOR = devices.current()
 

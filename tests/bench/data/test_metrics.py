@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import registry
-from bench.measure.metrics import METRICS
+from bench.data.metrics import METRICS
 
 SHARES = [metric for metric in METRICS.values() if metric.scale == "share"]
 
@@ -55,7 +55,7 @@ def test_every_task_names_a_metric():
 
 def test_naming_a_metric_imports_no_library():
     code = (
-        "import sys\nfrom bench.measure.metrics import METRICS\nassert METRICS\n"
+        "import sys\nfrom bench.data.metrics import METRICS\nassert METRICS\n"
         "assert not {'torch', 'sklearn', 'sacrebleu', 'seqeval'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -7,7 +7,7 @@ import pytest
 from bench.tools import inventory, listings
 from models.checkpoints import CATALOGUE, WEIGHTS, HubCheckpoint
 
-from ..hub import Hub
+from ...hub import Hub
 
 
 @pytest.fixture

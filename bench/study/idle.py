@@ -1,0 +1,124 @@
+"""What a comparison asks for and its grids have not: a record would name what was never done.
+
+An arm refuses these too, a cell at a time and with torch; a study's are found before anything runs.
+What is wrong with a comparison shows only beside its grids, so their tables are read as they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench import registry
+from bench.study.cell import Comparison
+from bench.study.mistakes import Place
+
+_SEQ2SEQ, _CAUSAL = "AutoModelForSeq2SeqLM", "AutoModelForCausalLM"
+_LEAST_CHRONO = 3  # steps of memory, below which the gates' biases are not defined
+_OWN = "a comparison of their own"
+
+
+def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with the options of a comparison, each with its place.
+
+    Args:
+        name: of the comparison.
+        comparison: which is valid by itself.
+        grids: tables of the study, whatever else is wrong with them.
+    """
+    place: Place = ("comparison", name, "recurrent")
+    own = [grid for grid in grids if isinstance(grid, dict) and grid.get("comparison") == name]
+    given = comparison.recurrent.model_dump(exclude_defaults=True)
+    for option, what in _at_odds(given):
+        yield (*place, option), what
+    for task, head in _heads(own):
+        if given.get("attention") and head != _SEQ2SEQ:
+            yield (
+                place,
+                f"attention is of a decoder that reads a source ({_SEQ2SEQ}). Task {task!r} has "
+                f"{head}: leave attention out, or give such tasks {_OWN}.",
+            )
+        if given.get("bidirectional") and head == _CAUSAL:
+            yield (
+                (*place, "bidirectional"),
+                f"task {task!r} has {_CAUSAL}, which must read from left to right: leave "
+                f"bidirectional out, or give such tasks {_OWN}.",
+            )
+    arms = _arms(own)
+    if arms is not None:
+        for option, what in _without_takers(given, {*arms, comparison.match_to}):
+            yield (*place, option), what
+        if comparison.embeddings == "checkpoint" and (lost := sorted(filter(_ignores, arms))):
+            yield (
+                ("comparison", name, "embeddings"),
+                f"recurrent arms start from a checkpoint's. {', '.join(lost)} would ignore it: "
+                f"leave embeddings out, or give such arms {_OWN}.",
+            )
+
+
+def _at_odds(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Options that need one another, or that no two of can be."""
+    chrono, length = given.get("initialization") == "chrono", given.get("chrono_length")
+    if chrono and length is None:
+        yield (
+            "initialization",
+            "'chrono' needs chrono_length, the longest memory in steps, of at least "
+            f"{_LEAST_CHRONO}.",
+        )
+    elif chrono and length is not None and length < _LEAST_CHRONO:
+        yield "chrono_length", f"expected at least {_LEAST_CHRONO} steps. Got {length}."
+    elif length is not None and not chrono:
+        yield (
+            "chrono_length",
+            "is what initialization = 'chrono' provides for. Got "
+            f"{given.get('initialization', 'default')!r}: leave it out, or ask for 'chrono'.",
+        )
+    if chrono and "forget_bias" in given:
+        yield "forget_bias", "initialization = 'chrono' sets the forget gate: leave it out."
+
+
+def _without_takers(given: dict[str, Any], arms: set[str]) -> Iterator[tuple[str, str]]:
+    """Options that no arm takes, or that one takes and another of its like does not."""
+    takes = {arm: registry.arms()[arm].literals.get("OPTIONS", ()) for arm in sorted(arms)}
+    for option in given:
+        if not any(option in taken for taken in takes.values()):
+            having = [
+                arm
+                for arm, entry in registry.arms().items()
+                if option in entry.literals.get("OPTIONS", ())
+            ]
+            yield (
+                option,
+                f"no arm of this comparison has it ({', '.join(takes)}): leave it out. Arms that "
+                f"have it: {', '.join(having) or 'none'}.",
+            )
+        elif lacking := [arm for arm, taken in takes.items() if taken and option not in taken]:
+            yield (
+                option,
+                f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such option: "
+                f"give those that have it {_OWN}.",
+            )
+
+
+def _heads(grids: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Tasks of these grids with their heads; what is no task is said elsewhere."""
+    for grid in grids:
+        for task in _listed(grid.get("task")):
+            entry = registry.tasks().get(task) if isinstance(task, str) else None
+            if entry is not None:
+                yield task, entry.literals["HEAD"]
+
+
+def _arms(grids: Sequence[dict[str, Any]]) -> set[str] | None:
+    """Arms of these grids, None where there are none or one is unknown: it may be meant to take."""
+    arms = [arm for grid in grids for arm in _listed(grid.get("arm"))]
+    known = all(isinstance(arm, str) and arm in registry.arms() for arm in arms)
+    return set(arms) if arms and known else None
+
+
+def _ignores(arm: str) -> bool:
+    """Whether an arm has no word embeddings to start from: it is neither recurrent nor loaded."""
+    literals = registry.arms()[arm].literals
+    return literals["WEIGHTS"] == "random" and "OPTIONS" not in literals
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
