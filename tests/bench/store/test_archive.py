@@ -86,9 +86,8 @@ def test_an_edited_line_is_named(path):
 def test_a_lost_end_is_said(path):
     whole = lines(path)
     rewrite(path, whole[:-1])
-    with pytest.raises(
-        StoreError, match=rf"expected {len(whole) - 1} records.*line {len(whole) - 1}"
-    ):
+    said = rf"expected {len(whole) - 1} records.*line {len(whole) - 1}"
+    with pytest.raises(StoreError, match=said):
         Archive(path)
     rewrite(path, [*whole, whole[-1]])
     with pytest.raises(StoreError, match=rf"line {len(whole) + 1}: expected"):
@@ -134,7 +133,7 @@ def test_an_unknown_status_or_schema_is_refused(store, tmp_path):
     with pytest.raises(StoreError, match="status must be one of"):
         Archive(path)
     rewrite(path, ['{"schema": 99}'])
-    with pytest.raises(StoreError, match="schema 1.*Got 99"):
+    with pytest.raises(StoreError, match=r"schema 1.*Got 99"):
         Archive(path)
 
 
