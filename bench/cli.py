@@ -182,18 +182,37 @@ def doctor(
 
 @app.command()
 def report(
-    store: Annotated[Path, typer.Argument(help="A study's report folder, or its records file.")],
+    records: Annotated[
+        Path, typer.Argument(help="A store, a file of records, or a folder with either.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write to. Default: where the records are.")
+    ] = None,
 ) -> None:
-    """Write a study's pages, figures and tables again from its records."""
-    from bench.report import render
-    from bench.store import FILE, Store, StoreError
+    """Write a study's pages, figures and tables again from its records.
 
-    folder = store.parent if store.name == FILE else store
+    Exit codes: 0 written, 2 there are no such records, 3 they are damaged or cannot be written.
+    """
+    from bench.report import render
+    from bench.store import Store, StoreError, archive
+
     try:
-        with Store(folder) as opened:
-            print(f"report: {render.write(opened, folder)}")
+        path = archive.find(records)
     except StoreError as error:
-        fail(str(error), 3 if (folder / FILE).exists() else 2)
+        fail(str(error), 2)
+    try:
+        source = archive.opened(path)
+        try:
+            folder = output or path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            print(f"report: {render.write(source, folder)}")
+        finally:
+            if isinstance(source, Store):
+                source.close()
+    except StoreError as error:
+        fail(str(error), 3)
+    except OSError as error:
+        fail(f"cannot write the report to {folder}: {error.strerror}", 3)
 
 
 def names(text: str | None) -> list[str] | None:

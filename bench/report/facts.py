@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.page.captions import machine
-from bench.store import Store
+from bench.store.archive import Source
 from bench.store.records import Record
 
 
-def of(store: Store, records: Sequence[Record], planned: int) -> list[tuple[str, str]]:
+def of(store: Source, records: Sequence[Record], planned: int) -> list[tuple[str, str]]:
     """The circumstances, a line each."""
     counts = Counter(record["status"] for record in records)
     done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"

@@ -5,7 +5,6 @@ in the order of their places. Everything is made in a folder beside its place an
 it is whole.
 """
 
-import json
 import shutil
 import tempfile
 import traceback
@@ -25,14 +24,15 @@ from bench.page.evidence import Evidence
 from bench.page.facets import facets
 from bench.page.numbers import cell_text
 from bench.report import compared, facts, spreadsheet, text, views
-from bench.store import Store, StoreError
+from bench.store import StoreError, archive
+from bench.store.archive import Source
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 PAGE = "README.md"
 HTML = "report.html"
-_PARTS = (PAGE, HTML, "figures", "tables", "records.jsonl")
+_PARTS = (PAGE, HTML, "figures", "tables")
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Told:
     tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
 
 
-def write(store: Store, folder: Path) -> Path:
+def write(store: Source, folder: Path) -> Path:
     """Write the report of a store into ``folder``; returns its first page.
 
     Raises:
@@ -69,8 +69,11 @@ def write(store: Store, folder: Path) -> Path:
             f"cannot write the report to {folder}: {error.strerror}. The records are kept."
         ) from None
     try:
-        _write(store, work)
-        for name in _PARTS:
+        # What is published is packed; it stays so.
+        packed = isinstance(store, archive.Archive) and store.path.suffix == ".gz"
+        file = archive.PACKED if packed else archive.PLAIN
+        _write(store, work, file)
+        for name in (*_PARTS, file):
             target = folder / name
             if target.is_dir():
                 shutil.rmtree(target)
@@ -84,13 +87,11 @@ def write(store: Store, folder: Path) -> Path:
     return folder / PAGE
 
 
-def _write(store: Store, work: Path) -> None:
+def _write(store: Source, work: Path, file: str) -> None:
     records, plan = store.records(), store.meta("plan")
     (work / "figures").mkdir()
     (work / "tables").mkdir()
-    with (work / "records.jsonl").open("w", encoding="utf-8") as lines:
-        for record in records:
-            lines.write(json.dumps(record, allow_nan=False, sort_keys=True) + "\n")
+    archive.write(store, work / file)
     evidence = Evidence(records, store.meta("ceilings"), store.meta("published") or [])
     tries = _Tries()
     made = {name: tries(f"table {name}", evidence.__getitem__, name) for name in evidence}
