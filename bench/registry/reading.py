@@ -125,7 +125,8 @@ def _parts(folder: Path, module: str, interleaved: Any) -> list[str]:
 
 def tables(entry: Entry) -> list[str]:
     """Names of the tables that a probe makes, as far as they are written out."""
-    tree, _ = _parsed(entry.path.parent / "tables.py")
+    path = entry.path.parent / "tables.py"
+    tree = _parsed(path)[0] if path.is_file() else None  # what lacks it is named elsewhere
     for node in tree.body if tree else ():
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):

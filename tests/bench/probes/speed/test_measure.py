@@ -3,6 +3,7 @@
 import pytest
 
 from bench import registry
+from bench.measure import objective
 from bench.outcome import Unsupported
 from bench.probes.speed import measure as speed
 
@@ -43,7 +44,7 @@ def test_a_prefill_is_a_language_models(corpus, arm):
 def test_a_prefill_keeps_what_decoding_goes_on_from(corpus, arm):
     subject = subjects(corpus, "speed", axes={"phase": "prefill"}, task="language")[arm]
     model, batch = subject.build().eval(), subject.batches(1, 2)[0]
-    outputs = speed.prefill(model, subject.task.HEAD)(batch)
+    outputs = objective.prefill(model, subject.task.HEAD)(batch)
     assert outputs.logits.shape[:2] == (2, 1), "of the last position only"
     assert outputs.past_key_values.get_seq_length() == subject.cell.length
     speed.refuse(subject.cell, subject.task.HEAD, None)
