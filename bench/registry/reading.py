@@ -28,11 +28,15 @@ class Entry:
 def files(kind: Kind, folder: Path) -> list[Path]:
     """The files of a registry folder that are to be entries of it."""
     if kind is PROBES:
-        # A folder without a source file is what another branch has left of its own.
-        inside = [p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.py"))]
+        inside = [p for p in folder.iterdir() if p.is_dir() and not _left_over(p)]
         inside = [path / "__init__.py" for path in inside if not path.name.startswith(("_", "."))]
         return sorted([*inside, *_entries(folder)])
     return sorted(_entries(folder))
+
+
+def _left_over(folder: Path) -> bool:
+    """Whether a folder holds nothing but what Python compiled, when another branch had it."""
+    return all(path.name == "__pycache__" for path in folder.iterdir())
 
 
 def _entries(folder: Path) -> Iterator[Path]:

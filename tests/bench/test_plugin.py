@@ -10,6 +10,7 @@ import pytest
 
 from bench.plugin import Replay
 from bench.store import Store
+from bench.store.archive import Archive
 
 from ..conftest import SHORT, TINY
 
@@ -57,10 +58,7 @@ def test_an_entry_for_each_timed_cell(session):
     folder, _ = session
     text = (folder / "out.json").read_text()
     entries = json.loads(text, parse_constant=lambda name: pytest.fail(name))["benchmarks"]
-    records = [
-        json.loads(line)
-        for line in (folder / "reports/local/short/records.jsonl").read_text().splitlines()
-    ]
+    records = Archive(folder / "reports/local/short/records.jsonl").records()
     timed = {r["name"]: r for r in records if r["status"] == "done" and "seconds" in r["samples"]}
     assert len(entries) == len(timed) > 0
     for entry in entries:
@@ -87,12 +85,12 @@ def test_no_host_name_in_the_json(session):
 
 def test_measuring_again_is_measuring(folder):
     """A part of a finished study is measured anew in its place; the rest stays as it is."""
-    lines = folder / "reports/local/short/records.jsonl"
-    before = {r["key"]: r for r in map(json.loads, lines.read_text().splitlines())}
+    path = folder / "reports/local/short/records.jsonl"
+    before = {r["key"]: r for r in Archive(path).records()}
     done = run_pytest(folder, "--benchmark", "--study", str(SHORT), "-k", "gradient")
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
-    after = {r["key"]: r for r in map(json.loads, lines.read_text().splitlines())}
+    after = {r["key"]: r for r in Archive(path).records()}
     anew = {key for key in before if after[key]["ended"] != before[key]["ended"]}
     assert {before[key]["cell"]["probe"] for key in anew} == {"gradient"}
     assert len(after) == len(before)

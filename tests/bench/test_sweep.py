@@ -246,8 +246,10 @@ def test_records_are_strict_json_with_units_and_environment(tiny):
     def refuse(constant):
         raise AssertionError(constant)
 
-    for line in (tiny.folder / "records.jsonl").read_text().splitlines():
-        record = json.loads(line, parse_constant=refuse)
+    lines = (tiny.folder / "records.jsonl").read_text().splitlines()
+    header, *records = (json.loads(line, parse_constant=refuse) for line in lines)
+    assert len(header["digests"]) == len(records) > 0
+    for record in records:
         assert {"key", "cell", "status", "metrics", "samples", "model", "environment"} <= set(
             record
         )
