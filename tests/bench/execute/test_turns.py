@@ -215,6 +215,12 @@ class TestAbreast:
 
     @pytest.mark.parametrize("which", [0, -1])
     def test_one_that_dies_takes_no_other_along(self, server, singles, fingerprint, which):
-        heard = self.run(server, singles, fingerprint, Heard(killer(which)), threads=2)
-        statuses = [heard.outcomes[cell.key]["status"] for cell in singles[0]]
-        assert sorted(statuses) == sorted([outcome.KILLED, *[outcome.DONE] * (len(singles[0]) - 1)])
+        """It has so long to train that it is never done before it is killed."""
+        cells, configs = list(singles[0]), dict(singles[1])
+        victim = cells[which]
+        long = victim.model_copy(update={"protocol": victim.protocol | {"steps": 2_000}})
+        cells[which], configs[long.key] = long, configs[victim.key]
+        heard = Heard(killer(which))
+        self.run(server, (cells, configs), fingerprint, heard, threads=2)
+        statuses = {cell.key: heard.outcomes[cell.key]["status"] for cell in cells}
+        assert statuses == {c.key: outcome.KILLED if c is long else outcome.DONE for c in cells}
