@@ -4,23 +4,31 @@ A claim's file says literally, before anything has been measured:
 
 - ``SENTENCE``: as people say it
 - ``QUANTITY``: what is looked at, with its unit
+- ``DIRECTION``: which way it goes where the claim is true
+- ``DELTA``: the size below which a difference counts as none; None where every one counts
+- ``LOOKS``: when the numbers are looked at, as who looks often finds something
 - ``SCOPE``: the coordinates that a judgement is about, names of a cell's
 - ``TABLES``: the tables that it rests on; without rows in any of them there is nothing to judge
 - ``SUPPORTED``, ``REFUTED``: what would support it, and what would overturn it
-- ``DELTA``, if a difference has a size below which it counts as none
+- ``NEEDS``: what a study must measure to judge it: ``probe speed at two lengths``
+- ``PLACE``, if not last: the order on the page
 
 and defines ``judge(evidence)``, which returns a judgement for each scope, see
-:mod:`bench.page.judgement`.
+:mod:`bench.page.judgement`. It may define ``headline(judgements)``: at most 35 words that sum them
+up, with a number, its interval and where it holds. Without it the first decided judgement of the
+commonest state speaks for all.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from bench import registry
+from bench.page.contract import LAST
 from bench.page.evidence import Evidence
-from bench.page.judgement import UNDECIDED, Judgement, overall
+from bench.page.judgement import MOST_WORDS, UNDECIDED, Judgement, overall
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,19 @@ class Judged:
     """A claim, with what these records say of it."""
 
     name: str
-    sentence: str
-    refuted: str
+    literals: Mapping[str, Any]
     judgements: Sequence[Judgement]
+    headline: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """As people say it."""
+        return str(self.literals["SENTENCE"])
+
+    @property
+    def place(self) -> int:
+        """The order on the page."""
+        return int(self.literals.get("PLACE", LAST))
 
     @property
     def state(self) -> str:
@@ -44,7 +62,12 @@ class Judged:
 
     @property
     def undecided(self) -> str:
-        """How many scopes are not, and why, in one sentence; empty where there are none."""
+        """How many scopes are not, and why, in one sentence; empty where there are none.
+
+        Of a claim without any judgement, what it needs.
+        """
+        if not self.judgements:
+            return f"Undecided: needs {self.literals['NEEDS']}."
         reasons = Counter(
             j.why or "no reason given" for j in self.judgements if j.state == UNDECIDED
         )
@@ -66,4 +89,21 @@ def judge(name: str, evidence: Evidence) -> Judged:
                 f"{entry.path}: expected judge to return judgements. Got "
                 f"{type(judgement).__name__}."
             )
-    return Judged(name, entry.literals["SENTENCE"], entry.literals["REFUTED"], judgements)
+    return Judged(name, entry.literals, judgements, _headline(entry, judgements))
+
+
+def _headline(entry: registry.Entry, judgements: Sequence[Judgement]) -> str:
+    """At most 35 words for all scopes together; empty where none is decided."""
+    decided = [j for j in judgements if j.state != UNDECIDED]
+    if not decided:
+        return ""
+    module = import_module(entry.module)
+    if hasattr(module, "headline"):
+        text = str(module.headline(judgements))
+        if not 0 < len(text.split()) <= MOST_WORDS:
+            raise ValueError(
+                f"{entry.path}: expected a headline of at most {MOST_WORDS} words. Got {text!r}."
+            )
+        return text
+    commonest = Counter(j.state for j in decided).most_common(1)[0][0]
+    return next(j.sentence for j in decided if j.state == commonest)

@@ -20,6 +20,10 @@ from bench.page.numbers import cell_text, ranged
 
 SENTENCE = "In a recurrent network the gradient vanishes with distance, however long the window"
 QUANTITY = "reach at initialisation: the farthest token that gets 1% of the largest norm, in tokens"
+DIRECTION = "the reach stays, as the window grows"
+LOOKS = "once, when all seeds are in"
+NEEDS = "probe gradient at two lengths, one four times the other, with six seeds"
+PLACE = 100
 SCOPE = (
     "comparison", "task", "data", "arm", "kernel", "device", "dtype", "denormals", "threads",
     "layers", "initialization",

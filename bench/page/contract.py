@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.page.evidence import Evidence
@@ -99,3 +100,22 @@ class Question:
     place: int
     text: str
     answer: Callable[[Evidence], list[str]]
+
+
+@dataclass(frozen=True)
+class Hero:
+    """One half of the picture on top of the page; a report joins the first two by ``place``.
+
+    Args:
+        place: the order, as that of sections.
+        rows: the frame; its column ``record`` has the keys of what each row was made from.
+        draw: onto axes of 350 by 300 px at the page's width; no text of it under 9 px there.
+        finding: what it shows, in at most twelve words, as half of the picture's title.
+        caption: in at most twenty words, what it shows and what it does not.
+    """
+
+    place: int
+    rows: Callable[[Evidence], pd.DataFrame]
+    draw: Callable[[Axes, Facet], None]
+    finding: Callable[[Facet], str]
+    caption: Callable[[Facet], str]

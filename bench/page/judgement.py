@@ -12,6 +12,16 @@ STATES = (SUPPORTED, REFUTED, DEPENDS, UNDECIDED)
 
 MOST_WORDS = 35
 
+#: How states are told from numbers, cited with every verdict. Its version changes with the rule.
+RULE = {
+    "name": "interval",
+    "version": 1,
+    "text": (
+        "A direction is claimed where the 95% interval excludes no difference; a size where it "
+        "clears what the claim takes for none (delta). The rest is undecided."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Effect:

@@ -68,6 +68,11 @@ def _whole(value: Any) -> str | None:
     return None if type(value) is int else "a whole number"
 
 
+def _size(value: Any) -> str | None:
+    fine = value is None or (type(value) in (int, float) and value >= 0)
+    return None if fine else "a size, 0 or more, or None where none counts as none"
+
+
 def _heads(value: Any) -> str | None:
     if wrong := _texts(value):
         return wrong
@@ -140,12 +145,17 @@ CLAIMS = Kind(
     {
         "SENTENCE": _text,
         "QUANTITY": _text,
+        "DIRECTION": _text,
+        "DELTA": _size,
+        "LOOKS": _text,
         "SCOPE": _texts,
         "SUPPORTED": _text,
         "REFUTED": _text,
         "TABLES": _texts,
+        "NEEDS": _text,
     },
     defines=("judge",),
+    optional={"PLACE": _whole},
     unique=("SENTENCE",),
 )
 PARTS = {  # of a probe's folder, and what each must define

@@ -23,7 +23,7 @@ from bench.page.contract import Facet, Picture, Question, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
 from bench.page.numbers import cell_text
-from bench.report import compared, facts, spreadsheet, text, views
+from bench.report import answers, compared, facts, spreadsheet, text, views
 from bench.store import StoreError, archive
 from bench.store.archive import Source
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 PAGE = "README.md"
 HTML = "report.html"
-_PARTS = (PAGE, HTML, "figures", "tables")
+_PARTS = (PAGE, HTML, answers.FILE, "figures", "tables")
 
 
 @dataclass
@@ -91,16 +91,18 @@ def _write(store: Source, work: Path, file: str) -> None:
     records, plan = store.records(), store.meta("plan")
     (work / "figures").mkdir()
     (work / "tables").mkdir()
-    archive.write(store, work / file)
+    digest = archive.write(store, work / file)
     evidence = Evidence(records, store.meta("ceilings"), store.meta("published") or [])
     tries = _Tries()
     made = {name: tries(f"table {name}", evidence.__getitem__, name) for name in evidence}
+    judged = sorted(_judged(evidence, tries), key=lambda claim: claim.place)
     frames = {name: pd.DataFrame() if frame is None else frame for name, frame in made.items()} | {
         "models": compared.models(records),
         "missing": compared.missing(store.meta("cells"), plan, records),
     }
     for name, frame in frames.items():
         spreadsheet.write_csv(frame, work / "tables" / f"{name}.csv")
+    answers.write(answers.document(store, judged, file, digest), work / answers.FILE)
     told = _Telling(evidence, frames, store.meta("comparisons"), work / "figures", tries)
     last = [compared.MODELS]
     if len(frames["missing"]):
@@ -111,7 +113,7 @@ def _write(store: Source, work: Path, file: str) -> None:
         "options": "".join(f" {part}" for part in store.meta("options") or ()),
         "summary": store.meta("summary"),
         "version": __version__,
-        "claims": list(_judged(evidence, tries)),
+        "claims": [claim for claim in judged if claim.judgements],
         "findings": list(_answers(evidence, tries)),
         "facts": facts.of(store, records, len(plan)),
         "sections": [told(section) for section in (*_sections(tries), *last)],
@@ -166,10 +168,10 @@ class _Tries:
 
 
 def _judged(evidence: Evidence, tries: _Tries) -> Iterator[claims.Judged]:
-    """The claims that these records say something of."""
+    """The claims, those that these records cannot judge too."""
     for name in registry.claims():
         judged = tries(f"claim {name}", claims.judge, name, evidence)
-        if judged is not None and judged.judgements:
+        if judged is not None:
             yield judged
 
 

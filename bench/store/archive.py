@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,12 +114,12 @@ def write(source: Source, path: Path) -> str:
     }
     text = "".join(f"{line}\n" for line in (_dumps(header), *lines)).encode()
     path.write_bytes(gzip.compress(text, 9, mtime=0) if path.suffix == ".gz" else text)
-    return digest(records)
+    return _of_all(digests)
 
 
 def digest(records: list[Record]) -> str:
     """One digest for all records: the same ones in the same order have it, wherever they lie."""
-    return hashlib.sha256("".join(_digest(_dumps(r)) for r in records).encode()).hexdigest()
+    return _of_all(_digest(_dumps(record)) for record in records)
 
 
 def find(place: Path) -> Path:
@@ -253,6 +253,10 @@ def _told(path: Path, records: list[Record]) -> dict[str, Any]:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, allow_nan=False, sort_keys=True)
+
+
+def _of_all(digests: Iterable[str]) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _digest(line: str) -> str:

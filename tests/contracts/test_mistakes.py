@@ -171,8 +171,8 @@ MISTAKES = {
     "a claim without its judge": (
         {CLAIM: without(CLAIM, r"^def judge.*\Z")},
         CLAIM,
-        r"lacks judge\. A file of this folder has SENTENCE, QUANTITY, SCOPE, SUPPORTED, REFUTED, "
-        r"TABLES, judge\.",
+        r"lacks judge\. A file of this folder has SENTENCE, QUANTITY, DIRECTION, DELTA, LOOKS, "
+        r"SCOPE, SUPPORTED, REFUTED, TABLES, NEEDS, judge\.",
     ),
     "a claim that does not say what overturns it": (
         {CLAIM: without(CLAIM, r"^REFUTED.*?\n")},
