@@ -35,7 +35,7 @@ class Evidence(Mapping[str, pd.DataFrame]):
         self._makers = {
             name: make
             for probe in registry.probes()
-            for name, make in getattr(registry.part(probe, "tables"), "TABLES", {}).items()
+            for name, make in registry.part(probe, "tables").TABLES.items()
         }
         self._made: dict[str, pd.DataFrame] = {}
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.registry import imports
 from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
 
 _HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 #: What of this suite imports torch.
 _NEEDS_TORCH = ("models", "bench.execute", "bench.measure", "bench.sweep")
+#: Packages of which ``from package import part`` needs no more than the part.
+_TOLD_APART = ("bench", "bench.measure", "models")
 _TORCH_FREE = ("models.extensions", "models.autoclasses")
 
 
@@ -79,7 +82,7 @@ def read(kind: Kind, name: str, module: str, path: Path) -> tuple[Entry | None, 
 
 def literals(path: Path) -> dict[str, Any]:
     """What a file says literally, without being run."""
-    return dict(_literals(ast.parse(path.read_text(encoding="utf-8"))))
+    return dict(_literals(ast.parse(path.read_bytes())))
 
 
 def _parsed(path: Path) -> tuple[ast.Module | None, str]:
@@ -109,21 +112,20 @@ def _parts(folder: Path, module: str, interleaved: Any) -> list[str]:
             continue
         parts = path.relative_to(folder).with_suffix("").parts
         name = ".".join([module, *(part for part in parts if part != "__init__")])
-        trees[name] = path.relative_to(folder), tree, path.name == "__init__.py"
+        home = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        trees[name] = path.relative_to(folder), tree, home
         defines = set(needed.get(str(path.relative_to(folder)), ()))
         if lacks := defines - set(_defined(tree)):
             wrong.append(f"{path.name} lacks {', '.join(sorted(lacks))}.")
+    trees.pop(f"{module}.measure", None)  # may need torch
+
+    def imported(name: str) -> list[str]:
+        _, tree, home = trees[name]
+        return [other for other in _imported(tree, home) if other in trees]
+
     told = [name for name, (path, *_) in trees.items() if path.parts[0] in TOLD]
-    reached: set[str] = set()
-    while told:
-        name = told.pop()
-        if name in reached or name == f"{module}.measure":
-            continue
-        reached.add(name)
-        path, tree, package = trees[name]
-        home = name if package else name.rpartition(".")[0]
+    for path, tree, home in map(trees.__getitem__, sorted(imports.reached(told, imported))):
         wrong += [f"{path} {text}" for text in _heavy(tree, home)]
-        told += [other for other in _imported(tree, home) if other in trees]
     return wrong
 
 
@@ -184,34 +186,11 @@ def _heavy(tree: ast.Module, home: str) -> Iterator[str]:
 
 def _imported(tree: ast.Module, home: str) -> Iterator[str]:
     """Modules, and names of modules, that a file imports when it is imported."""
-    for node in _imports(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-            continue
-        base = node.module or ""
-        if node.level:
-            parents = home.split(".")
-            base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [base])])
-        yield from (f"{base}.{alias.name}" for alias in node.names)
-        if base not in ("bench", "bench.measure", "models"):  # whose parts are told apart
-            yield base
-
-
-def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Imports that run when the module is imported."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child
-        elif not isinstance(child, ast.FunctionDef | ast.Lambda) and not _type_checking(child):
-            yield from _imports(child)
-
-
-def _type_checking(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-    )
+    for node in imports.at_import(tree):
+        found = list(imports.names(node, home))
+        if found[0] in _TOLD_APART and isinstance(node, ast.ImportFrom):
+            del found[0]
+        yield from found
 
 
 def _within(name: str, room: str) -> bool:

@@ -105,7 +105,8 @@ def _claim(claim: "Judged") -> dict[str, Any]:
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:
-    return _json(asdict(judgement))
+    plain: dict[str, Any] = _json(asdict(judgement))
+    return plain
 
 
 def _json(value: Any) -> Any:

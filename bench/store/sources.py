@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
+from bench.registry import imports
 from models import extensions
 
 _ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def measuring() -> Iterator[tuple[str, Path]]:
     """Files that can change a measurement, each with a name that says no place of this machine.
 
     Of the probes these are all but what only their reports are made of; of installed extensions
-    their arms, their tasks, and as much of their probes.
+    everything but their claims, and as much of their probes.
     """
     for part in _MEASURING:
         place = _ROOT / part
@@ -60,30 +61,17 @@ def _of_probes() -> Iterator[tuple[str, Path]]:
     yield from ((name, path) for name, path in modules.items() if name not in only_told)
 
 
-def _reached(modules: Mapping[str, Path], names: Sequence[str]) -> set[str]:
-    """The modules of these names, and those that they import, directly or through others."""
-    reached: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name not in reached:
-            reached.add(name)
-            todo += [other for other in _imports(name, modules[name]) if other in modules]
-    return reached
+def _reached(modules: Mapping[str, Path], start: Sequence[str]) -> set[str]:
+    def imported(name: str) -> list[str]:
+        return [other for other in _imports(name, modules[name]) if other in modules]
+
+    return imports.reached(start, imported)
 
 
 def _imports(name: str, path: Path) -> Iterator[str]:
-    """Names that a module imports, each with the packages that are run on the way to it."""
-    here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    """What a module imports, inside functions too, and the packages run on the way to it."""
+    home = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = here[: len(here) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for one in found:
-            parts = one.split(".")
+        for found in imports.names(node, home):
+            parts = found.split(".")
             yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))

@@ -6,7 +6,8 @@ from bench.registry import kinds, reading
 
 CLAIM = (
     '"""A claim of ours."""\n'
-    'SENTENCE = "It is so"\nQUANTITY = "how much"\nSCOPE = ("task",)\nTABLES = ("reach",)\n'
+    'SENTENCE = "It is so"\nQUANTITY = "how much"\nDIRECTION = "more"\nDELTA = None\n'
+    'LOOKS = "once"\nSCOPE = ("task",)\nTABLES = ("reach",)\nNEEDS = "probe gradient"\n'
     'SUPPORTED = "it is"\nREFUTED = "it is not"\n\n\ndef judge(evidence):\n    return []\n'
 )
 
