@@ -126,6 +126,33 @@ def test_a_wrong_kernel_is_refused(kernel, head):
     assert not isinstance(refused.value, KernelUnavailable)
 
 
+@pytest.mark.parametrize(
+    ("reference", "kernel", "fine"),
+    [
+        (4e-6, -9e-6, True),  # twice as far from the truth as the reference
+        (4e-6, -3e-5, False),  # seven times
+        (1e-7, 2e-5, False),  # the reference is right, so the kernel is not
+        (1e-2, -1e-2, False),  # nothing is proven by numbers like these
+    ],
+)
+def test_a_kernel_may_round_about_as_much_as_the_reference(monkeypatch, reference, kernel, fine):
+    """Where the numbers are what is left of large terms, no float32 kernel has them exactly."""
+    errors = {("eager", torch.float32): reference, ("sdpa", torch.float32): kernel}
+
+    def numbers(arm, config, head, name, device, dtype):
+        error = errors.get((name, dtype), 0.0)
+        return {"output 0": torch.tensor([1.0 + error], dtype=torch.float64)}
+
+    monkeypatch.setattr(kernels, "_numbers", numbers)
+    head = SHAPE.head
+    args = TRANSFORMER, TRANSFORMER.config(SHAPE), head, "sdpa"
+    if fine:
+        check_kernel(*args)
+    else:
+        with pytest.raises(KernelError, match="of the largest magnitude"):
+            check_kernel(*args)
+
+
 def test_a_dtype_without_a_tolerance_is_an_error():
     with pytest.raises(ValueError, match=r"one of torch.float32, .*\. Got torch.complex64"):
         check_kernel(TRANSFORMER, TRANSFORMER.config(SHAPE), SHAPE.head, "sdpa",

@@ -7,6 +7,7 @@ from bench import outcome, registry, study, tasks
 from bench.execute import prepare, processes, refusals
 from bench.execute.sizing import sized
 from bench.outcome import Unsupported
+from models import kernels
 
 from ...conftest import TINY
 from .groups import THREADS, planned
@@ -132,3 +133,11 @@ def test_a_head_that_an_arm_has_not_is_unsupported(corpus, arm, task, own):
 
 def test_one_arm_lacks_a_head():
     assert LACKING
+
+
+def test_one_number_that_is_left_of_large_terms_is_no_reason_to_refuse_a_kernel():
+    """A regression's output may be a thousandth of what it is summed from, in any kernel."""
+    cell = next(c for c in study.load("anchors").cells if (c.task, c.arm) == ("adding", "rnn"))
+    config = models.arms.config_from_dict(sized(cell, None)["config"])
+    head = tasks.load("adding").HEAD
+    kernels.check_kernel(models.arms.load("rnn"), config, head, "fused")
