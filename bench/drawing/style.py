@@ -1,5 +1,6 @@
 """How every figure looks, its legend, and how it is saved."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,27 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "figure.constrained_layout.use": True,
     "legend.frameon": False,
+    "svg.fonttype": "none",
     "svg.hashsalt": "rnn-vs-transformer",
     "savefig.dpi": 160,
 }
 _ENTRY = 1.5  # inches that a legend's entry takes
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as SVG and PNG, the same bytes for the same records."""
+#: What is drawn on and written with, and what takes its place in the dark.
+_DARK = {"#ffffff": "#15181c", "#000000": "#e6e6e6", "#222222": "#e6e6e6", "#dddddd": "#3a3f45",
+         "#555555": "#aab0b6"}  # fmt: skip
+
+
+def save(figure: Figure, folder: Path, stem: str, *, png: bool = False) -> None:
+    """Write a figure as SVG, light and dark; in pixels too where that is wanted."""
     with mpl.rc_context(STYLE):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None, "Creator": None})
+        light = (folder / f"{stem}.svg").read_text("utf-8")
+        dark = re.sub("#[0-9a-f]{6}", lambda found: _DARK.get(found[0], found[0]), light)
+        (folder / f"{stem}-dark.svg").write_text(dark, "utf-8")
+        for name in (stem, f"{stem}-dark") if png else ():
+            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
     plt.close(figure)
 
 

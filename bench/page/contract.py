@@ -84,13 +84,22 @@ class TableView:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what stands under it; one without a picture or a table is left out."""
+    """A heading with what stands under it; one without a picture or a table is left out.
+
+    Args:
+        place: the order on the page.
+        title, text: of it.
+        pictures, tables: what it shows.
+        on_page: a table that stands on the report's first page too, of few columns, its first
+            rows those that matter most.
+    """
 
     place: int
     title: str
     text: str
     pictures: Sequence[Picture] = ()
     tables: Sequence[TableView] = ()
+    on_page: TableView | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ class Question:
 @dataclass(frozen=True)
 class Hero:
     """One half of the picture on top of the page; a report joins the first two by ``place``.
+
+    A probe's ``section.py`` may have some, as ``HEROES``; one without rows is left out.
 
     Args:
         place: the order, as that of sections.
