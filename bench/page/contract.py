@@ -83,6 +83,19 @@ class TableView:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """What of a section stands on the report's first page too.
+
+    Args:
+        sentence: what the table says together.
+        view: few columns of a table, the rows that say most first.
+    """
+
+    sentence: Callable[[Evidence], str]
+    view: TableView
+
+
+@dataclass(frozen=True)
 class Section:
     """A heading with what stands under it; one without a picture or a table is left out.
 
@@ -90,8 +103,7 @@ class Section:
         place: the order on the page.
         title, text: of it.
         pictures, tables: what it shows.
-        on_page: a table that stands on the report's first page too, of few columns, its first
-            rows those that matter most.
+        excerpt: what stands on the report's first page too, where the table has rows.
     """
 
     place: int
@@ -99,7 +111,7 @@ class Section:
     text: str
     pictures: Sequence[Picture] = ()
     tables: Sequence[TableView] = ()
-    on_page: TableView | None = None
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True)

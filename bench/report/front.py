@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.claims import Judged
+from bench.page.contract import Excerpt, Section
 from bench.page.judgement import UNDECIDED, Judgement
 from bench.report import budget, facts, views
 from bench.report.blocks import (
@@ -24,7 +25,7 @@ from bench.report.blocks import (
     Text,
 )
 from bench.report.citation import bibtex
-from bench.report.content import Content
+from bench.report.content import Content, Part
 from bench.report.gallery import Gallery, Shot
 from bench.report.text import fitting
 
@@ -177,7 +178,7 @@ def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
         Heading(f"{claim.sentence}: {claim.state}", _anchor(claim)),
         Text([Strong(claim.headline)] if claim.headline else [claim.undecided]),
     ]
-    scopes = [judgement for judgement in claim.decided if judgement.sentence != claim.headline]
+    scopes = _in_turn([j for j in claim.decided if j.sentence != claim.headline])
     shown = scopes[: room.scopes]
     items: list[Parts] = [_scope(judgement) for judgement in shown]
     rest = len(claim.judgements) - len(shown) - (len(claim.decided) - len(scopes))
@@ -193,6 +194,17 @@ def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
     return blocks
 
 
+def _in_turn(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """One of each state, then the next of each: what speaks against a claim is not left out."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for judgement in judgements:
+        turns.append(seen[judgement.state])
+        seen[judgement.state] += 1
+    order = sorted(range(len(judgements)), key=turns.__getitem__)
+    return [judgements[index] for index in order]
+
+
 def _scope(judgement: Judgement) -> Parts:
     return [f"{judgement.state.capitalize()}. {judgement.sentence}"]
 
@@ -202,18 +214,22 @@ def _published(content: Content, room: Room) -> list[Block]:
     blocks: list[Block] = []
     for part in content.parts:
         for section in part.sections:
-            view = section.on_page
-            if view is None or content.frames[view.name].empty:
-                continue
-            table = content.tries(
-                f"view of table {view.name}", views.table, view, content.frames[view.name],
-                room.rows,
-            )  # fmt: skip
-            if table is not None:
-                anchor = f"section-{section.place}"
-                note = [*table.note, " · ", Link("more", part.probe, anchor)]
-                blocks += [Heading(section.title, anchor), replace(table, note=note)]
+            if section.excerpt and not content.frames[section.excerpt.view.name].empty:
+                blocks += content.tries(
+                    f"excerpt of {section.title}", _excerpt, content, part, section,
+                    section.excerpt, room.rows,
+                ) or []  # fmt: skip
     return blocks
+
+
+def _excerpt(
+    content: Content, part: Part, section: Section, excerpt: Excerpt, rows: int
+) -> list[Block]:
+    anchor = f"section-{section.place}"
+    table = views.table(excerpt.view, content.frames[excerpt.view.name], rows)
+    note = [*table.note, " · ", Link("more", part.probe, anchor)]
+    said = Text([excerpt.sentence(content.evidence)])
+    return [Heading(section.title, anchor), said, replace(table, note=note)]
 
 
 def _method(content: Content) -> list[Block]:
@@ -229,7 +245,7 @@ def _method(content: Content) -> list[Block]:
     ]  # fmt: skip
 
 
-def part_told(part: Any, content: Content) -> bool:
+def part_told(part: Part, content: Content) -> bool:
     """Whether a probe has a page of its own: it answers something, or has rows to show."""
     if part.answers:
         return True

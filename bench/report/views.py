@@ -2,18 +2,25 @@
 
 import pandas as pd
 
+from bench import registry
 from bench.page import columns
 from bench.page.contract import WHERE, TableView
 from bench.page.numbers import cell_text, ranged
 from bench.report.blocks import File, Table
 from bench.report.budget import ROWS
 
+#: Columns whose values are arms, which people call otherwise.
+_ARMS = ("arm", "reference", "matched_to")
+
 
 def table(view: TableView, frame: pd.DataFrame, most: int = ROWS) -> Table:
     """A table as a page has it: so many rows, the rest counted and in the CSV file."""
     found = shown(view, frame)
     rows = [
-        [cell_text(value, str(column)) for column, value in row.items()]
+        [
+            registry.label(str(value)) if column in _ARMS else cell_text(value, str(column))
+            for column, value in row.items()
+        ]
         for row in found.head(most).to_dict("records")
     ]
     rest = len(found) - len(rows)

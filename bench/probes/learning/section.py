@@ -7,7 +7,7 @@ from bench.data.metrics import METRICS
 from bench.frames import scores
 from bench.outcome import DIVERGED
 from bench.page import captions
-from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Excerpt, Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
 from bench.probes.learning import figures, sentences
@@ -85,11 +85,14 @@ SECTIONS = [
                 always=("task",),
             )
         ],
-        on_page=TableView(
-            "published",
-            ["task", "arm", "tested", "published", "ours_median", "seeds", "verdict", "source"],
-            rows=_agreements_first,
-            always=("task",),
+        excerpt=Excerpt(
+            lambda evidence: sentences.known(evidence["published"])[0],
+            TableView(
+                "published",
+                ["task", "arm", "tested", "published", "ours_median", "seeds", "verdict", "source"],
+                rows=_agreements_first,
+                always=("task",),
+            ),
         ),
     ),
     Section(
