@@ -237,7 +237,7 @@ class _Telling:
             figure = self.tries(f"picture {file}", picture.draw, facet)
             if figure is None:
                 continue
-            style.save(figure, self.folder, file)
+            style.save(figure, self.folder, file, png=True)
             caption = self.tries(f"caption of {file}", picture.caption, facet)
             of = dict.fromkeys(record["cell"]["comparison"] for record in records)
             summary = "; ".join(self.comparisons[one]["summary"] for one in of)
