@@ -1,5 +1,6 @@
 """Pages as files: Markdown and HTML of the same blocks."""
 
+import base64
 import html
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +10,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench.drawing import svg
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
-from bench.report.blocks import Code, File, Link, Page, Parts, Strong
-from bench.report.svg import Inline
+from bench.report.blocks import Code, Figure, File, Link, Page, Parts, Strong
 from bench.report.text import markdown
 
 PAGE = "README.md"
 HTML = "report.html"
 FOLDER = "pages"
+_LARGEST = 240_000  # bytes of a figure that stands inside the first page as it is
 #: A verdict's sign, as its colour is not seen by everybody.
 SIGNS = {SUPPORTED: "✓", REFUTED: "✗", DEPENDS: "◐", UNDECIDED: "?"}
 
@@ -58,21 +60,19 @@ class Writer:
             path.write_text(text, encoding="utf-8")
 
     def _html(self, page: Page) -> str:
-        inline = Inline(self._folder / "figures")
-
-        def svg(stem: str, alt: str, *, png: bool) -> Markup:
-            # What matplotlib wrote, its texts escaped by it, and an alt text escaped here.
-            return Markup(inline(stem, alt, png=png and not page.slug))  # noqa: S704
-
-        body = self._environment.get_template("blocks.html").render(
-            page=page, href=_href(page, "html", HTML), svg=svg
-        )
         return self._environment.get_template("page.html").render(
-            page=page,
-            href=_href(page, "html", HTML),
-            body=Markup(body),  # noqa: S704  # of a template that escapes
-            dark=Markup(inline.colours()),  # noqa: S704  # names and colours of our own
+            page=page, href=_href(page, "html", HTML), drawn=self._drawn, colours=svg.CSS
         )
+
+    def _drawn(self, figure: Figure) -> Markup:
+        """A figure inside HTML; in pixels where it is too large for that and they are there."""
+        path, alt = self._folder / "figures" / f"{figure.stem}.svg", html.escape(figure.alt)
+        if figure.png and path.stat().st_size > _LARGEST:
+            data = base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
+            return Markup(f'<img alt="{alt}" src="data:image/png;base64,{data}">')  # noqa: S704
+        # Its texts are escaped by who drew it.
+        text = svg.inline(path).replace('role="img"', f'role="img" aria-label="{alt}"', 1)
+        return Markup(text)  # noqa: S704
 
 
 def _said(href: Callable[[Any], str], parts: Parts) -> str:
