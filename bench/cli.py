@@ -71,7 +71,7 @@ def run(
     from bench.store import StoreError
     from bench.tools.display import Display
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         summary = sweep.run(
             loaded,
@@ -116,7 +116,7 @@ def list_entries(
     """What there is, a line each; of the arms, what every head costs too."""
     if kind not in listings.KINDS:
         fail(registry.unknown("kind", kind, listings.KINDS), 2)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 160)
     for table in listings.KINDS[kind]():
         console.print(table)
 
@@ -141,7 +141,7 @@ def show(
     mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
         fail(mistake, 2)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         for line in page.page(task, data, split, length, rows, seed, console.width):
             print(line)
@@ -170,7 +170,7 @@ def doctor(
     from bench.tools.display import Display
     from bench.tools.doctor import examine
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         able = examine(loaded, Display(console))
     except (ServerError, CorpusError) as error:

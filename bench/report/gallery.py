@@ -1,6 +1,5 @@
 """The figures of a report: which facets there are, and each drawn once, when it is first shown."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,7 @@ from bench.report import blocks
 from bench.report.text import fitting
 from bench.report.tries import Tries
 
-_HERO = (7.0, 3.0)  # inches; a hundred pixels of the page each
-_LINE = 46  # letters of a half's title
+_HERO = (style.WIDTH, 3.4)  # inches, its title included
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,8 @@ class Gallery:
 
     def _made(self, shot: Shot, png: bool) -> blocks.Figure | None:
         facet = self._facet(shot.rows, shot.keys)
-        figure = shot.picture.draw(facet)
+        with mpl.rc_context(style.STYLE):
+            figure = shot.picture.draw(facet)
         if figure is None:
             return None
         style.save(figure, self._folder, shot.stem, png=png)
@@ -116,10 +115,8 @@ class Gallery:
             grid = figure.subplots(1, len(halves), squeeze=False)
             for here, (hero, facet) in zip(grid.flat, halves, strict=True):
                 hero.draw(here, facet)
-                here.set_title(textwrap.fill(hero.finding(facet), _LINE), loc="left")
+            findings = [hero.finding(facet).rstrip(".") for hero, facet in halves]
+            style.title(figure, "; ".join(findings))
         style.save(figure, self._folder, "hero", png=True)
-        findings = [hero.finding(facet).rstrip(".") for hero, facet in halves]
-        captions = [hero.caption(facet).strip() for hero, facet in halves]
-        return blocks.Figure(
-            "hero", f"{'; '.join(findings)}.", fitting(" ".join(captions)), png=True
-        )
+        caption = " ".join(hero.caption(facet).strip() for hero, facet in halves)
+        return blocks.Figure("hero", f"{'; '.join(findings)}.", fitting(caption), png=True)

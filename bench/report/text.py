@@ -26,4 +26,6 @@ def fitting(text: str, most: int = MOST_WORDS) -> str:
         if len(" ".join([*kept, sentence]).split()) > most:
             break
         kept.append(sentence)
-    return " ".join(kept) if kept else " ".join(text.split()[:most]).rstrip(".,;:") + " …"
+    if kept or not text:
+        return " ".join(kept)
+    return " ".join(text.split()[:most]).rstrip(".,;:") + " …"
