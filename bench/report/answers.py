@@ -34,7 +34,7 @@ def document(source: Source, judged: Sequence["Judged"], file: str, digest: str)
         source: of the records.
         judged: the claims, those that cannot be judged too, in the order of the page.
         file: name of the file of records beside it.
-        digest: of all records, see ``archive.digest``.
+        digest: of all records, see ``archive.write``.
     """
     records = source.records()
     return {
