@@ -218,22 +218,14 @@ def _refuse(path: Path, number: int, record: Record) -> None:
     Raises:
         StoreError: naming what is not there.
     """
+    no_record = f"{path}: line {number} is no record of this schema: expected"
     for name, (kind, inside) in _NEEDED.items():
         if not isinstance(record.get(name), kind):
-            raise StoreError(
-                f"{path}: line {number} is no record of this schema: expected {name!r}, "
-                f"{'a text' if kind is str else 'an object'}"
-            )
-        if not inside <= (keys := record[name].keys() if inside else inside):
-            raise StoreError(
-                f"{path}: line {number} is no record of this schema: expected {min(inside - keys)!r} "
-                f"in {name!r}"
-            )
-    if not record.keys() >= _OF_NONE:
-        raise StoreError(
-            f"{path}: line {number} is no record of this schema: expected "
-            f"{min(_OF_NONE - record.keys())!r}"
-        )
+            raise StoreError(f"{no_record} {name!r}, {'a text' if kind is str else 'an object'}")
+        if inside and (lacks := inside - record[name].keys()):
+            raise StoreError(f"{no_record} {min(lacks)!r} in {name!r}")
+    if lacks := _OF_NONE - record.keys():
+        raise StoreError(f"{no_record} {min(lacks)!r}")
     if record["status"] not in STATUSES:
         raise StoreError(
             f"{path}: line {number}: status must be one of {', '.join(STATUSES)}. Got "

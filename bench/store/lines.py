@@ -1,4 +1,4 @@
-"""Lines of a file, one JSON object each: whole, not too long and not too deep; a bad one is named."""
+"""Lines of a file, one JSON object each, neither too long nor too deep; a bad one is named."""
 
 import gzip
 import json

@@ -145,7 +145,7 @@ def test_what_a_report_reads_must_be_there(store, tmp_path):
         with pytest.raises(StoreError, match=f"line 2 is no record.*'{inside}' in '{name}'"):
             Archive(path)
     rewrite(path, [json.dumps({key: record[key] for key in record if key != "reason"})])
-    with pytest.raises(StoreError, match="line 1 is no record.*'reason'"):
+    with pytest.raises(StoreError, match=r"line 1 is no record.*'reason'"):
         Archive(path)
     rewrite(path, [json.dumps(record)] * 3)
     with pytest.raises(StoreError, match="line 2 is of the cell of line 1"):
