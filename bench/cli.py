@@ -201,10 +201,12 @@ def report(
         path = archive.find(records)
     except StoreError as error:
         fail(str(error), 2)
+    folder = output or path.parent
     try:
         source = archive.opened(path)
+        if isinstance(source, archive.Archive) and source.lacks:
+            print(source.lacks, file=sys.stderr)
         try:
-            folder = output or path.parent
             folder.mkdir(parents=True, exist_ok=True)
             print(f"report: {render.write(source, folder)}")
         finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.registry import imports
-from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
+from bench.registry.kinds import OPTIONAL_PARTS, PARTS, PROBES, TOLD, Kind
 
 _HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 #: What of this suite imports torch.
@@ -114,7 +114,7 @@ def _parts(folder: Path, module: str, interleaved: Any) -> list[str]:
         name = ".".join([module, *(part for part in parts if part != "__init__")])
         home = name if path.name == "__init__.py" else name.rpartition(".")[0]
         trees[name] = path.relative_to(folder), tree, home
-        defines = set(needed.get(str(path.relative_to(folder)), ()))
+        defines = set((needed | OPTIONAL_PARTS).get(str(path.relative_to(folder)), ()))
         if lacks := defines - set(_defined(tree)):
             wrong.append(f"{path.name} lacks {', '.join(sorted(lacks))}.")
     trees.pop(f"{module}.measure", None)  # may need torch

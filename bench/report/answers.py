@@ -42,7 +42,7 @@ def document(
         source: of the records.
         judged: the claims, those that cannot be judged too, in the order of the page.
         file: name of the file of records beside it.
-        digest: of all records, see ``archive.digest``.
+        digest: of all records, see ``archive.write``.
         figures: by claim, the stem of the first page's figure that shows it.
         recomputed: how many numbers of the records follow from their samples, of how many.
     """
@@ -62,9 +62,7 @@ def document(
         "records": {"file": file, "count": len(records), "sha256": digest},
         "recomputed": {"agreeing": recomputed[0], "of": recomputed[1]},
         "rule": RULE,
-        "claims": [
-            _claim(claim) | {"figure": (figures or {}).get(claim.name)} for claim in judged
-        ],
+        "claims": [_claim(claim) | {"figure": (figures or {}).get(claim.name)} for claim in judged],
     }
 
 
