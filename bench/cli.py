@@ -2,13 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from bench import registry, study
 from bench.tools import listings
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from bench.store.archive import Source
 
 REPORTS = Path("reports/local")
 
@@ -213,6 +218,59 @@ def report(
         fail(str(error), 3)
     except OSError as error:
         fail(f"cannot write the report to {folder}: {error.strerror}", 3)
+
+
+@app.command()
+def compare(
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="A store, a file of records, or a folder with one.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another run of the same study.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    fail_on_change: Annotated[
+        bool, typer.Option(help="Exit 1 where a cell or a verdict changed.")
+    ] = False,
+) -> None:
+    """What changed between two runs, what of it is real, and what cannot be told.
+
+    Exit codes: 0 compared, 1 something changed and --fail-on-change was given, 2 the request is
+    wrong, 3 records are damaged.
+    """
+    import json
+    from contextlib import ExitStack
+
+    from bench.report import compare as comparing
+
+    with ExitStack() as opened:
+        sources = [source(place, opened) for place in (before, after)]
+        try:
+            found = comparing.compare(
+                sources[0][1], sources[1][1], (str(sources[0][0]), str(sources[1][0]))
+            )
+        except comparing.UnlikeError as error:
+            fail(str(error), 2)
+    if as_json:
+        print(json.dumps(comparing.document(found), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        comparing.show(found, Console(width=None if sys.stdout.isatty() else 160))
+    raise typer.Exit(1 if fail_on_change and found.changed else 0)
+
+
+def source(place: Path, opened: "ExitStack") -> "tuple[Path, Source]":
+    """The file that holds the records of a place, and these; ends the command without any."""
+    from bench.store import Store, StoreError, archive
+
+    try:
+        path = archive.find(place)
+    except StoreError as error:
+        fail(str(error), 2)
+    try:
+        found = archive.opened(path)
+    except StoreError as error:
+        fail(str(error), 3)
+    if isinstance(found, Store):
+        opened.callback(found.close)
+    return path, found
 
 
 def names(text: str | None) -> list[str] | None:
