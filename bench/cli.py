@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.store.archive import Source
 
 REPORTS = Path("reports/local")
+PUBLISHED = Path("reports/published")
 
 app = typer.Typer(
     name="rvt",
@@ -254,6 +255,26 @@ def compare(
     else:
         comparing.show(found, Console(width=None if sys.stdout.isatty() else 160))
     raise typer.Exit(1 if fail_on_change and found.changed else 0)
+
+
+@app.command()
+def index(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of the published studies.")
+    ] = PUBLISHED,
+) -> None:
+    """Grade the sentence over all published studies; the page is written beside their folder.
+
+    Exit codes: 0 written, 2 there are none, 3 the page cannot be written.
+    """
+    from bench.report import index as grading
+
+    try:
+        print(f"index: {grading.write(folder)}")
+    except grading.PublishedError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot write {folder.parent / grading.PAGE}: {error.strerror}", 3)
 
 
 def source(place: Path, opened: "ExitStack") -> "tuple[Path, Source]":
