@@ -259,9 +259,7 @@ def compare(
 
 @app.command()
 def index(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder of the published studies.")
-    ] = PUBLISHED,
+    folder: Annotated[Path, typer.Argument(help="Folder of the published studies.")] = PUBLISHED,
 ) -> None:
     """Grade the sentence over all published studies; the page is written beside their folder.
 
@@ -275,6 +273,54 @@ def index(
         fail(str(error), 2)
     except OSError as error:
         fail(f"cannot write {folder.parent / grading.PAGE}: {error.strerror}", 3)
+
+
+@app.command()
+def plot(
+    records: Annotated[
+        list[Path], typer.Argument(help="Stores, files of records, or folders with one.")
+    ],
+    x: Annotated[str, typer.Option("--x", help="Column across.")] = "length",
+    y: Annotated[str, typer.Option("--y", help="Column up.")] = "tokens_per_s",
+    by: Annotated[str, typer.Option("--by", help="Column that each colour is a value of.")] = "arm",
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=VALUE that rows must have; may be repeated.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Default: the first that has these columns.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write, .svg or .png. Default: Y-by-X.svg here.")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="For a dark page.")] = False,
+    logx: Annotated[
+        bool | None, typer.Option("--logx/--no-logx", help="Default: where x is far apart.")
+    ] = None,
+    logy: Annotated[
+        bool | None, typer.Option("--logy/--no-logy", help="Default: where y is far apart.")
+    ] = None,
+) -> None:
+    """One comparison of any quantity that a table has, of one run or of several.
+
+    Exit codes: 0 drawn, 2 the request is wrong, 3 records are damaged, or it cannot be written.
+    """
+    from contextlib import ExitStack
+
+    from bench.report import plot as plotting
+
+    target = output or Path(f"{y}-by-{x}.svg")
+    with ExitStack() as opened:
+        runs = dict(source(place, opened) for place in records)
+        named = dict(zip(plotting.called(list(runs)), runs.values(), strict=True))
+        try:
+            request = plotting.Request(
+                x, y, by, plotting.parsed(where or ()), table, logx, logy, dark
+            )
+            print(plotting.plot(named, request, target))
+        except plotting.PlotError as error:
+            fail(str(error), 2)
+        except OSError as error:
+            fail(f"cannot write {target}: {error.strerror}", 3)
 
 
 def source(place: Path, opened: "ExitStack") -> "tuple[Path, Source]":

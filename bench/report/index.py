@@ -79,7 +79,9 @@ def write(given: Path) -> Path:
             "rvt report writes"
         )
     path = folder.parent / PAGE
-    path.write_text(page(studies, folder.name, f"{folder.parent.name}/{folder.name}"), encoding="utf-8")
+    path.write_text(
+        page(studies, folder.name, f"{folder.parent.name}/{folder.name}"), encoding="utf-8"
+    )
     return path
 
 
