@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -10,7 +10,13 @@ from rich.console import Console
 from bench import registry, study
 from bench.tools import listings
 
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from bench.store.archive import Source
+
 REPORTS = Path("reports/local")
+PUBLISHED = Path("reports/published")
 
 app = typer.Typer(
     name="rvt",
@@ -219,6 +225,125 @@ def report(
         fail(str(error), 3)
     except OSError as error:
         fail(f"cannot write the report to {folder}: {error.strerror}", 3)
+
+
+@app.command()
+def compare(
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="A store, a file of records, or a folder with one.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another run of the same study.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    fail_on_change: Annotated[
+        bool, typer.Option(help="Exit 1 where a cell or a verdict changed.")
+    ] = False,
+) -> None:
+    """What changed between two runs, what of it is real, and what cannot be told.
+
+    Exit codes: 0 compared, 1 something changed and --fail-on-change was given, 2 the request is
+    wrong, 3 records are damaged.
+    """
+    import json
+    from contextlib import ExitStack
+
+    from bench.report import compare as comparing
+
+    with ExitStack() as opened:
+        sources = [source(place, opened) for place in (before, after)]
+        try:
+            found = comparing.compare(
+                sources[0][1], sources[1][1], (str(sources[0][0]), str(sources[1][0]))
+            )
+        except comparing.UnlikeError as error:
+            fail(str(error), 2)
+    if as_json:
+        print(json.dumps(comparing.document(found), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        comparing.show(found, Console(width=None if sys.stdout.isatty() else 160))
+    raise typer.Exit(1 if fail_on_change and found.changed else 0)
+
+
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of the published studies.")] = PUBLISHED,
+) -> None:
+    """Grade the sentence over all published studies; the page is written beside their folder.
+
+    Exit codes: 0 written, 2 there are none, 3 the page cannot be written.
+    """
+    from bench.report import index as grading
+
+    try:
+        print(f"index: {grading.write(folder)}")
+    except grading.PublishedError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot write {folder.parent / grading.PAGE}: {error.strerror}", 3)
+
+
+@app.command()
+def plot(
+    records: Annotated[
+        list[Path], typer.Argument(help="Stores, files of records, or folders with one.")
+    ],
+    x: Annotated[str, typer.Option("--x", help="Column across.")] = "length",
+    y: Annotated[str, typer.Option("--y", help="Column up.")] = "tokens_per_s",
+    by: Annotated[str, typer.Option("--by", help="Column that each colour is a value of.")] = "arm",
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=VALUE that rows must have; may be repeated.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Default: the first that has these columns.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write, .svg or .png. Default: Y-by-X.svg here.")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="For a dark page.")] = False,
+    logx: Annotated[
+        bool | None, typer.Option("--logx/--no-logx", help="Default: where x is far apart.")
+    ] = None,
+    logy: Annotated[
+        bool | None, typer.Option("--logy/--no-logy", help="Default: where y is far apart.")
+    ] = None,
+) -> None:
+    """One comparison of any quantity that a table has, of one run or of several.
+
+    Exit codes: 0 drawn, 2 the request is wrong, 3 records are damaged, or it cannot be written.
+    """
+    from contextlib import ExitStack
+
+    from bench.report import plot as plotting
+
+    target = output or Path(f"{y}-by-{x}.svg")
+    with ExitStack() as opened:
+        runs = dict(source(place, opened) for place in records)
+        named = dict(zip(plotting.called(list(runs)), runs.values(), strict=True))
+        try:
+            request = plotting.Request(
+                x, y, by, plotting.parsed(where or ()), table, logx, logy, dark
+            )
+            print(plotting.plot(named, request, target))
+        except plotting.PlotError as error:
+            fail(str(error), 2)
+        except OSError as error:
+            fail(f"cannot write {target}: {error.strerror}", 3)
+
+
+def source(place: Path, opened: "ExitStack") -> "tuple[Path, Source]":
+    """The file that holds the records of a place, and these; ends the command without any."""
+    from bench.store import Store, StoreError, archive
+
+    try:
+        path = archive.find(place)
+    except StoreError as error:
+        fail(str(error), 2)
+    try:
+        found = archive.opened(path)
+    except StoreError as error:
+        fail(str(error), 3)
+    if isinstance(found, Store):
+        opened.callback(found.close)
+    return path, found
 
 
 def names(text: str | None) -> list[str] | None:

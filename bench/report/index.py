@@ -1,0 +1,209 @@
+"""``rvt index``: the sentence, graded claim by claim over all published studies and machines.
+
+It is written from each study's ``claim.json``, beside the folder they stand in, and needs neither
+pandas nor matplotlib.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from bench import registry
+from bench.page import sentence
+from bench.page.judgement import DEPENDS, STATES, UNDECIDED
+from bench.report import answers, text
+from bench.store import archive
+
+PAGE = "README.md"
+_NEEDED = {"claims", "machines", "records", "summary", "title"}
+_OTHER = sentence.Part("", "What else is claimed?", -1, -1)
+
+
+class PublishedError(ValueError):
+    """There are no published studies that can be read."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A published study: its folder's name, and what its ``claim.json`` says."""
+
+    name: str
+    answers: dict[str, Any]
+
+    @property
+    def machine(self) -> str:
+        """What it ran on; the versions are on its own page."""
+        return "; ".join(dict.fromkeys(one.partition(";")[0] for one in self.answers["machines"]))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one machine says of a claim.
+
+    Args:
+        place, name, sentence: of the claim.
+        state, found: its verdict, and the headline; of what is not decided, why.
+        decided: in how many scopes.
+        machine, study: where, and by which study.
+        link: to the claim's section of that study's page.
+    """
+
+    place: int
+    name: str
+    sentence: str
+    state: str
+    found: str
+    decided: int
+    machine: str
+    study: str
+    link: str
+
+
+def write(given: Path) -> Path:
+    """Write the page beside the folder of the published studies; returns it.
+
+    Raises:
+        PublishedError: there is no study in the folder, or one without answers.
+        OSError: it cannot be written.
+    """
+    folder = given.resolve()
+    studies = list(_studies(folder))
+    if not studies:
+        raise PublishedError(
+            f"no published study in {given}: expected folders with {answers.FILE}, which "
+            "rvt report writes"
+        )
+    path = folder.parent / PAGE
+    path.write_text(
+        page(studies, folder.name, f"{folder.parent.name}/{folder.name}"), encoding="utf-8"
+    )
+    return path
+
+
+def page(studies: Sequence[Study], folder: str, place: str) -> str:
+    """The page, in Markdown.
+
+    Args:
+        studies: all that are published.
+        folder: in which they stand, beside the page.
+        place: the same as commands are given it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bench.report"),
+        autoescape=False,  # noqa: S701  # Markdown; the filter md escapes what it must
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"md": text.markdown}
+    rows = _best(row for study in studies for row in _rows(study, folder))
+    parts = [_part(part, rows) for part in sentence.PARTS]
+    return environment.get_template("index.md.jinja").render(
+        text=sentence.TEXT,
+        parts=parts,
+        sections=[*parts, _part(_OTHER, rows)],
+        folder=folder,
+        place=place,
+        studies=[
+            {
+                "name": study.name,
+                "link": _page_of(folder, study.name),
+                "summary": study.answers["summary"] or study.answers["title"],
+                "count": study.answers["records"]["count"],
+                "machine": study.machine,
+            }
+            for study in studies
+        ],
+    )
+
+
+def _studies(folder: Path) -> Iterator[Study]:
+    """The studies of a folder, by name; what holds neither answers nor records is none."""
+    names = (answers.FILE, archive.PACKED, archive.PLAIN)
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if any((place / name).is_file() for name in names):
+            try:
+                found = answers.read(place)
+            except answers.AnswersError as error:
+                raise PublishedError(str(error)) from None
+            if lacking := sorted(_NEEDED - found.keys()):
+                raise PublishedError(
+                    f"{place / answers.FILE}: lacks {', '.join(lacking)}; "
+                    f"rvt report {place} writes it anew from the records"
+                )
+            yield Study(place.name, found)
+
+
+def _page_of(folder: str, study: str) -> str:
+    return f"{quote(folder)}/{quote(study)}/{PAGE}"
+
+
+def _rows(study: Study, folder: str) -> Iterator[Row]:
+    """What a study says of each claim that it can judge at all."""
+    known = registry.claims()
+    for claim in study.answers["claims"]:
+        if not claim["judgements"]:
+            continue
+        entry = known.get(claim["id"])
+        yield Row(
+            -1 if entry is None else int(entry.literals.get("PLACE", -1)),
+            claim["id"],
+            claim["sentence"],
+            claim["state"],
+            claim["headline"] or f"{claim['undecided']} It needs {claim['needs']}.",
+            sum(one["state"] != UNDECIDED for one in claim["judgements"]),
+            study.machine,
+            study.name,
+            f"{_page_of(folder, study.name)}#{quote(claim['id'])}",
+        )
+
+
+def _best(rows: Iterator[Row]) -> list[Row]:
+    """Of each claim and machine the row of the study that decides most, the decided ones first."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        other = found.get((row.name, row.machine))
+        if other is None or row.decided > other.decided:
+            found[row.name, row.machine] = row
+    return sorted(found.values(), key=lambda r: (not r.decided, r.place, r.name, r.machine))
+
+
+def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
+    """A part of the sentence, with the rows of its claims, and those that nobody can judge."""
+
+    def about(place: int) -> bool:
+        return (sentence.part(place) or _OTHER) is part
+
+    mine = [row for row in rows if about(row.place)]
+    judged = {row.name for row in mine}
+    unjudged = [
+        {"sentence": entry.literals["SENTENCE"], "needs": entry.literals["NEEDS"]}
+        for name, entry in sorted(
+            registry.claims().items(), key=lambda item: (item[1].literals.get("PLACE", 0), item[0])
+        )
+        if name not in judged and about(int(entry.literals.get("PLACE", -1)))
+    ]
+    states = {name: _together([row.state for row in mine if row.name == name]) for name in judged}
+    counts = Counter(states.values()) + Counter({UNDECIDED: len(unjudged)})
+    told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return {
+        "words": part.words,
+        "question": part.question,
+        "state": _together(list(states.values())),
+        "counts": f"Of its claims: {told}." if told else "No claim is about it.",
+        "rows": mine,
+        "open": unjudged,
+    }
+
+
+def _together(states: Sequence[str]) -> str:
+    """What several verdicts say together: what is undecided is silent where others are not."""
+    decided = set(states) - {UNDECIDED}
+    if not decided:
+        return UNDECIDED
+    return decided.pop() if len(decided) == 1 else DEPENDS
