@@ -24,7 +24,7 @@ _BEHIND = ("tokens",)
 
 
 def amount(effect: Effect) -> str:
-    """``1.71× [1.66, 1.77]``: the number with its interval, if it has one."""
+    """``12 [12, 13] tokens``: the number with its interval, if it has one."""
     text = _written(effect.value, effect.unit, marked=True)
     if (ends := _ends(effect)) is not None:
         text += f" [{ends[0]}, {ends[1]}]"
@@ -39,7 +39,7 @@ def told(effect: Effect) -> str:
 
 
 def basis(effect: Effect, *, ends_too: bool = True) -> str:
-    """What a number rests on: ``95% interval 12 to 13, n = 6``; the ends only if they are asked for."""
+    """What a number rests on: ``95% interval 12 to 13, n = 6``, or without the ends."""
     ends, interval = _ends(effect), f"{effect.level:.0%} interval"
     if ends is None:
         interval = "no interval"
@@ -138,7 +138,7 @@ def _ends(effect: Effect) -> tuple[str, str] | None:
 
 
 def _written(value: float | None, unit: str, *, marked: bool = False) -> str:
-    """A number of a unit; ``×`` stands behind the first one only."""
+    """A number of a unit; what stands behind it is said once, by the first."""
     if value is None:
         return "not finite"
     column, before, behind = _UNITS.get(unit, ("", "", ""))

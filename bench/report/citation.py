@@ -234,7 +234,7 @@ def plain(text: str) -> str:
 
 
 def slug(text: str) -> str:
-    """A name for files and keys; letters of other scripts by their numbers, so that none are alike."""
+    """A name for files and keys; letters of other scripts by their numbers, none are alike."""
     named = "".join(sign if sign.isascii() else f"-u{ord(sign):x}-" for sign in text.lower())
     return re.sub(r"[^a-z0-9]+", "-", named).strip("-") or "unnamed"
 

@@ -1,7 +1,7 @@
 """What is quoted of a report: its source, or one claim with its verdict and number.
 
-Everything is read from ``claim.json`` and its folder, so that nothing is quoted which ``rvt verify``
-has not compared with the records.
+Everything is read from ``claim.json``, so that nothing is quoted which ``rvt verify`` does not
+compare with the records.
 """
 
 import shlex
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from bench import registry
 from bench.page.judgement import STATES, UNDECIDED, Effect, Judgement, overall
 from bench.report import answers
-from bench.report.answers import AnswersError
 from bench.report.amounts import held, listed
+from bench.report.answers import AnswersError
 
 T = TypeVar("T")
 

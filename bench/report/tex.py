@@ -24,14 +24,14 @@ _ACCENTS = {
     "\u0328": "k",
 }  # fmt: skip
 #: Letters with a command; of the capitals those that look as no Latin letter does.
-_SMALL = dict(zip("αβγδεζηθικλμνξπρστυφχψω", (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega"
-).split(), strict=True))  # fmt: skip
-_CAPITAL = dict(zip("ΓΔΘΛΞΠΣΦΨΩ", (
-    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-).split(), strict=True))  # fmt: skip
-_KNOWN = _SIGNS | {letter: f"$\\{name}$" for letter, name in (_SMALL | _CAPITAL).items()}
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta",
+    "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi",
+    "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi",
+    "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi",
+    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_KNOWN = _SIGNS | {letter: f"$\\{name}$" for letter, name in _GREEK.items()}
 
 
 def escaped(text: str) -> str:
