@@ -346,6 +346,74 @@ def source(place: Path, opened: "ExitStack") -> "tuple[Path, Source]":
     return path, found
 
 
+@app.command()
+def cite(
+    place: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="A report's folder, or one of its pages.")
+    ],
+    claim: Annotated[
+        str | None, typer.Argument(help="Its name. Default: the report, and a list of its claims.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write every form to, with a claim's figure and cards."),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--as", help="text, markdown, bibtex, latex or csl-json.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Settings to quote alone, coordinate=value.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where the report can be read.")] = "",
+) -> None:
+    """Quote a claim as a report grades it: sentence, number, figure, citation, how to verify it.
+
+    Exit codes: 0 quoted, 2 the request is wrong, 3 a file cannot be written.
+    """
+    from bench.report import cite as citing
+    from bench.report.answers import AnswersError
+
+    try:
+        within = citing.scope_of(scope or [])
+        if to is None:
+            print(citing.shown(place, claim, form, within, url), end="")
+            return
+        for path in citing.write(place, claim, to, within, url):
+            print(path)
+    except AnswersError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot write the citation to {to}: {error.strerror or error}", 3)
+
+
+@app.command()
+def blog(
+    place: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="A report's folder, or one of its pages.")
+    ],
+    to: Annotated[
+        Path, typer.Option(help="Folder that gets the post, and a folder of its figures.")
+    ] = Path(),
+    author: Annotated[
+        str | None, typer.Option(help="Whose post it is, as .authors.yml names them.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where the report can be read.")] = "",
+) -> None:
+    """Write a draft of a post for MkDocs Material, which answers claim by claim.
+
+    Exit codes: 0 written, 2 the request is wrong, 3 it cannot be written.
+    """
+    from bench.report import blog as posting
+    from bench.report.answers import AnswersError
+
+    try:
+        print(f"post: {posting.write(place, to, author, url)}")
+    except AnswersError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot write the post to {to}: {error.strerror or error}", 3)
+
+
 def names(text: str | None) -> list[str] | None:
     """``cpu,cuda`` as a list."""
     return None if text is None else [part.strip() for part in text.split(",")]

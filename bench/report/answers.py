@@ -56,6 +56,7 @@ def document(
         "source": source.meta("source"),
         "options": list(source.meta("options") or ()),
         "begun": source.meta("begun"),
+        "ended": max((r["ended"] for r in records if r.get("ended")), default=None),
         "version": __version__,
         "machines": _distinct(_machine(record) for record in records),
         "code": _distinct(_code(record) for record in records),

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from bench.statistics.rounds import Floats, Launches, middle, numbered
 
@@ -37,6 +36,8 @@ def medians_apart(rounds: Sequence[Floats], launches: Sequence[Launches]) -> Flo
 @lru_cache(maxsize=1024)
 def _tail(n: int) -> float:
     """The percentile that the expanded interval ends at, 2.5 as n grows."""
+    from scipy import stats  # here, as it takes most of a second: who quotes has no use for it
+
     wider = math.sqrt(n / (n - 1)) * stats.t.ppf(0.025, n - 1)
     return float(100 * stats.norm.cdf(wider))
 

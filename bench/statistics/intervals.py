@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
 
 from bench.statistics import bootstrap
 from bench.statistics.rounds import Floats, Launches, by_round, kept, logs_of, middle
@@ -85,6 +84,8 @@ def share(count: int, total: int) -> Estimate:
     """A share with Wilson's 95% interval (1927, doi:10.1080/01621459.1927.10502953)."""
     if not total:
         return Estimate(math.nan, 0.0, 1.0)
+    from scipy import stats
+
     found = stats.binomtest(count, total).proportion_ci(method="wilson")
     return Estimate(count / total, float(found.low), float(found.high))
 
@@ -145,6 +146,8 @@ def _order_statistics(rounds: Floats, _: tuple[int, ...]) -> tuple[float, float]
 @lru_cache(maxsize=1024)
 def _depth(n: int, level: float = 0.95) -> tuple[int, float]:
     """The deepest order statistic that holds the level, and the share of the next one inwards."""
+    from scipy import stats
+
     depth = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
     held, less = (1 - 2 * stats.binom.cdf(d - 1, n, 0.5) for d in (depth, depth + 1))
     excess = (held - level) / (held - less)

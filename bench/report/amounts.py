@@ -1,0 +1,146 @@
+"""Numbers and scopes of ``claim.json`` in words that a person says aloud."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bench import registry
+from bench.page.judgement import Effect
+from bench.page.numbers import cell_text, number
+
+#: unit -> (the column whose numbers are written alike, what stands before, what behind)
+_UNITS = {
+    "tokens": ("reach_tokens", "", ""),
+    "times": ("ratio", "", "×"),
+    "×": ("ratio", "", "×"),
+    "bytes": ("_bytes", "", ""),
+    "s": ("time_s", "", ""),
+    "seconds": ("time_s", "", ""),
+    "share": ("_share", "", ""),
+    "exponent": ("exponent", "T^", ""),
+}
+#: Units that stand once behind the interval, ``12 [12, 13] tokens``; others are in each number.
+_BEHIND = ("tokens",)
+
+
+def amount(effect: Effect) -> str:
+    """``12 [12, 13] tokens``: the number with its interval, if it has one."""
+    text = _written(effect.value, effect.unit, marked=True)
+    if (ends := _ends(effect)) is not None:
+        text += f" [{ends[0]}, {ends[1]}]"
+    return text if _marked(effect.unit) else f"{text} {effect.unit}".rstrip()
+
+
+def told(effect: Effect) -> str:
+    """The number as a sentence has it: ``12 tokens (95% interval 12 to 13, n = 6)``."""
+    text = _written(effect.value, effect.unit, marked=True)
+    text = text if _marked(effect.unit) else f"{text} {effect.unit}".rstrip()
+    return f"{text} ({basis(effect)})"
+
+
+def basis(effect: Effect, *, ends_too: bool = True) -> str:
+    """What a number rests on: ``95% interval 12 to 13, n = 6``, or without the ends."""
+    ends, interval = _ends(effect), f"{effect.level:.0%} interval"
+    if ends is None:
+        interval = "no interval"
+    elif ends_too:
+        interval += f" {ends[0]} to {ends[1]}"
+    parts = [interval, f"n = {effect.n:,}"]
+    if effect.launches is not None:
+        parts.append(f"{effect.launches} launch{'' if effect.launches == 1 else 'es'}")
+    if effect.control is not None:
+        low, high = (_written(end, effect.unit) for end in effect.control)
+        parts.append(f"A/A control {low} to {high}")
+    return listed(parts)
+
+
+def called(effect: Effect) -> str:
+    """What the number is of: ``reach, window of 8,192 tokens``."""
+    where = held(effect.where)
+    return f"{effect.quantity}, {where}" if where else effect.quantity
+
+
+def held(scope: Mapping[str, Any]) -> str:
+    """Coordinates in words: ``LSTM, task package, 2 layers, on cpu``; what is usual is not said."""
+    said = {name: value for name, value in scope.items() if not _unknown(value)}
+    if (task := said.get("task")) is not None:
+        said["task"] = registry.named(str(task), str(said.pop("data", "offline")))
+    ordered = sorted(said, key=lambda name: list(_SPOKEN).index(name) if name in _SPOKEN else 99)
+    return listed(text for name in ordered if (text := _spoken(name, said[name])))
+
+
+def listed(parts: Iterable[str]) -> str:
+    """``a, b, c``."""
+    return ", ".join(parts)
+
+
+def _counted(noun: str) -> Callable[[Any], str]:
+    return lambda value: f"{_plain(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def _windows(value: Any) -> str:
+    lengths = sorted(value) if isinstance(value, list) else [value]
+    if len(lengths) == 1:
+        return f"window of {_plain(lengths[0])} tokens"
+    return f"windows of {_plain(lengths[0])} to {_plain(lengths[-1])} tokens"
+
+
+def _unless(usual: str, text: str) -> Callable[[Any], str]:
+    return lambda value: "" if value == usual else text.format(value)
+
+
+#: coordinate -> its words, in the order that they are said
+_SPOKEN: dict[str, Callable[[Any], str]] = {
+    "arm": lambda value: registry.label(str(value)),
+    "kernel": "{} kernel".format,
+    "phase": "in {}".format,
+    "comparison": "comparison {}".format,
+    "task": "task {}".format,
+    "length": _windows,
+    "lengths": _windows,
+    "layers": _counted("layer"),
+    "initialization": "{} initialisation".format,
+    "steps": lambda value: "at initialisation" if value == 0 else f"after {_plain(value)} steps",
+    "batch_size": "batches of {}".format,
+    "device": lambda value: f"on {str(value).upper()}",
+    "threads": lambda value: "all threads" if value == "all" else _counted("thread")(value),
+    "dtype": "{}".format,
+    "denormals": _unless("keep", "subnormal floats: {}"),
+    "data": _unless("offline", "data {}"),
+}
+
+
+def _spoken(name: str, value: Any) -> str:
+    if name in _SPOKEN:
+        return _SPOKEN[name](value)
+    return f"{name.replace('_', ' ')} {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(_plain(each) for each in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _unknown(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _marked(unit: str) -> bool:
+    """Whether a number says its unit itself."""
+    return unit in _UNITS and unit not in _BEHIND
+
+
+def _ends(effect: Effect) -> tuple[str, str] | None:
+    if effect.low is None or effect.high is None:
+        return None
+    return _written(effect.low, effect.unit), _written(effect.high, effect.unit)
+
+
+def _written(value: float | None, unit: str, *, marked: bool = False) -> str:
+    """A number of a unit; what stands behind it is said once, by the first."""
+    if value is None:
+        return "not finite"
+    column, before, behind = _UNITS.get(unit, ("", "", ""))
+    text = cell_text(float(value), column) if column else number(value)
+    return f"{before}{text}{behind if marked else ''}"
