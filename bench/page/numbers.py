@@ -2,13 +2,51 @@
 
 import math
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from bench.statistics.intervals import Estimate
+from bench.statistics.intervals import LEAST_ROUNDS, Estimate
 
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
-_LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _LONG = 100  # from so many tokens on, tenths of one are not shown
+_WIDE = 1.0  # an interval of powers as wide as this does not tell constant from linear
+
+
+def fixed(value: float, places: int = 0) -> str:
+    """``1,235`` of 1234.5: with so many decimals, a half away from zero as people round it.
+
+    Formats of the language take a half to the even neighbour: 28.5 to 28, and 29.5 to 30.
+    """
+    text = f"{_rounded(value, -places):,.{places}f}"
+    return text if text.strip("-0.") else text.lstrip("-")  # nothing has no sign
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """``0.0123``: so many digits, a half away from zero; zeros at the end are left out."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    last = Decimal(repr(float(value))).adjusted() - digits + 1
+    return f"{_rounded(value, last):.{digits}g}"
+
+
+def scientific(value: float, places: int = 2) -> str:
+    """``1.23e-04``: a half away from zero."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.{places}e}"
+    last = Decimal(repr(float(value))).adjusted() - places
+    return f"{_rounded(value, last):.{places}e}"
+
+
+def _rounded(value: float, last: int) -> float:
+    """To the digit of 10 to the power ``last``, of the number that is written, not of its bits."""
+    written = repr(float(value)).partition("e")[0].rstrip("0").rstrip(".").rstrip("0")
+    if not written.endswith("5"):  # no half, so that every rounding agrees
+        return float(value)
+    exact = Decimal(repr(float(value)))
+    if exact.as_tuple().exponent >= last:  # type: ignore[operator]  # finite: a number
+        return float(value)
+    return float(exact.quantize(Decimal(1).scaleb(last), ROUND_HALF_UP))
 
 
 def in_units(value: float, unit: str) -> str:
@@ -16,8 +54,10 @@ def in_units(value: float, unit: str) -> str:
     if value == 0:
         return "0"
     prefixes = _SMALL if unit == "s" else _LARGE
-    scale, prefix = next((p for p in prefixes if abs(value) >= p[0]), prefixes[-1])
-    return f"{value / scale:.3g} {prefix}{unit}"
+    # As it is written: 999.6 ms are 1 s.
+    fits = ((s, p) for s, p in prefixes if abs(float(significant(value / s))) >= 1)
+    scale, prefix = next(fits, prefixes[-1])
+    return f"{number(value / scale)} {prefix}{unit}"
 
 
 def cell_text(value: Any, column: str = "") -> str:
@@ -27,11 +67,11 @@ def cell_text(value: Any, column: str = "") -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if column == "match_error":
-        return f"{value:+.2%}"
+        return f"{'+' if value >= 0 else ''}{percent(value, 2)}"
     if column.endswith("_share"):
-        return f"{value:.1%}"
+        return percent(value, 1)
     if column == "solve_rate":
-        return f"{value:.0%}"
+        return percent(value)
     if column.endswith("_bytes"):
         return in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):
@@ -39,20 +79,20 @@ def cell_text(value: Any, column: str = "") -> str:
     if column.endswith("_tokens") or column.startswith("reach_"):
         if math.isinf(value):
             return "∞"
-        return f"{value:,.0f}" if value >= _LONG else f"{value:.3g}"
+        return fixed(value) if value >= _LONG else significant(value)
     if column.endswith("_ratio") or column in ("ratio", "exponent", "speedup"):
-        return f"{value:.2f}"
-    if column == "at_length":
-        return f"{value:.0f}"
-    if column.endswith(("distance", "step")) or column in ("seed", "steps"):
+        return fixed(value, 2)
+    if column == "at_length" or column.endswith(("distance", "step")):
+        return fixed(value)
+    if column in ("seed", "steps"):
         return f"{value:.0f}"
     if column == "learning_rate":
         return f"{value:g}"
     if isinstance(value, int) or column.startswith("tokens"):
-        return f"{value:,.0f}"
+        return fixed(value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}"
-    return f"{value:.3f}" if value else "0"
+        return scientific(value)
+    return fixed(value, 3) if value else "0"
 
 
 def ranged(column: str, value: float, low: float, high: float) -> str:
@@ -63,26 +103,55 @@ def ranged(column: str, value: float, low: float, high: float) -> str:
     return f"{text} [{cell_text(low, column)}, {cell_text(high, column)}]"
 
 
+def percent(share: float, places: int = 0) -> str:
+    """``12.5%``: a share, a half away from zero."""
+    return f"{fixed(_times_hundred(share), places)}%"
+
+
+def _times_hundred(share: float) -> float:
+    """Without what multiplying floats adds: 0.145 is 14.5%."""
+    return float(Decimal(repr(float(share))).scaleb(2)) if math.isfinite(share) else share
+
+
 def number(value: float, digits: int = 3) -> str:
-    """``0.0123``: as many digits as tell, in a sentence."""
-    return f"{value:.{digits}g}"
+    """``0.0123``, ``12,345``: as many digits as tell, in a sentence."""
+    text = significant(value, digits)
+    return fixed(value) if 10**digits <= abs(float(text)) < math.inf else text
+
+
+def counted(count: float, noun: str) -> str:
+    """``1 token``, ``12.5 tokens``: with the noun's plural but for what is written as 1."""
+    text = cell_text(count, "_tokens")
+    return f"{text} {noun}{'' if text == '1' else 's'}"
+
+
+def interval(estimate: Estimate) -> str:
+    """``[1.66, 1.77]``, or why there is none."""
+    if math.isnan(estimate.low):
+        return f"[no interval: fewer than {LEAST_ROUNDS} rounds]"
+    return f"[{fixed(estimate.low, 2)}, {fixed(estimate.high, 2)}]"
 
 
 def times(ratio: Estimate) -> str:
-    """A ratio and its interval, ``[1.66, 1.77]``, or why there is none."""
-    return f"{ratio.value:.2f}× {ratio.interval()}"
+    """A ratio and its interval, ``1.71× [1.66, 1.77]``, or why there is none."""
+    return f"{fixed(ratio.value, 2)}× {interval(ratio)}"
 
 
 def power(exponent: Estimate) -> str:
-    """``T^1.71 [1.66, 1.77]``, or why there is no interval: what something grows with."""
-    return f"T^{exponent.value:.2f} {exponent.interval()}"
+    """``T^1.71 [1.66, 1.77]``, or that it cannot be told: what something grows as.
+
+    It cannot where there is no interval, or one that holds powers a whole one apart.
+    """
+    if math.isnan(exponent.low) or exponent.high - exponent.low >= _WIDE:
+        return f"a power of T that cannot be told {interval(exponent)}"
+    return f"T^{fixed(exponent.value, 2)} {interval(exponent)}"
 
 
 def between(ratio: Estimate) -> str:
     """From one end of the interval to the other, or the value that has none."""
     if math.isnan(ratio.low):
-        return f"{ratio.value:.2f} without an interval"
-    return f"{ratio.low:.2f}–{ratio.high:.2f}"
+        return f"{fixed(ratio.value, 2)} without an interval"
+    return f"{fixed(ratio.low, 2)}–{fixed(ratio.high, 2)}"
 
 
 def listed(items: Iterable[Any]) -> str:

@@ -53,6 +53,8 @@ def growth(
 
 
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:
+    if (logs == logs[0]).all():  # no residual is no number to a regression
+        return Estimate(0.0, 0.0, 0.0)
     fit = stats.linregress(log_lengths, logs)
     half = float(stats.t.ppf(0.975, len(logs) - 2) * fit.stderr)
     return Estimate(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)

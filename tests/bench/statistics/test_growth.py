@@ -16,6 +16,11 @@ def test_growth_of_exact_powers():
     assert math.isnan(few.low)
 
 
+def test_what_stays_the_same_does_not_grow():
+    found = growth({16: 11_800_000, 32: 11_800_000, 64: 11_800_000})
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
 def test_growth_of_memory_says_how_well_one_power_fits():
     """Logs 0, 1, 2, 4 to base 2 over 0, 1, 2, 3: slope 1.3, residual sum of squares 0.3."""
     memory = growth({1: 1, 2: 2, 4: 4, 8: 16})
