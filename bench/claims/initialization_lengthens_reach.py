@@ -57,4 +57,5 @@ def headline(judgements: Sequence[Judgement]) -> str:
 
 
 def _called(setting: Mapping[str, Any]) -> str:
-    return f"initialisation {setting['initialization'].removeprefix(f'{_DEFAULT}, ')}"
+    name, _, more = str(setting["initialization"]).removeprefix(f"{_DEFAULT}, ").partition(",")
+    return name + more if name.startswith("forget") else f"{name} initialisation{more}"
