@@ -16,7 +16,7 @@ A claim's file says literally, before anything has been measured:
 and defines ``judge(evidence)``, which returns a judgement for each scope, see
 :mod:`bench.page.judgement`. It may define ``headline(judgements)``: at most 35 words that sum them
 up, with a number, its interval and where it holds. Without it the first decided judgement of the
-commonest state speaks for all.
+commonest state speaks for all. What several claims decide alike is in the folder ``rules``.
 """
 
 from collections import Counter

@@ -125,6 +125,11 @@ def family(arm: str) -> str:
     return "" if entry is None else str(entry.literals.get("FAMILY", ""))
 
 
+def of_family(name: str) -> list[str]:
+    """The arms that say they are of this family."""
+    return [arm for arm in arms() if family(arm) == name]
+
+
 def named(task: str, data: str) -> str:
     """A task, with its data where that is not the offline one."""
     return task if data == "offline" else f"{task} on {data}"

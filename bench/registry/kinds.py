@@ -119,6 +119,7 @@ ARMS = Kind(
         "COLOUR": _colour,
         "RANK": _whole,
         "FAMILY": _one_of("recurrent", "transformer"),
+        "GATED": _flag,
         "OPTIONS": _texts,
     },
     unique=("LABEL", "COLOUR"),

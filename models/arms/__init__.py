@@ -7,6 +7,7 @@ A file defines ``ARM``, an :class:`Arm`, beside literals that are read without i
 - ``LABEL``: what people call it, where that is not the file's name
 - ``COLOUR``: of its lines, ``#RRGGBB``; without it, one that no other arm has
 - ``FAMILY``: ``recurrent`` or ``transformer``, as claims are about; without it, none is
+- ``GATED``: of a recurrent arm, whether gates decide what its state keeps
 - ``RANK``: its place in a legend; without it, behind all that have one
 - ``OPTIONS``: of a recurrent arm, which of a comparison's ``recurrent`` options it takes
 """

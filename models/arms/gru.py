@@ -6,6 +6,7 @@ LABEL = "GRU"
 COLOUR = "#009E73"
 RANK = 3
 FAMILY = "recurrent"
+GATED = True
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization", "chrono_length")

@@ -6,6 +6,7 @@ LABEL = "LSTM"
 COLOUR = "#0072B2"
 RANK = 2
 FAMILY = "recurrent"
+GATED = True
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization", "forget_bias", "chrono_length")

@@ -6,6 +6,7 @@ LABEL = "Elman RNN"
 COLOUR = "#C58600"
 RANK = 1
 FAMILY = "recurrent"
+GATED = False
 WEIGHTS = "random"
 KERNELS = ("fused", "loop", "compiled")
 OPTIONS = ("bidirectional", "attention", "initialization")

@@ -54,6 +54,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
         "half_life_tokens": flow.half_life(slope.value if known else None),
         "reach_tokens": reached,
         "whole_window": bool(len(others)) and reached == others.max(),
+        "farthest": distance[-1],
         "far_over_near": flow.far_over_near(distance, precise),
         "norm_at_loss": norm[0] if distance[0] == 0 else None,
         "norm_at_nearest": beyond[0] if len(beyond) else None,
@@ -85,10 +86,8 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
     """
     if frame.empty:
         return pd.DataFrame()
-    flows = of_flow(records)
-    farthest = {r["key"]: r["samples"]["distance"][-1] for r in flows}
     rows = []
-    place = list(where(flows[0]))
+    place = list(where(of_flow(records)[0]))
     begun = frame.groupby(place, dropna=False)["seed"].transform("nunique")
     keys = [*place, "when", "steps"]
     for values, group in frame.groupby(keys, sort=False, dropna=False):
@@ -114,7 +113,7 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
                 "reach_least": reaches.min() if len(reaches) else None,
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
-                "farthest": farthest[group["record"].iloc[0]],
+                "farthest": group["farthest"].iloc[0],
                 "far_over_near": group["far_over_near"].median(),
                 "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
                 "subnormal_share": group["subnormal_share"].median(),

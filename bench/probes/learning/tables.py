@@ -26,6 +26,7 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
                 "metric": trained.metric.name,
+                "higher_is_better": trained.metric.higher_is_better,
                 "initial_metric": trained.initial,
                 "validation_metric": trained.validation,
                 "test_metric": trained.test,
@@ -38,6 +39,7 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
                 "diverged_at_step": metrics.get("step"),
+                "record": trained.record["key"],
             }
         )
     return pd.DataFrame(rows)
@@ -99,6 +101,7 @@ def out_of_distribution(evidence: Evidence) -> pd.DataFrame:
                     "floor": trained.floor_at(length),
                     "solved_at": trained.solved_at,
                     "solved": trained.solves(score),
+                    "record": trained.record["key"],
                 }
             )
     return pd.DataFrame(rows)

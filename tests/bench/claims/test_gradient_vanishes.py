@@ -1,104 +1,115 @@
-"""The first claim: of curves with a known answer, and of the published records."""
+"""The first claim: of reaches with a known answer, and of the published records."""
 
-import gzip
-import json
-import math
-from pathlib import Path
-
-import pandas as pd
 import pytest
 
 from bench import claims
 from bench.claims import gradient_vanishes as claim
-from bench.page.evidence import Evidence
 from bench.page.judgement import DEPENDS, MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED, overall
 
-PUBLISHED = Path(__file__).parents[3] / "reports" / "published" / "gradients"
 
-
-def reach(*rows, arm="lstm"):
-    """The table ``reach`` of one arm: (length, reach, fate, seeds) of each measurement."""
-    frame = pd.DataFrame(
-        {
-            "comparison": "scratch", "task": "package", "data": "offline", "arm": arm,
-            "kernel": "fused", "device": "cpu", "dtype": "float32", "denormals": "keep",
-            "threads": 1, "layers": 2, "initialization": "default", "clip_norm": 1.0, "steps": 0,
-            "length": length, "farthest": length - 1, "fate": fate, "seeds": seeds,
-            "reach_tokens": float(reached), "reach_tokens_low": math.nan,
-            "reach_tokens_high": math.nan, "reach_least": float(reached),
-            "reach_most": float(reached), "whole_window": reached == length - 1,
-            "record": f"{arm}-{length}-{seeds}",
-        }
-        for length, reached, fate, seeds in rows
-    )  # fmt: skip
-    return {"reach": frame}
+def at(length, tokens, seeds=6, **more):
+    return {"length": length, "reaches": [tokens] * seeds} | more
 
 
 @pytest.mark.parametrize(
     ("rows", "state"),
     [
-        ([(64, 12, "vanishes", 6), (256, 12, "vanishes", 6)], SUPPORTED),
-        ([(64, 12, "vanishes", 6), (256, 14, "vanishes", 6)], SUPPORTED),
-        ([(64, 12, "vanishes", 6), (256, 40, "vanishes", 6)], DEPENDS),
-        ([(64, 50, "lasts", 6), (256, 55, "vanishes", 6)], DEPENDS),
-        ([(64, 63, "lasts", 6), (256, 255, "lasts", 6)], REFUTED),
-        ([(256, 255, "lasts", 6)], REFUTED),
-        ([(256, 12, "vanishes", 6)], UNDECIDED),
-        ([(64, 12, "vanishes", 6), (128, 12, "vanishes", 6)], UNDECIDED),
-        ([(64, 12, "vanishes", 6), (256, 12, "vanishes", 5)], UNDECIDED),
-        ([(64, 12, "not finite", 6), (256, 12, "not finite", 6)], UNDECIDED),
+        ([at(64, 12), at(256, 12)], SUPPORTED),
+        ([at(64, 12), at(256, 14)], SUPPORTED),
+        ([at(64, 12), at(256, 40)], DEPENDS),
+        ([at(64, 50, fate="lasts"), at(256, 55)], DEPENDS),
+        ([at(64, 63), at(256, 255)], REFUTED),
+        ([at(256, 255)], REFUTED),
+        ([at(256, 12)], UNDECIDED),
+        ([at(64, 12), at(128, 12)], UNDECIDED),
+        ([at(64, 12), at(256, 12, seeds=5)], UNDECIDED),
+        ([at(64, 12, fate="not finite"), at(256, 12, fate="not finite")], UNDECIDED),
     ],
 )
-def test_states(rows, state):
-    (judgement,) = claim.judge(reach(*rows))
+def test_states(gradient, rows, state):
+    (judgement,) = claim.judge(gradient(*rows))
     assert judgement.state == state
     assert bool(judgement.why) is (state == UNDECIDED)
-    assert judgement.records == [f"lstm-{length}-{seeds}" for length, *_, seeds in rows]
+    assert len(judgement.records) == sum(len(row["reaches"]) for row in rows)
     assert judgement.scope["arm"] == "lstm"
-    assert judgement.scope["lengths"] == [length for length, *_ in rows]
+    assert judgement.scope["lengths"] == [row["length"] for row in rows]
 
 
-def test_where_it_begins_is_said():
-    (judgement,) = claim.judge(reach((64, 50, "lasts", 6), (256, 55, "vanishes", 6)))
+def test_a_gradient_that_is_zero_far_away_has_vanished(gradient):
+    """In all seeds or in some: nothing over nothing is no growth."""
+    rows = [at(64, None), at(256, None)]
+    (nothing,) = claim.judge(gradient(*rows))
+    assert nothing.state == SUPPORTED
+    assert "0 of 63 tokens" in nothing.sentence
+    mixed = {"length": 256, "reaches": [12] * 5 + [None]}
+    (judgement,) = claim.judge(gradient(at(64, 12), mixed))
+    assert judgement.state == SUPPORTED
+
+
+def test_from_a_length_on_is_said_only_where_it_holds_at_every_longer_one(gradient):
+    lasting = {"fate": "lasts"}
+    (judgement,) = claim.judge(gradient(at(64, 50, **lasting), at(256, 55), at(512, 55)))
     assert "it vanishes from T=256 on" in judgement.sentence
+    rows = at(64, 50, **lasting), at(256, 55), at(512, 90, **lasting), at(1024, 55)
+    (judgement,) = claim.judge(gradient(*rows))
+    assert "it vanishes at some lengths only" in judgement.sentence
+    (judgement,) = claim.judge(gradient(at(64, 12), at(256, 200, **lasting)))
+    assert "it vanishes up to T=64" in judgement.sentence
 
 
-def test_a_sentence_holds_what_it_is_about():
-    (judgement,) = claim.judge(reach((64, 12, "vanishes", 6), (8192, 12, "vanishes", 6)))
+def test_a_sentence_holds_what_it_is_about(gradient):
+    (judgement,) = claim.judge(gradient(at(64, 12), at(8192, 12)))
     assert judgement.sentence == (
         "LSTM (scratch, package, at initialisation, cpu): the gradient reaches 12 of 63 tokens, "
         "12 of 8,191; it vanishes, however long the window."
     )
 
 
-def test_of_a_length_that_is_there_twice_that_of_most_seeds_counts():
-    rows = (64, 12, "vanishes", 6), (256, 90, "vanishes", 1), (256, 12, "vanishes", 6)
-    (judgement,) = claim.judge(reach(*rows))
+def test_of_a_length_that_is_there_twice_that_of_most_seeds_counts(gradient):
+    rows = at(64, 12), at(256, 90, seeds=1, clip_norm=0.05), at(256, 12)
+    (judgement,) = claim.judge(gradient(*rows))
     assert judgement.state == SUPPORTED
 
 
-def test_it_is_of_recurrent_networks_and_each_is_a_scope():
-    frames = [
-        reach((64, 12, "vanishes", 6), (256, 12, "vanishes", 6), arm="lstm"),
-        reach((64, 63, "lasts", 6), (256, 255, "lasts", 6), arm="gru"),
-        reach((64, 63, "lasts", 6), (256, 255, "lasts", 6), arm="transformer"),
-    ]
-    found = claim.judge({"reach": pd.concat(frame["reach"] for frame in frames)})
+def test_what_nobody_asks_makes_no_scope_of_its_own(gradient):
+    rows = [at(64, 12, threads=threads) for threads in (1, 2)]
+    (judgement,) = claim.judge(gradient(*rows, at(256, 12), at(256, 12, kernel="loop")))
+    assert judgement.state == SUPPORTED
+
+
+def test_it_is_of_recurrent_networks_before_training_and_each_is_a_scope(gradient):
+    rows = [at(64, 12), at(256, 12), at(256, 255, when="100%")]
+    rows += [at(length, length - 1, arm=arm) for arm in ("gru", "transformer") for length in
+             (64, 256)]  # fmt: skip
+    found = claim.judge(gradient(*rows))
     assert [(j.scope["arm"], j.state) for j in found] == [("lstm", SUPPORTED), ("gru", REFUTED)]
     assert overall(found) == DEPENDS
-    assert claim.judge(frames[-1]) == []
 
 
-def test_numbers_stand_beside_the_sentence():
-    (judgement,) = claim.judge(reach((64, 12, "vanishes", 6), (256, 13, "vanishes", 6)))
-    numbers = [(e.where["length"], e.value, e.low, e.n, e.unit) for e in judgement.effects]
-    assert numbers == [(64, 12.0, None, 6, "tokens"), (256, 13.0, None, 6, "tokens")]
+def test_numbers_stand_beside_the_sentence(gradient):
+    (judgement,) = claim.judge(gradient(at(64, 12), {"length": 256, "reaches": range(8, 14)}))
+    numbers = [(e.where["length"], e.value, e.n, e.unit) for e in judgement.effects]
+    assert numbers == [(64, 12.0, 6, "tokens"), (256, pytest.approx(10.5, rel=0.01), 6, "tokens")]
+    assert (judgement.effects[1].low, judgement.effects[1].high) == pytest.approx(
+        (8.34, 12.63), rel=0.01
+    )
 
 
-def test_the_published_records_say_it_of_every_recurrence():
-    with gzip.open(PUBLISHED / "records.jsonl.gz", "rt", encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    judged = claims.judge("gradient_vanishes", Evidence(records))
+def test_its_headline_says_how_far_each_reaches_and_where_not(gradient):
+    rows = [at(length, tokens, arm=arm) for arm, tokens in (("rnn", 9), ("lstm", 12), ("gru", 11))
+            for length in (64, 8192)]  # fmt: skip
+    rows.append(at(256, 255, comparison="chrono", initialization="chrono, to 256"))
+    found = claim.judge(gradient(*rows))
+    assert claim.headline(found) == (
+        "Of 8,192 tokens the gradient reaches 9 in an Elman RNN, 12 in an LSTM and 11 in a GRU; "
+        "supported in 3 of 4 scopes, not with chrono initialisation."
+    )
+    assert claim.headline(found[-1:]) == found[-1].sentence
+
+
+def test_the_published_records_say_it_of_every_recurrence(published):
+    evidence = published["gradients"]
+    judged = claims.judge("gradient_vanishes", evidence)
     said = {
         j.scope["arm"]: j
         for j in judged.judgements
@@ -108,7 +119,14 @@ def test_the_published_records_say_it_of_every_recurrence():
         "rnn": SUPPORTED, "lstm": SUPPORTED, "gru": SUPPORTED,
     }  # fmt: skip
     assert "12 [12, 13] of 8,191" in said["lstm"].sentence
-    assert all(len(j.sentence.split()) <= MOST_WORDS for j in judged.judgements)
-    known = {record["key"] for record in records}
-    assert all(known.issuperset(j.records) and j.records for j in judged.judgements)
+    assert "12 [12, 13] in an LSTM" in judged.headline
+    assert "not with chrono initialisation" in judged.headline
+    assert len(judged.headline.split()) <= MOST_WORDS
+    assert all(evidence.by_key.keys() >= set(j.records) and j.records for j in judged.judgements)
     assert f"of {len(judged.judgements)} scopes" in judged.undecided
+    reach = evidence["reach"]
+    row = reach[(reach["arm"] == "lstm") & (reach["length"] == 8192)].iloc[0]
+    effect = said["lstm"].effects[-1]
+    assert (effect.value, effect.low, effect.high) == (
+        row["reach_tokens"], row["reach_tokens_low"], row["reach_tokens_high"],
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""Attention's gradient does not vanish with distance.
+
+Every token is one step from the loss in every layer (Vaswani et al., 2017). What comes to each of
+them is spread over the window: thin, which is the second number cited, and still level.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from bench import registry
+from bench.claims.rules import lengths, said
+from bench.claims.rules.flows import Flow, flows, most_seeds
+from bench.claims.rules.lengths import Decided
+from bench.page import judgement
+from bench.page.captions import EXPLORATORY
+from bench.page.evidence import Evidence
+from bench.page.judgement import Effect, Judgement
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+
+SENTENCE = "Attention's gradient does not vanish with distance"
+QUANTITY = "mean norm at the farthest tenth of the window over that at the nearest"
+DIRECTION = "not below a hundredth"
+LOOKS = "once, when all seeds are in"
+NEEDS = "probe gradient of a transformer, with six seeds"
+PLACE = 300
+SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "when")
+TABLES = ("gradient",)
+DELTA = 0.01  # of the nearest: what has less left has vanished
+SUPPORTED = "the interval of the ratio lies above 0.01 at every length that is decided"
+REFUTED = "the interval of the ratio lies below 0.01"
+
+_LEVEL = "gradient of the farthest tenth over that of the nearest"
+
+
+def judge(evidence: Evidence) -> list[Judgement]:
+    """One judgement for each transformer, setting and stage, over the lengths measured."""
+    gradient, arms = evidence["gradient"], registry.of_family("transformer")
+    return [
+        _judge(found)
+        for when in said.STAGES
+        for found in most_seeds(flows(gradient, when, arms), SCOPE)
+    ]
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """How level it is in the longest window where it is so, and where it is not."""
+    held = [each for each in judgements if each.state == judgement.SUPPORTED]
+    if not held:
+        return said.commonest(judgements)
+    levels = [each for judged in held for each in judged.effects if each.quantity == _LEVEL]
+    longest = max(levels, key=lambda each: (each.low is not None, each.where["length"]))
+    return said.fitting(
+        f"In a window of {longest.where['length']:,} tokens the farthest tenth gets "
+        f"{said.times(said.estimate(longest))} times the gradient of the nearest",
+        f"; {said.counted(judgements)}",
+        said.exceptions(judgements),
+    )
+
+
+def _judge(found: Mapping[int, Flow]) -> Judgement:
+    at = {length: _decided(_level(flow)) for length, flow in found.items()}
+    decided = lengths.together(at)
+    last = found[lengths.quoted(at, decided, {length: len(found[length].seeds) for length in at})]
+    return Judgement(
+        scope={name: last.where[name] for name in SCOPE} | {"lengths": list(found)},
+        state=decided.state,
+        sentence=(
+            f"{registry.label(last.where['arm'])} "
+            f"({said.place(last.where, said.STAGES[last.where['when']])}): the farthest tenth of "
+            f"{last.farthest:,} tokens gets {said.times(_level(last))} times the gradient "
+            f"of the nearest; {_VERDICT[decided.state]}{decided.why}."
+        ),
+        records=[key for flow in found.values() for key in flow.records],
+        figure=said.picture(found, one="gradient_flow", several="reach_by_length"),
+        why=decided.why if decided.state == judgement.UNDECIDED else "",
+        effects=[effect for flow in found.values() for effect in _effects(flow)],
+    )
+
+
+_VERDICT = {
+    judgement.SUPPORTED: "it does not vanish",
+    judgement.REFUTED: "it vanishes",
+    judgement.DEPENDS: "it does not vanish ",
+    judgement.UNDECIDED: "undecided, ",
+}
+
+
+def _decided(level: Estimate) -> Decided:
+    if math.isnan(level.low):
+        return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+    if level.low > DELTA:
+        return Decided(judgement.SUPPORTED)
+    if level.high < DELTA:
+        return Decided(judgement.REFUTED)
+    return Decided(judgement.UNDECIDED, f"the interval straddles {DELTA:g}")
+
+
+def _level(flow: Flow) -> Estimate:
+    """The farthest tenth over the nearest; nothing over nothing is no number, and left out."""
+    found = [row["far_over_near"] for row in flow.seeds.values()]
+    return intervals.median([value for value in found if not pd.isna(value)])
+
+
+def _thin(flow: Flow) -> Estimate:
+    """The nearest token over the loss's own position."""
+    rows = [row for row in flow.seeds.values() if row["norm_at_loss"] and row["norm_at_nearest"]]
+    found = [row["norm_at_nearest"] / row["norm_at_loss"] for row in rows]
+    return intervals.median([value for value in found if not pd.isna(value)])
+
+
+def _effects(flow: Flow) -> Iterator[Effect]:
+    """How thin it is, and how level."""
+    numbers = {
+        "gradient of the nearest token over that of the loss's own": _thin(flow),
+        _LEVEL: _level(flow),
+    }
+    for quantity, number in numbers.items():
+        if not math.isnan(number.value):
+            yield Effect(
+                quantity, "times", number.value, *said.ends(number), len(flow.seeds), flow.records,
+                {"length": flow.length},
+            )  # fmt: skip

@@ -1,0 +1,105 @@
+"""What one arm made of a task: its trainings over seeds, from the table ``learning``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import registry
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+
+Row = dict[str, Any]
+
+#: What makes two trainings of one length the same, beside the coordinates.
+_TRAINING = ("shortest", "steps", "batch_size")
+_COLUMNS = (
+    "comparison", "task", "data", "length", "arm", "device", "dtype", *_TRAINING, "seed", "metric",
+    "higher_is_better", "test_metric", "floor", "solved", "record",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One arm's trainings of one task, by seed."""
+
+    arm: str
+    seeds: dict[int, Row]
+
+    @property
+    def solved(self) -> int:
+        """Seeds that solved the task; one that diverged has not."""
+        return sum(bool(row["solved"]) for row in self.seeds.values())
+
+    @cached_property
+    def rate(self) -> Estimate:
+        """The share that did."""
+        return intervals.share(self.solved, len(self.seeds))
+
+    @property
+    def solves(self) -> bool | None:
+        """Whether most seeds do, where the interval of their share says so."""
+        if self.rate.low > 0.5:
+            return True
+        return False if self.rate.high < 0.5 else None
+
+    @cached_property
+    def scores(self) -> dict[int, float]:
+        """By seed, more being better; a training that diverged scores what guessing does."""
+        found = {}
+        for seed, row in self.seeds.items():
+            score = row["floor"] if pd.isna(row["test_metric"]) else row["test_metric"]
+            if not pd.isna(score):
+                found[seed] = float(score) if row["higher_is_better"] else -float(score)
+        return found
+
+    @property
+    def median(self) -> float:
+        """Of the scores, more being better."""
+        return float(np.median(list(self.scores.values()))) if self.scores else float("-inf")
+
+    @property
+    def records(self) -> list[str]:
+        """Keys, one a seed."""
+        return [row["record"] for row in self.seeds.values()]
+
+
+def trainings(
+    frame: pd.DataFrame, names: Sequence[str], arms: Callable[[str], bool]
+) -> list[tuple[Row, list[Trained]]]:
+    """The scopes with the arms that were trained in each; of several trainings the longest.
+
+    Args:
+        frame: the table ``learning``.
+        names: in what the trainings of one scope agree.
+        arms: which of them count.
+    """
+    if frame.empty:
+        return []
+    counted = frame[[arms(arm) for arm in frame["arm"]]]
+    scopes: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, dict[int, Row]]]] = {}
+    for given in counted[list(_COLUMNS)].to_dict("records"):
+        row: Row = {str(name): value for name, value in given.items()}
+        found = scopes.setdefault(tuple(row[name] for name in names), {})
+        training = found.setdefault(tuple(row[name] for name in _TRAINING), {})
+        training.setdefault(row["arm"], {}).setdefault(row["seed"], row)
+    told = []
+    for place, found in scopes.items():
+        longest = max(found, key=lambda training: (len(found[training]), training[1]))
+        each = [Trained(arm, seeds) for arm, seeds in found[longest].items()]
+        told.append((dict(zip(names, place, strict=True)), each))
+    return told
+
+
+def weights(arm: str) -> str:
+    """``random`` or ``pretrained``; empty of an arm that is not registered here."""
+    entry = registry.arms().get(arm)
+    return "" if entry is None else str(entry.literals["WEIGHTS"])
+
+
+def from_scratch(arm: str) -> bool:
+    """Whether an arm of a family that claims are about starts from random weights."""
+    return bool(registry.family(arm)) and weights(arm) == "random"

@@ -1,0 +1,35 @@
+"""Transformers learn tasks that recurrent networks cannot.
+
+Of arms from random weights, sized to one another, and trained alike, on tasks with a threshold.
+"""
+
+from collections.abc import Sequence
+
+from bench.claims.rules import contest
+from bench.page.evidence import Evidence
+from bench.page.judgement import Judgement
+
+SENTENCE = "Transformers learn tasks that recurrent networks cannot"
+QUANTITY = "share of seeds that solve the task: best transformer beside best recurrent network"
+DIRECTION = "the former solve it, the latter do not"
+LOOKS = "once, when all seeds are in"
+NEEDS = "probe learning of a transformer and a recurrent network on one task, with six seeds"
+PLACE = 410
+SCOPE = ("comparison", "task", "data", "length", "device", "dtype")
+TABLES = ("learning",)
+DELTA = None
+SUPPORTED = (
+    "a transformer solves the task and no recurrent network does, each by the 95% interval "
+    "of its solve rate and one half, with an exact p below 5% over all tasks"
+)
+REFUTED = "a recurrent network solves the task in more than half of the seeds, by its 95% interval"
+
+
+def judge(evidence: Evidence) -> list[Judgement]:
+    """One judgement for each task that both were trained on."""
+    return contest.judge(evidence, SCOPE, ours="transformer", theirs="recurrent")
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """A task where it is so, and of how many."""
+    return contest.headline(judgements)

@@ -1,0 +1,220 @@
+"""Claims about what is learned: tasks with a known outcome, and the published records."""
+
+import pandas as pd
+import pytest
+
+from bench import claims, registry
+from bench.claims import (
+    holds_on_longer_windows,
+    pretraining_explains_more,
+    recurrences_learn_more,
+    short_reach_blocks_learning,
+    transformers_learn_more,
+)
+from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
+from bench.registry.reading import Entry
+
+SOLVED, FAILED = [0.95, 0.96, 0.97, 0.95, 0.96, 0.97], [0.5, 0.51, 0.5, 0.49, 0.5, 0.52]
+
+
+@pytest.mark.parametrize(
+    ("arms", "ours", "theirs"),
+    [
+        ({"transformer": SOLVED, "lstm": FAILED, "rnn": FAILED}, SUPPORTED, REFUTED),
+        ({"transformer": SOLVED, "lstm": SOLVED, "rnn": FAILED}, REFUTED, REFUTED),
+        ({"transformer": FAILED, "lstm": SOLVED}, REFUTED, SUPPORTED),
+        # Two arms could have been chosen there, so that six seeds are too few.
+        ({"transformer": FAILED, "lstm": SOLVED, "rnn": FAILED}, REFUTED, UNDECIDED),
+        ({"transformer": FAILED, "lstm": FAILED}, UNDECIDED, UNDECIDED),
+        ({"transformer": SOLVED[:5], "lstm": FAILED[:5]}, UNDECIDED, UNDECIDED),
+        ({"transformer": SOLVED, "lstm": [None] * 6}, SUPPORTED, REFUTED),
+        ({"transformer": SOLVED[:3] + FAILED[:3], "lstm": FAILED}, UNDECIDED, UNDECIDED),
+    ],
+)
+def test_who_learns_what_others_cannot(learning, arms, ours, theirs):
+    (mine,) = transformers_learn_more.judge(learning(parity=arms))
+    (reverse,) = recurrences_learn_more.judge(learning(parity=arms))
+    assert (mine.state, reverse.state) == (ours, theirs)
+    rate = mine.effects[0]
+    assert rate.where == {"arm": "transformer"}
+    assert (rate.n, rate.value) == (
+        len(arms["transformer"]), sum(s > 0.9 for s in arms["transformer"]) / rate.n,
+    )  # fmt: skip
+
+
+def test_its_sentence_has_counts_and_scores(learning):
+    found = transformers_learn_more.judge(learning(mqar={"transformer": SOLVED, "lstm": FAILED}))
+    assert found[0].sentence == (
+        "mqar (small, T=40, cpu): a transformer solves it in 6 of 6 seeds (median accuracy 0.96), "
+        "an LSTM solves it in 0 of 6 seeds (median accuracy 0.50); exact p 0.031."
+    )
+    assert transformers_learn_more.headline(found) == (
+        "On mqar a transformer solves 100% of 6 seeds, an LSTM 0% of 6; supported in 1 of 1 scope."
+    )
+
+
+def test_many_tasks_need_more_seeds(learning):
+    """Six seeds reach 5% for one task; for two Holm asks for more."""
+    arms = {"transformer": SOLVED, "lstm": FAILED}
+    for seeds, state in ((1, UNDECIDED), (2, SUPPORTED)):
+        arms = {"transformer": SOLVED * seeds, "lstm": FAILED * seeds}
+        found = transformers_learn_more.judge(learning(mqar=arms, reverse=arms))
+        assert [j.state for j in found] == [state] * 2
+
+
+def test_one_family_alone_and_pretrained_weights_are_no_contest(learning):
+    assert transformers_learn_more.judge(learning(adding={"lstm": SOLVED, "rnn": FAILED})) == []
+    assert transformers_learn_more.judge(learning(a={"pretrained": SOLVED, "rnn": FAILED})) == []
+
+
+def test_the_longest_training_counts(learning):
+    short, long = (
+        learning(mqar={"transformer": scores, "lstm": FAILED})["learning"]
+        for scores in (FAILED, SOLVED)
+    )
+    frame = pd.concat([long.assign(steps=1000), short])
+    (judgement,) = transformers_learn_more.judge({"learning": frame})
+    assert judgement.state == SUPPORTED
+
+
+def settings(*rows):
+    """(needed distance inside the reach or not, seeds that solve, of so many) of each setting."""
+    return {
+        "reach_and_learning": pd.DataFrame(
+            {
+                "comparison": "small", "task": f"task {number}", "data": "offline", "length": 50,
+                "arm": "lstm", "layers": 1, "initialization": "default", "training_steps": 600,
+                "clip_norm": 1.0, "needed_distance": 47, "device": "cpu", "dtype": "float32",
+                "inside_init": inside, "inside_end": inside, "solved": seed < solved,
+                "record": f"{number}-{seed}",
+            }
+            for number, (inside, solved, seeds) in enumerate(rows)
+            for seed in range(seeds)
+        )
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "state"),
+    [
+        ([(False, 0, 3)] * 6 + [(True, 3, 3)] * 6, SUPPORTED),
+        ([(False, 0, 3)] * 6 + [(True, 0, 3)] * 6, UNDECIDED),
+        ([(False, 0, 30), (True, 30, 30)], UNDECIDED),
+        ([(False, 3, 3)] * 4 + [(True, 3, 3)] * 4, REFUTED),
+        ([(True, 3, 3)] * 4, UNDECIDED),
+        ([(None, 3, 3)] * 4 + [(False, 3, 3)], REFUTED),
+    ],
+)
+def test_short_reach(rows, state):
+    """A setting counts once, however many seeds it has."""
+    found = short_reach_blocks_learning.judge(settings(*rows))
+    assert {j.scope["when"]: j.state for j in found} == {"init": state, "100%": state}
+    outside = sum(inside is False for inside, *_ in rows)
+    counted = {e.where["needed"]: e.n for e in found[0].effects}
+    assert counted.get("outside", 0) == outside
+
+
+def test_short_reach_is_of_recurrent_networks():
+    tables = settings(*[(False, 3, 3)] * 4)
+    tables["reach_and_learning"]["arm"] = "transformer"
+    assert short_reach_blocks_learning.judge(tables) == []
+
+
+def longer(kept, seeds=6, solved=True):
+    """What of a score of 1 above a floor of 0.5 is kept, by length; None cannot be read."""
+    tested = {40: 1.0, **kept}
+    return {
+        "out_of_distribution": pd.DataFrame(
+            {
+                "comparison": "small", "task": "parity", "data": "offline", "length": 40,
+                "arm": "lstm", "device": "cpu", "dtype": "float32", "seed": seed,
+                "test_length": length, "floor": 0.5, "record": f"r{seed}",
+                "test_metric": None if share is None else 0.5 + share / 2,
+                "solved": solved and length == 40,
+            }
+            for seed in range(seeds)
+            for length, share in tested.items()
+        )
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tables", "state", "said"),
+    [
+        (longer({100: 1.0, 500: 0.95}), SUPPORTED, "at T=500 95% of the score above guessing"),
+        (longer({100: 1.0, 500: 0.5}), DEPENDS, "it holds up to T=100"),
+        (longer({100: 0.2, 500: -0.5}), REFUTED, "at T=500 nothing of the score above guessing"),
+        (longer({100: None}), REFUTED, "reads no windows of 100"),
+        (longer({100: 1.0, 500: None}), DEPENDS, "it holds up to T=100"),
+        (longer({100: 1.0}, seeds=5), UNDECIDED, "fewer than 6 seeds that learned"),
+        (longer({100: 1.0}, solved=False), UNDECIDED, "solved there by 0 of 6 seeds"),
+    ],
+)
+def test_longer_windows(tables, state, said):
+    (judgement,) = holds_on_longer_windows.judge(tables)
+    assert judgement.state == state
+    assert said in judgement.sentence
+    assert judgement.records == [f"r{seed}" for seed in range(len(judgement.records))]
+
+
+def test_who_was_tested_on_no_longer_windows_is_not_asked():
+    assert holds_on_longer_windows.judge(longer({20: 1.0})) == []
+
+
+@pytest.fixture
+def pretrained_lstm(monkeypatch):
+    """An arm of the recurrent family that starts from a checkpoint, beside those registered."""
+    literals = {"FAMILY": "recurrent", "WEIGHTS": "pretrained", "LABEL": "LSTM (pretrained)"}
+    found = registry.arms() | {"pretrained_lstm": Entry("pretrained_lstm", "", literals)}
+    monkeypatch.setattr(registry, "arms", lambda: found)
+
+
+@pytest.mark.usefixtures("pretrained_lstm")
+@pytest.mark.parametrize(
+    ("scores", "state"),
+    [
+        ((0.6, 0.62, 0.9, 0.91), SUPPORTED),
+        ((0.6, 0.9, 0.62, 0.92), REFUTED),
+        ((0.9, 0.6, 0.92, 0.62), REFUTED),
+        ((0.6, 0.8, 0.8, 1.0), UNDECIDED),
+    ],
+)
+def test_pretraining_beside_architecture(learning, scores, state):
+    """Accuracies of LSTM and transformer from scratch, then of both pretrained."""
+    arms = ("lstm", "transformer", "pretrained_lstm", "pretrained")
+    tables = learning(roles={arm: [s] * 6 for arm, s in zip(arms, scores, strict=True)})
+    (judgement,) = pretraining_explains_more.judge(tables)
+    assert judgement.state == state
+    assert len(judgement.records) == 24
+    less = learning(roles={arm: [s] * 5 for arm, s in zip(arms, scores, strict=True)})
+    assert pretraining_explains_more.judge(less)[0].state == UNDECIDED
+
+
+def test_a_pretrained_transformer_beside_recurrences_from_scratch_does_not_tell(learning):
+    arms = {"lstm": SOLVED, "transformer": SOLVED, "pretrained": SOLVED}
+    assert pretraining_explains_more.judge(learning(roles=arms)) == []
+
+
+def test_of_the_published_records(published):
+    gradients, anchors = published["gradients"], published["anchors"]
+    blocks = claims.judge("short_reach_blocks_learning", gradients)
+    assert blocks.headline == (
+        "At initialisation refuted: 5 of 14 settings out of reach solve their task; after training "
+        "supported: 0 of 6 settings out of reach solve their task."
+    )
+    for name in ("transformers_learn_more", "recurrences_learn_more"):
+        judged = claims.judge(name, anchors)
+        assert judged.undecided == (
+            "Undecided in 6 of 6 scopes: exploratory: fewer than 6 seeds (6)."
+        )
+        (parity,) = (j for j in judged.judgements if j.scope["task"] == "parity")
+        assert "an Elman RNN solves it in 3 of 3 seeds" in parity.sentence
+    longer = claims.judge("holds_on_longer_windows", anchors)
+    assert longer.state == UNDECIDED
+    assert {j.why for j in longer.judgements} == {
+        "not learned", "fewer than 6 seeds that learned",
+    }  # fmt: skip
+    assert claims.judge("pretraining_explains_more", anchors).undecided == (
+        "Undecided: needs pretrained and scratch weights of both families on the same task, with "
+        "six seeds."
+    )
