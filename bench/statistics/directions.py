@@ -41,13 +41,13 @@ class Pair:
     Args:
         logs: of their ratio in each round.
         launches: the launch of each round, from 0.
-        reference: what the second arm's times are; pairs that share it share its launches.
+        group: pairs that were timed in the same rounds, whose launches are the same ones.
         pool: what pairs have in common whose launches spread alike.
     """
 
     logs: Floats
     launches: tuple[int, ...]
-    reference: Hashable = None
+    group: Hashable = None
     pool: Hashable = None
 
 
@@ -158,7 +158,7 @@ class _Moments:
     """
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        self._references = [pair.reference for pair in pairs]
+        self._groups = [pair.group for pair in pairs]
         count = len(pairs)
         self.rounds, self.launches = np.zeros(count, int), np.zeros(count, int)
         self.means, self.within, self.between, self.squares = np.full((4, count), math.nan)
@@ -193,8 +193,8 @@ class _Moments:
 
     def _pooled(self, at: list[int]) -> tuple[float, float, int]:
         again, own = self.launches[at] - 1, (self.rounds - self.launches)[at]
-        # Pairs with the same reference are not independent of one another: they count as one.
-        each = {self._references[i]: int(n) for i, n in zip(at, again, strict=True)}
+        # Pairs of the same rounds share arms, so they are not independent: they count as one.
+        each = {self._groups[i]: int(n) for i, n in zip(at, again, strict=True)}
         if not (freedom := sum(each.values())):
             return 0.0, 0.0, 0
         within = np.maximum(self.within[at], _LEAST)

@@ -92,16 +92,16 @@ def test_what_is_the_same_within_three_percent_is_called_so():
 
 def test_a_size_is_claimed_only_beyond_delta():
     (far, near) = directions.directions(
-        [pair(0.2, seed=0, reference="a"), pair(0.02, seed=1, reference="b")]
+        [pair(0.2, seed=0, group="a"), pair(0.02, seed=1, group="b")]
     )
     assert (far.excludes_one, far.beyond(), far.same()) == (True, True, False)
     assert (near.excludes_one, near.beyond(), near.same()) == (True, False, True)
     assert far.ratio.value == pytest.approx(math.exp(0.2), rel=0.01)
 
 
-def pair(mean, *, seed=0, rounds=40, launch=LAUNCH, reference=None):
+def pair(mean, *, seed=0, rounds=40, launch=LAUNCH, group=None):
     logs = mean + 0.01 * np.random.default_rng(seed).standard_normal(rounds)
-    return Pair(logs, tuple((np.arange(rounds) // launch).tolist()), reference)
+    return Pair(logs, tuple((np.arange(rounds) // launch).tolist()), group)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_too_little_gives_no_interval_and_says_what_is_missing(given, why):
 
 
 def test_launches_of_other_groups_lend_what_one_group_lacks():
-    """Of another pool they do not; pairs that share a reference count as one."""
-    several = [pair(0.2, seed=n, rounds=10, reference=n) for n in range(3)]
+    """Pairs of the same rounds count as one."""
+    several = [pair(0.2, seed=n, rounds=10, group=n) for n in range(3)]
     assert all(found.excludes_one for found in directions.directions(several))
-    shared = [pair(0.2, seed=n, rounds=10, reference="one") for n in range(3)]
+    shared = [pair(0.2, seed=n, rounds=10, group="one") for n in range(3)]
     assert {found.why for found in directions.directions(shared)} == {"fewer than 3 relaunches"}
 
 
