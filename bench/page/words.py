@@ -6,6 +6,7 @@ from typing import Any
 from bench import registry
 
 Row = dict[str, Any]
+_SPELT = "AEFHILMNORSX"  # letters whose names begin with a vowel, as in "an LSTM"
 #: What the rows of one sentence have in common.
 GROUP = [
     "comparison", "task", "data", "device", "dtype", "denormals", "threads", "batch_size", "seed"
@@ -53,3 +54,10 @@ def of_task(row: Row) -> str:
 def task(row: Row) -> str:
     """A task, with its data where that is not the offline one."""
     return registry.named(row["task"], row["data"])
+
+
+def an(arm: str) -> str:
+    """An arm with its article, ``an LSTM``, ``a GRU``, as its name is said."""
+    name = registry.label(arm)
+    vowels = _SPELT if name[:2].isupper() else "AEIOUaeiou"
+    return f"an {name}" if name[0] in vowels else f"a {name}"

@@ -52,6 +52,36 @@ def growth(
     return Estimate(value, *(float(end) for end in np.percentile(slopes, [2.5, 97.5])))
 
 
+def apart(
+    ratios: Mapping[int, tuple[float, float]], freedom: int, level: float
+) -> tuple[Estimate, float]:
+    """By how much two exponents differ, of the ratios of two arms timed in the same rounds.
+
+    What lengthens both arms' rounds is in neither, so this is better known than either exponent.
+
+    Args:
+        ratios: for each length, the log of the ratio and its standard error.
+        freedom: degrees of freedom of these.
+        level: of the interval.
+
+    Returns:
+        The difference with its interval, and the two-sided p of none.
+
+    Raises:
+        ValueError: fewer than three lengths.
+    """
+    if len(ratios) < 3:
+        raise ValueError(f"expected three lengths or more. Got {sorted(ratios)}")
+    log_lengths = np.log(list(ratios))
+    centred = log_lengths - log_lengths.mean()
+    weights = centred / (centred @ centred)
+    logs, errors = np.array(list(ratios.values())).T
+    value, error = float(weights @ logs), float(np.sqrt(weights**2 @ errors**2))
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    p = 2 * float(stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+    return Estimate(value, value - half, value + half), p
+
+
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:
     if (logs == logs[0]).all():  # no residual is no number to a regression
         return Estimate(0.0, 0.0, 0.0)

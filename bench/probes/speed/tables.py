@@ -9,7 +9,7 @@ from bench.frames import timed
 from bench.frames.exponents import of_times
 from bench.page.evidence import Evidence
 from bench.page.verdict import sentence
-from bench.probes.speed import turns
+from bench.probes.speed import directions, turns
 from bench.probes.speed.crossover import crossover
 from bench.probes.speed.settings import settings
 from bench.store.records import Record, of
@@ -44,4 +44,10 @@ def growth(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-TABLES = {"speed": speed, "crossover": crossover, "growth": growth, "settings": settings}
+TABLES = {
+    "speed": speed,
+    "directions": directions.table,
+    "crossover": crossover,
+    "growth": growth,
+    "settings": settings,
+}

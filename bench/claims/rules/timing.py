@@ -1,0 +1,310 @@
+"""How claims about time are decided: rows of the table ``directions``, taken together by length."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench import registry
+from bench.page import judgement, words
+from bench.page.judgement import MOST_WORDS, Effect, Judgement
+from bench.page.numbers import listed, ranged
+
+Row = dict[str, Any]
+LONGER, SHORTER, SAME, UNDECIDED = "longer", "shorter", "same", "undecided"
+FIGURE = "time_ratio"
+_ARMS = (("arm", "kernel"), ("reference", "reference_kernel"))
+_INVERSE = {LONGER: SHORTER, SHORTER: LONGER}
+_COUNTED = {
+    judgement.SUPPORTED: "longer",
+    judgement.REFUTED: "not longer",
+    judgement.DEPENDS: "some lengths only",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """How sentences call two times.
+
+    Args:
+        does: what takes it, up to the verb: ``A training step takes``.
+        one, other: whose time is over whose, of a row.
+    """
+
+    does: str
+    one: str
+    other: str
+
+
+def recurrent_over_attention(frame: pd.DataFrame, phases: Sequence[str]) -> list[Row]:
+    """Rows of recurrent networks beside transformers in these phases, turned to that ratio.
+
+    ``arm`` and ``kernel`` are the recurrence's, ``reference`` and ``reference_kernel`` the other's.
+    """
+    if frame.empty:
+        return []
+    chosen = frame[(frame["contrast"] == "arms") & frame["phase"].isin(list(phases))]
+    kind = {arm: registry.family(arm) for arm in {*chosen["arm"], *chosen["reference"]}}
+    found = []
+    for given in chosen.to_dict("records"):
+        row = {str(name): value for name, value in given.items()}
+        kinds = kind[row["arm"]], kind[row["reference"]]
+        if kinds == ("recurrent", "transformer"):
+            found.append(row)
+        elif kinds == ("transformer", "recurrent"):
+            found.append(inverted(row) | _swapped(row))
+    return found
+
+
+def inverted(row: Row) -> Row:
+    """The same of the reference's time over the arm's."""
+    found = dict(row)
+    for name in ("time_ratio", "aa_ratio"):
+        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+        found |= {name: 1 / value, f"{name}_low": 1 / high, f"{name}_high": 1 / low}
+    return found | {"direction": _INVERSE.get(row["direction"], row["direction"])}
+
+
+def _swapped(row: Row) -> Row:
+    (arm, kernel), (reference, other) = _ARMS
+    return {
+        arm: row[reference], kernel: row[other], reference: row[arm], other: row[kernel]
+    }  # fmt: skip
+
+
+def series(rows: Sequence[Row], scope: Sequence[str]) -> Iterator[list[Row]]:
+    """Rows that differ in length only, the shortest first.
+
+    Where a length was measured with several batch sizes, each is a series of its own; one that
+    changes with the length, as where a step has so many tokens, is no difference.
+    """
+    alike: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row[name] for name in (*scope, "seed")), []).append(row)
+    for found in alike.values():
+        sizes: dict[int | None, list[Row]] = {}
+        several = len({row["length"] for row in found}) < len(found)
+        for row in found:
+            sizes.setdefault(row["batch_size"] if several else None, []).append(row)
+        for together in sizes.values():
+            yield sorted(together, key=lambda row: int(row["length"]))
+
+
+def slow(frame: pd.DataFrame, scope: Sequence[str], does: Mapping[str, str]) -> list[Judgement]:
+    """Whether recurrent networks take longer than transformers, a judgement for each scope.
+
+    Args:
+        frame: the table ``directions``.
+        scope: coordinates that rows of one judgement have in common, ``phase`` among them.
+        does: phase to what takes time, as of `Said`.
+    """
+    rows = recurrent_over_attention(frame, list(does))
+    known = kernels(rows)
+    return [
+        judge(together, scope, Said(does[together[0]["phase"]], *called(together[0], known)))
+        for together in series(rows, scope)
+    ]
+
+
+def judge(rows: Sequence[Row], scope: Sequence[str], said: Said) -> Judgement:
+    """Whether the one takes longer, of rows that differ in length only: by direction at each.
+
+    Supported where it is longer wherever anything is decided, refuted where nowhere.
+    """
+    decided = [row for row in rows if row["direction"] != UNDECIDED]
+    kinds = {row["direction"] == LONGER for row in decided}
+    if not kinds:
+        state, text = judgement.UNDECIDED, _undecided(rows, said)
+    elif len(kinds) == 2:
+        state, text = judgement.DEPENDS, _depends(decided, said)
+    else:
+        state = judgement.SUPPORTED if kinds.pop() else judgement.REFUTED
+        text = _all_alike(rows, decided, said)
+    return Judgement(
+        scope={name: rows[0][name] for name in (*scope, "seed")}
+        | {"lengths": [row["length"] for row in rows]},
+        state=state,
+        sentence=text,
+        records=records(rows),
+        figure=FIGURE,
+        why="" if decided else reason(rows),
+        effects=[effect(row) for row in rows],
+    )
+
+
+def reason(rows: Sequence[Row]) -> str:
+    """The commonest reason why nothing is decided."""
+    return str(Counter(row["why"] for row in rows).most_common(1)[0][0])
+
+
+def records(rows: Sequence[Row]) -> list[str]:
+    """What these rows are made from."""
+    names = ("record", "reference_record")
+    return list(dict.fromkeys(row[name] for row in rows for name in names))
+
+
+def effect(row: Row) -> Effect:
+    """A row's ratio as it is cited."""
+    control = (row["aa_ratio_low"], row["aa_ratio_high"])
+    return Effect(
+        "time ratio",
+        "times",
+        row["time_ratio"],
+        *ends(row["time_ratio_low"], row["time_ratio_high"]),
+        n=int(row["rounds"]),
+        records=[row["record"], row["reference_record"]],
+        where={"length": row["length"]},
+        level=row["level"],
+        launches=int(row["launches"]),
+        control=None if math.isnan(control[0]) else control,
+    )
+
+
+def ends(low: float, high: float) -> tuple[float | None, float | None]:
+    """Those of an interval, None where there is none, as an effect has them."""
+    return (None, None) if math.isnan(low) else (low, high)
+
+
+def ratio(row: Row) -> str:
+    """``1.77 [1.70, 1.84]``."""
+    return ranged("ratio", row["time_ratio"], row["time_ratio_low"], row["time_ratio_high"])
+
+
+def fitting(*candidates: str) -> str:
+    """The first that has no more words than a sentence may have; else the last."""
+    return next((text for text in candidates if len(text.split()) <= MOST_WORDS), candidates[-1])
+
+
+def place(row: Row, *, short: bool = False) -> str:
+    """``(scratch, package, cpu, 1 thread)``."""
+    parts = [] if short else [str(row["comparison"]), words.task(row)]
+    parts.append(row["device"])
+    parts.append(f"{row['threads']} thread{'' if row['threads'] == 1 else 's'}")
+    parts += [row["dtype"]] if row["dtype"] != "float32" else []
+    parts += ["subnormals flushed"] if row["denormals"] != "keep" else []
+    return f"({listed(parts)})"
+
+
+def called(row: Row, kernels: Mapping[str, set[str]]) -> tuple[str, str]:
+    """The two arms of a row, each with its kernel where it was measured with several.
+
+    Args:
+        row: as `recurrent_over_attention` gives it.
+        kernels: of each arm.
+    """
+    one, other = (
+        words.an(row[arm]) + (f" ({row[kernel]})" if len(kernels[row[arm]]) > 1 else "")
+        for arm, kernel in _ARMS
+    )
+    return one, other
+
+
+def kernels(rows: Sequence[Row]) -> dict[str, set[str]]:
+    """Those that each arm was measured with."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for arm, kernel in _ARMS:
+            found.setdefault(row[arm], set()).add(row[kernel])
+    return found
+
+
+def _ends(rows: Sequence[Row]) -> list[Row]:
+    return [rows[0], rows[-1]] if len(rows) > 1 else [rows[0]]
+
+
+def _told(rows: Sequence[Row], said: Said) -> str:
+    """The ratio at the shortest and the longest window of these."""
+    first, *more = _ends(rows)
+    text = f"{said.does} {said.one} {ratio(first)} times as long as {said.other}"
+    return f"{text} at T={first['length']}" + "".join(
+        f", {ratio(row)} at T={row['length']}" for row in more
+    )
+
+
+def _all_alike(rows: Sequence[Row], decided: Sequence[Row], said: Said) -> str:
+    same = ", the same within 3%" if all(row["direction"] == SAME for row in decided) else ""
+    lost = [f"T={row['length']}" for row in rows if row["direction"] == UNDECIDED]
+    undecided = f"; undecided at {listed(lost)}" if lost else ""
+    text, last = _told(decided, said), _told(decided[-1:], said)
+    return fitting(
+        f"{text}{same}{undecided} {place(rows[0])}.",
+        f"{text}{same} {place(rows[0])}.",
+        f"{last}{same} {place(rows[0])}.",
+        f"{last}{same} {place(rows[0], short=True)}.",
+    )
+
+
+def _undecided(rows: Sequence[Row], said: Said) -> str:
+    last = _told(rows[-1:], said)
+    why = f"undecided, {reason(rows)}"
+    return fitting(
+        f"{_told(rows, said)} {place(rows[0])}: {why}.",
+        f"{last} {place(rows[0])}: {why}.",
+        f"{last} {place(rows[0], short=True)}: {why}.",
+    )
+
+
+def _depends(decided: Sequence[Row], said: Said) -> str:
+    """Longer at some lengths: up to one and from another on, where it turns once."""
+    first, last = decided[0], decided[-1]
+    begins = first["direction"] == LONGER
+    turn = next(
+        index for index, row in enumerate(decided) if (row["direction"] == LONGER) is not begins
+    )
+    after = decided[turn:]
+    once = all((row["direction"] == LONGER) is not begins for row in after)
+    if not once:
+        longer = [f"T={row['length']}" for row in decided if row["direction"] == LONGER]
+        text = f"{said.does} {said.one} longer than {said.other} at {listed(longer)} only"
+        return fitting(f"{text} {place(first)}.", f"{text}.")
+    how = ("longer", "no longer") if begins else ("no longer", "longer")
+    text = (
+        f"{said.does} {said.one} {how[0]} than {said.other} up to T={decided[turn - 1]['length']}"
+    )
+    then = f"{how[1]} from T={after[0]['length']} on"
+    return fitting(
+        f"{text}, {ratio(first)} times at T={first['length']}; {then}, {ratio(last)} at "
+        f"T={last['length']} {place(first)}.",
+        f"{text}, {ratio(first)} times; {then}, {ratio(last)} {place(first, short=True)}.",
+        f"{text}; {then}.",
+    )
+
+
+def headline(judgements: Sequence[Judgement], does: str) -> str:
+    """From the smallest to the largest ratio of what is decided, and of how many how many are.
+
+    Args:
+        judgements: of one claim, some decided.
+        does: as of `Said`.
+    """
+    decided = [j for j in judgements if j.state != judgement.UNDECIDED]
+    told = [(j, e) for j in decided for e in j.effects if _excludes_one(e)]
+    if len(decided) == 1 or len(told) < 2:
+        return decided[0].sentence
+    told = sorted(told, key=lambda pair: pair[1].value)
+    least, most = (
+        f"{_number(e)} ({registry.label(j.scope['arm'])}, T={e.where['length']})"
+        for j, e in (told[0], told[-1])
+    )
+    states = Counter(j.state for j in decided)
+    counts = listed(f"{how} in {states[state]}" for state, how in _COUNTED.items() if states[state])
+    devices = listed(dict.fromkeys(str(j.scope["device"]) for j in decided))
+    text = f"{does} recurrent networks {least} to {most} times as long as transformers"
+    return fitting(
+        f"{text}; {counts} of {len(judgements)} comparisons, {devices}.",
+        f"{text}, {devices}.",
+        decided[0].sentence,
+    )
+
+
+def _excludes_one(effect: Effect) -> bool:
+    low, high = effect.low, effect.high
+    return low is not None and high is not None and (low > 1 or high < 1)
+
+
+def _number(effect: Effect) -> str:
+    low, high = (math.nan if end is None else end for end in (effect.low, effect.high))
+    return ranged("ratio", effect.value, low, high)
