@@ -71,7 +71,7 @@ def run(
     from bench.store import StoreError
     from bench.tools.display import Display
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         summary = sweep.run(
             loaded,
@@ -116,7 +116,7 @@ def list_entries(
     """What there is, a line each; of the arms, what every head costs too."""
     if kind not in listings.KINDS:
         fail(registry.unknown("kind", kind, listings.KINDS), 2)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 160)
     for table in listings.KINDS[kind]():
         console.print(table)
 
@@ -141,7 +141,7 @@ def show(
     mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
         fail(mistake, 2)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         for line in page.page(task, data, split, length, rows, seed, console.width):
             print(line)
@@ -170,7 +170,7 @@ def doctor(
     from bench.tools.display import Display
     from bench.tools.doctor import examine
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         able = examine(loaded, Display(console))
     except (ServerError, CorpusError) as error:
@@ -191,7 +191,8 @@ def report(
 ) -> None:
     """Write a study's pages, figures and tables again from its records.
 
-    Exit codes: 0 written, 2 there are no such records, 3 they are damaged or cannot be written.
+    Exit codes: 0 written, 1 written but for parts that are named, 2 there are no such records,
+    3 they are damaged or cannot be written.
     """
     from bench.report import render
     from bench.store import Store, StoreError, archive
@@ -211,6 +212,9 @@ def report(
         finally:
             if isinstance(source, Store):
                 source.close()
+    except render.Incomplete as error:
+        print(f"report: {error.page}")
+        fail(str(error), 1)
     except StoreError as error:
         fail(str(error), 3)
     except OSError as error:

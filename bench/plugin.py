@@ -154,7 +154,7 @@ class Door:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print(flush=True)
-            console = Console(width=None if sys.stdout.isatty() else 120)
+            console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
             try:
                 self.summary = sweep.run(
                     self.study, self.folder, Display(console), again=True, selected=keys

@@ -27,7 +27,7 @@ _META: dict[str, tuple[type, ...]] = {
     "comparisons": (dict,), "plan": (list,),
     **dict.fromkeys(("options", "published"), (list, type(None))),
     **dict.fromkeys(("data", "ceilings", "corpus"), (dict, type(None))),
-    "begun": (str, type(None)),
+    **dict.fromkeys(("begun", "question"), (str, type(None))),
     **dict.fromkeys(("elapsed_s", "estimate_s"), (int, float, type(None))),
 }  # fmt: skip
 #: What a record has, and what a report reads in it by name.

@@ -97,7 +97,7 @@ class Display:
     def progress(self, total_s: float) -> Iterator[None]:
         """A bar over the estimate where there is a terminal; a line a cell anywhere."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%"),
             _TimeLeft(),
