@@ -228,6 +228,31 @@ def report(
 
 
 @app.command()
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="A report's folder, its records inside.")
+    ],
+) -> None:
+    """Recompute every number of a report from its records, and these from their samples.
+
+    Exit codes: 0 consistent, 1 inconsistent or decision-inconsistent, 2 there is no such report,
+    3 its records are damaged.
+    """
+    from bench.report import verify
+    from bench.store import StoreError
+
+    try:
+        found = verify.verify(folder)
+    except verify.NoReportError as error:
+        fail(str(error), 2)
+    except StoreError as error:
+        fail(str(error), 3)
+    for line in found.lines():
+        print(line)
+    raise typer.Exit(0 if found.state == verify.CONSISTENT else 1)
+
+
+@app.command()
 def compare(
     before: Annotated[
         Path, typer.Argument(metavar="A", help="A store, a file of records, or a folder with one.")
