@@ -1,7 +1,7 @@
 """``rvt cite``: a claim with everything that a citation needs, printed or as files."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
@@ -113,10 +113,12 @@ def figure(folder: Path, claim: Claim, ending: str = ".svg") -> Path | None:
     return path if path.is_file() else None
 
 
-def copied(folder: Path, claim: Claim, to: Path, name: str) -> list[Path]:
-    """Copy the files of a claim's figure; returns those that there are."""
+def copied(
+    folder: Path, claim: Claim, to: Path, name: str, endings: Sequence[str] = FIGURES
+) -> list[Path]:
+    """Copy the files of a claim's figure, of these endings; returns those that there are."""
     made = []
-    for ending in FIGURES:
+    for ending in endings:
         if (source := figure(folder, claim, ending)) is not None:
             made.append(to / f"{name}{ending}")
             shutil.copyfile(source, made[-1])
