@@ -117,8 +117,6 @@ def _decided(report: Report) -> Iterator[Claim]:
 
 
 def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded:
-    leading, effect = claim.leading, claim.effect
-    assert leading is not None
     cited = Cited(report, claim)
     holds = quote.holds(claim)
     rests = [cited.number, holds and f"it holds for {holds}"]

@@ -113,9 +113,7 @@ def entry(cited: Cited) -> str:
 
 def _field(name: str, value: str) -> str:
     """A field of an entry; what is long goes on in lines of its own, which count as blanks."""
-    lines = textwrap.wrap(
-        f"{name} = {value},", 72, break_long_words=False, break_on_hyphens=False
-    )
+    lines = textwrap.wrap(f"{name} = {value},", 72, break_long_words=False, break_on_hyphens=False)
     return textwrap.indent("\n  ".join(lines), "  ") + "\n"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.report import answers, citation, quote
+from bench.report import answers, citation, located, quote
 from bench.report.answers import AnswersError
 from bench.report.citation import FORMATS, Cited
 from bench.report.quote import Claim, Report
@@ -24,9 +24,9 @@ def read(place: Path, url: str = "") -> tuple[Path, Report]:
     Raises:
         AnswersError: it is no report, or the address is none.
     """
-    folder = quote.folder(place)
-    address = quote.address(url) if url else ""
-    return folder, quote.report(answers.read(folder), quote.spoken_place(folder), address)
+    folder = located.folder(place)
+    address = located.address(url) if url else ""
+    return folder, quote.report(answers.read(folder), located.spoken(folder), address)
 
 
 def scope_of(parts: list[str]) -> dict[str, str]:
