@@ -138,9 +138,9 @@ def _ends(effect: Effect) -> tuple[str, str] | None:
 
 
 def _written(value: float | None, unit: str, *, marked: bool = False) -> str:
-    """A number of a unit; what stands behind it is said once, by the first."""
+    """A number of a unit; what stands around it is said once, by the first."""
     if value is None:
         return "not finite"
     column, before, behind = _UNITS.get(unit, ("", "", ""))
     text = cell_text(float(value), column) if column else number(value)
-    return f"{before}{text}{behind if marked else ''}"
+    return f"{before}{text}{behind}" if marked else text

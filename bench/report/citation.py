@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from bench.report.tex import escaped
 #: As CITATION.cff has it.
 AUTHOR = "The rnn-vs-transformer developers"
 SUITE = "rnn-vs-transformer"
+_LONGEST = 60  # letters of a part of a key or a file's name
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,16 @@ def entry(cited: Cited) -> str:
         "url": cited.report.url,
         "note": escaped(cited.note),
     }
-    lines = [f"  {name} = {{{value}}},\n" for name, value in fields.items() if value]
+    lines = [_field(name, f"{{{value}}}") for name, value in fields.items() if value]
     if day:
-        lines.insert(4, f"  month = {day:%b},\n".lower())
+        lines.insert(4, _field("month", f"{day:%b}".lower()))
     return f"@misc{{{cited.key},\n{''.join(lines)}}}\n"
+
+
+def _field(name: str, value: str) -> str:
+    """A field of an entry; what is long goes on in lines of its own, which count as blanks."""
+    lines = textwrap.wrap(f"{name} = {value},", 72, break_long_words=False, break_on_hyphens=False)
+    return textwrap.indent("\n  ".join(lines), "  ") + "\n"
 
 
 def latex(cited: Cited) -> str:
@@ -236,7 +244,7 @@ def plain(text: str) -> str:
 def slug(text: str) -> str:
     """A name for files and keys; letters of other scripts by their numbers, none are alike."""
     named = "".join(sign if sign.isascii() else f"-u{ord(sign):x}-" for sign in text.lower())
-    return re.sub(r"[^a-z0-9]+", "-", named).strip("-") or "unnamed"
+    return re.sub(r"[^a-z0-9]+", "-", named).strip("-")[:_LONGEST] or "unnamed"
 
 
 def sentence(text: str) -> str:

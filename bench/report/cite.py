@@ -1,11 +1,11 @@
 """``rvt cite``: a claim with everything that a citation needs, printed or as files."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.report import answers, citation, quote
+from bench.report import answers, citation, located, quote
 from bench.report.answers import AnswersError
 from bench.report.citation import FORMATS, Cited
 from bench.report.quote import Claim, Report
@@ -24,9 +24,9 @@ def read(place: Path, url: str = "") -> tuple[Path, Report]:
     Raises:
         AnswersError: it is no report, or the address is none.
     """
-    folder = quote.folder(place)
-    address = quote.address(url) if url else ""
-    return folder, quote.report(answers.read(folder), quote.spoken_place(folder), address)
+    folder = located.folder(place)
+    address = located.address(url) if url else ""
+    return folder, quote.report(answers.read(folder), located.spoken(folder), address)
 
 
 def scope_of(parts: list[str]) -> dict[str, str]:
@@ -113,10 +113,12 @@ def figure(folder: Path, claim: Claim, ending: str = ".svg") -> Path | None:
     return path if path.is_file() else None
 
 
-def copied(folder: Path, claim: Claim, to: Path, name: str) -> list[Path]:
-    """Copy the files of a claim's figure; returns those that there are."""
+def copied(
+    folder: Path, claim: Claim, to: Path, name: str, endings: Sequence[str] = FIGURES
+) -> list[Path]:
+    """Copy the files of a claim's figure, of these endings; returns those that there are."""
     made = []
-    for ending in FIGURES:
+    for ending in endings:
         if (source := figure(folder, claim, ending)) is not None:
             made.append(to / f"{name}{ending}")
             shutil.copyfile(source, made[-1])

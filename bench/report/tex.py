@@ -43,8 +43,7 @@ def escaped(text: str) -> str:
 def _sign(sign: str) -> str:
     if sign.isascii() and sign.isprintable():
         return sign
-    base, *accents = unicodedata.normalize("NFD", sign)
-    if len(accents) == 1 and accents[0] in _ACCENTS and base.isascii():
-        command = _ACCENTS[accents[0]]
-        return f"{{\\{command}{{{base}}}}}"
+    parts = unicodedata.normalize("NFD", sign)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+        return f"{{\\{_ACCENTS[parts[1]]}{{{parts[0]}}}}}"
     return f"[U+{ord(sign):04X}]"

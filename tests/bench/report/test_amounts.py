@@ -1,0 +1,42 @@
+"""Numbers and scopes in words."""
+
+import pytest
+
+from bench.page.judgement import Effect
+from bench.report import amounts
+
+
+def effect(unit, value, low=None, high=None, **more):
+    return Effect("reach", unit, value, low, high, 6, ["a"], **more)
+
+
+@pytest.mark.parametrize(("made", "amount", "told"), [
+    (effect("tokens", 12.0, 12.0, 13.0), "12 [12, 13] tokens",
+     "12 tokens (95% interval 12 to 13, n = 6)"),
+    (effect("times", 1.714, 1.66, 1.77, launches=3, control=(0.99, 1.01)), "1.71× [1.66, 1.77]",
+     "1.71× (95% interval 1.66 to 1.77, n = 6, 3 launches, A/A control 0.99 to 1.01)"),
+    (effect("bytes", 3e6), "3 MB", "3 MB (no interval, n = 6)"),
+    (effect("exponent", 1.5, 1.4, 1.6, level=0.9), "T^1.50 [1.40, 1.60]",
+     "T^1.50 (90% interval 1.40 to 1.60, n = 6)"),
+    (effect("nats a token", 0.25, 0.2, 0.3), "0.25 [0.2, 0.3] nats a token",
+     "0.25 nats a token (95% interval 0.2 to 0.3, n = 6)"),
+    (effect("tokens", None), "not finite tokens", "not finite tokens (no interval, n = 6)"),
+])  # fmt: skip
+def test_a_number_has_its_interval_and_what_it_rests_on(made, amount, told):
+    assert amounts.amount(made) == amount
+    assert amounts.told(made) == told
+
+
+def test_a_scope_is_said_in_words():
+    scope = {
+        "device": "cpu", "task": "package", "data": "sst2", "arm": "lstm", "layers": 1,
+        "lengths": [64, 8192], "denormals": "keep", "threads": "all", "clip_norm": None,
+        "own_axis": 3,
+    }  # fmt: skip
+    assert amounts.held(scope) == (
+        "LSTM, task package on sst2, windows of 64 to 8,192 tokens, 1 layer, on CPU, all threads, "
+        "own axis 3"
+    )
+    assert amounts.called(effect("tokens", 1.0, where={"length": 64})) == (
+        "reach, window of 64 tokens"
+    )
