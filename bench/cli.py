@@ -338,17 +338,18 @@ def plot(
     from contextlib import ExitStack
 
     from bench.report import plot as plotting
+    from bench.report import selection
 
     target = output or Path(f"{y}-by-{x}.svg")
     with ExitStack() as opened:
         runs = dict(source(place, opened) for place in records)
         named = dict(zip(plotting.called(list(runs)), runs.values(), strict=True))
         try:
-            request = plotting.Request(
-                x, y, by, plotting.parsed(where or ()), table, logx, logy, dark
+            request = selection.Request(
+                x, y, by, selection.parsed(where or ()), table, logx, logy, dark
             )
             print(plotting.plot(named, request, target))
-        except plotting.PlotError as error:
+        except selection.PlotError as error:
             fail(str(error), 2)
         except OSError as error:
             fail(f"cannot write {target}: {error.strerror}", 3)

@@ -6,7 +6,10 @@ bytes) is not of the cell alone.
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from bench.page.evidence import Evidence
 from bench.statistics.rounds import middle as median
@@ -40,14 +43,20 @@ class Rows:
     """
 
     def __init__(self, evidence: Evidence) -> None:
-        self._rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for table in evidence:
-            frame = evidence[table]
+        self._evidence = evidence
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """Rows of each record, by table."""
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for table in self._evidence:
+            frame = self._evidence[table]
             if not {"record", "seed"} <= set(frame.columns):
                 continue
             for given in frame.to_dict("records"):
                 row = {str(name): value for name, value in given.items()}
-                self._rows.setdefault(row["record"], {}).setdefault(table, []).append(row)
+                found.setdefault(row["record"], {}).setdefault(table, []).append(row)
+        return found
 
     def of(self, record: Record) -> dict[str, float]:
         """The numbers of a record that seeds can be compared by."""
@@ -67,8 +76,6 @@ def bare(quantity: str) -> str:
 
 def middle(values: Sequence[float]) -> float:
     """The median."""
-    import numpy as np
-
     return median(np.asarray(values, dtype=float))
 
 

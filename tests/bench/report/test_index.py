@@ -1,0 +1,186 @@
+"""The sentence graded over published studies, from what each says of its claims."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from urllib.parse import unquote
+
+import pytest
+from typer.testing import CliRunner
+
+from bench import claims, registry
+from bench.cli import app
+from bench.page import sentence
+from bench.page.evidence import Evidence
+from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
+from bench.report import answers, index
+from bench.store import archive
+
+from .runs import PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """A folder of the published studies with what they answer."""
+    folder = tmp_path_factory.mktemp("reports") / "published"
+    for study in sorted(path for path in PUBLISHED.iterdir() if path.is_dir()):
+        source = archive.Archive(study / archive.PACKED)
+        records = source.records()
+        evidence = Evidence(records, source.meta("ceilings"), source.meta("published") or [])
+        judged = [claims.judge(name, evidence) for name in registry.claims()]
+        (folder / study.name).mkdir(parents=True)
+        shutil.copy(study / archive.PACKED, folder / study.name)
+        digest = archive.digest(records)
+        document = answers.document(source, judged, archive.PACKED, digest)
+        answers.write(document, folder / study.name / answers.FILE)
+    return folder
+
+
+@pytest.fixture
+def published(answered, tmp_path):
+    return shutil.copytree(answered, tmp_path / "published")
+
+
+def retell(published, study, change):
+    """Change what a study says of the claim of the gradient."""
+    found = answers.read(published / study)
+    change(found, next(c for c in found["claims"] if c["id"] == "gradient_vanishes"))
+    (published / study / answers.FILE).write_text(json.dumps(found))
+
+
+def rows(text):
+    """The cells of each line of a table that links a claim."""
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| [In")]
+
+
+def test_every_claim_stands_in_its_part(published):
+    text = index.write(published).read_text()
+    assert text.count(sentence.TEXT) == 1
+    for name, entry in registry.claims().items():
+        assert entry.literals["SENTENCE"] in text, name
+    for part in sentence.PARTS:
+        assert f"“{part.words}”: " in text
+    assert "[gradients](published/gradients/README.md)" in text
+
+
+def test_links_lead_to_studies_and_claims(published):
+    text = index.write(published).read_text()
+    links = re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", text)
+    assert any(anchor for _, anchor in links)
+    for link, anchor in links:
+        assert (published.parent / unquote(link)).parent.is_dir()
+        assert not anchor or unquote(anchor) in registry.claims()
+
+
+def test_one_row_a_claim_and_machine_of_the_study_that_decides_most(published):
+    (row,) = rows(index.write(published).read_text())
+    assert row[4] == "gradients"
+    shutil.copytree(published / "gradients", published / "again")
+
+    def less(found, claim):
+        claim["judgements"] = claim["judgements"][:1]
+
+    retell(published, "again", less)
+    (row,) = rows(index.write(published).read_text())
+    assert row[4] == "gradients", "it decides more"
+
+    def elsewhere(found, claim):
+        found["machines"] = ["CPU another, 8 threads; Python 3.11"]
+
+    retell(published, "again", elsewhere)
+    assert [row[3:] for row in rows(index.write(published).read_text())] == [
+        ["CPU AMD EPYC, 2 threads", "gradients"], ["CPU another, 8 threads", "again"],
+    ]  # fmt: skip
+
+
+def test_what_decides_nothing_stands_last_and_says_what_it_needs(published):
+    shutil.copytree(published / "gradients", published / "a")
+
+    def undecided(found, claim):
+        found["machines"] = ["CPU another, 8 threads; Python 3.11"]
+        claim |= {"state": UNDECIDED, "headline": "", "undecided": "Undecided in 1 of 1 scopes."}
+        for one in claim["judgements"]:
+            one["state"] = UNDECIDED
+
+    retell(published, "a", undecided)
+    first, last = rows(index.write(published).read_text())
+    assert (first[4], last[4]) == ("gradients", "a")
+    assert last[1] == f"**{UNDECIDED}**"
+    assert "Undecided in 1 of 1 scopes. It needs " in last[2]
+
+
+def test_what_no_study_judges_is_listed_with_its_needs(published):
+    shutil.rmtree(published / "gradients")
+    text = index.write(published).read_text()
+    entry = registry.claims()["gradient_vanishes"].literals
+    assert f"- {entry['SENTENCE']}: needs {entry['NEEDS']}." in text
+    assert not rows(text)
+
+
+@pytest.mark.parametrize(
+    ("states", "together"),
+    [
+        ([SUPPORTED, SUPPORTED, UNDECIDED], SUPPORTED),
+        ([REFUTED], REFUTED),
+        ([SUPPORTED, REFUTED], DEPENDS),
+        ([UNDECIDED], UNDECIDED),
+        ([], UNDECIDED),
+    ],
+)
+def test_a_part_is_what_its_decided_claims_say(states, together):
+    assert index._together(states) == together
+
+
+def test_places_have_one_part_each():
+    ends = [(part.least, part.most) for part in sentence.PARTS]
+    assert ends == sorted(ends)
+    assert [sentence.part(place) for place in (99, 500)] == [None, None]
+    assert [sentence.part(place) for place in (100, 250, 300, 499)] == [
+        sentence.PARTS[0], sentence.PARTS[1], sentence.PARTS[2], sentence.PARTS[2],
+    ]  # fmt: skip
+
+
+def test_the_same_studies_make_the_same_page(published):
+    first = index.write(published).read_bytes()
+    assert index.write(published).read_bytes() == first
+
+
+def test_markup_of_others_stays_text(published):
+    retell(published, "gradients", lambda found, claim: claim.update(headline="<b>| [x](y)"))
+    assert r"&lt;b&gt;\| \[x\](y)" in index.write(published).read_text()
+
+
+def test_the_committed_page_is_what_is_written(tmp_path):
+    if not all((study / answers.FILE).is_file() for study in PUBLISHED.iterdir()):
+        pytest.skip(f"a published study has no {answers.FILE} yet")
+    folder = shutil.copytree(PUBLISHED, tmp_path / "reports" / "published")
+    committed = (PUBLISHED.parent / index.PAGE).read_text()
+    assert index.write(folder).read_text() == committed, "rvt index writes it"
+
+
+def test_codes(published, tmp_path):
+    def rvt(place):
+        return CliRunner().invoke(app, ["index", str(place)])
+
+    done = rvt(published)
+    assert (done.exit_code, done.stdout.split()[0]) == (0, "index:")
+    for place in (tmp_path / "nowhere", tmp_path / "published" / "gradients"):
+        done = rvt(place)
+        assert (done.exit_code, "no published study in" in done.stderr) == (2, True)
+    retell(published, "gradients", lambda found, claim: found.pop("machines"))
+    done = rvt(published)
+    assert (done.exit_code, "lacks machines; rvt report" in done.stderr) == (2, True)
+    (published / "gradients" / answers.FILE).unlink()
+    done = rvt(published)
+    assert (done.exit_code, "rvt report" in done.stderr) == (2, True), "records without answers"
+
+
+def test_neither_pandas_nor_matplotlib_is_needed(published):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom bench.report import index\n"
+        "index.write(Path(sys.argv[1]))\n"
+        "assert not {'torch', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(published)], check=True, timeout=120)

@@ -1,0 +1,59 @@
+"""How often two runs of the same thing are told apart, and a change is found."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.statistics.changes import Series, between_runs, holm, paired, spread, too_many
+
+LAUNCHES, ROUNDS = 2, 5  # of each launch
+WITHIN, BETWEEN = 0.126, 0.051  # as measured on a shared machine
+
+
+def series(random, value):
+    launches = np.repeat(np.arange(LAUNCHES), ROUNDS)
+    shifts = random.normal(0, BETWEEN, LAUNCHES)[launches]
+    noise = random.normal(0, WITHIN, LAUNCHES * ROUNDS)
+    return Series(value + shifts + noise, tuple(launches))
+
+
+@pytest.mark.parametrize(("change", "least", "most"), [(0.0, 0.03, 0.08), (0.3, 0.9, 1.0)])
+def test_how_often_a_change_is_told(change, least, most):
+    random, told, covered = np.random.default_rng(0), [], []
+    for _ in range(150):
+        cells = [(series(random, 0.0), series(random, change)) for _ in range(10)]
+        launches = spread([one for cell in cells for one in cell])
+        for cell in cells:
+            shift = between_runs(*cell, launches)
+            told.append(shift.p < 0.05)
+            covered.append(shift.low <= change <= shift.high)
+    assert least <= np.mean(told) <= most
+    assert 0.92 <= np.mean(covered) <= 0.97
+
+
+def test_without_a_second_launch_no_change_is_told():
+    one = Series(np.zeros(10), (0,) * 10)
+    assert spread([one, one]) is None
+    assert math.isnan(between_runs(one, Series(np.ones(10), (0,) * 10), None).p)
+
+
+def test_seeds_that_all_moved_alike_did_move():
+    assert paired([0.25] * 6, 6).p == 0
+    assert paired([0.0] * 6, 6).p == 1
+    assert math.isnan(paired([0.2] * 5, 6).p)
+    few = paired([0.1, -0.1, 0.2, -0.2, 0.1, 0.0], 6)
+    assert few.low < 0 < few.high
+    assert few.p > 0.05
+
+
+def test_holm():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, math.nan, 0.9])[0] == 1.0
+    assert math.isnan(holm([math.nan])[0])
+
+
+def test_how_many_false_alarms_chance_allows():
+    assert not too_many(0, 0)
+    assert not too_many(1, 10)
+    assert too_many(3, 10)
