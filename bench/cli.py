@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from bench import registry, study
 from bench.tools import listings
+from bench.tools.console import console
 
 REPORTS = Path("reports/local")
 
@@ -71,12 +71,11 @@ def run(
     from bench.store import StoreError
     from bench.tools.display import Display
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         summary = sweep.run(
             loaded,
             output / loaded.name,
-            Display(console),
+            Display(console(120)),
             fresh=fresh,
             allow_mixed=allow_mixed,
             dry_run=dry_run,
@@ -116,9 +115,9 @@ def list_entries(
     """What there is, a line each; of the arms, what every head costs too."""
     if kind not in listings.KINDS:
         fail(registry.unknown("kind", kind, listings.KINDS), 2)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    screen = console(160)
     for table in listings.KINDS[kind]():
-        console.print(table)
+        screen.print(table)
 
 
 @app.command()
@@ -141,9 +140,8 @@ def show(
     mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
         fail(mistake, 2)
-    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
-        for line in page.page(task, data, split, length, rows, seed, console.width):
+        for line in page.page(task, data, split, length, rows, seed, console(120).width):
             print(line)
     except ValueError as error:  # the data has no such window
         fail(str(error), 2)
@@ -170,9 +168,8 @@ def doctor(
     from bench.tools.display import Display
     from bench.tools.doctor import examine
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
-        able = examine(loaded, Display(console))
+        able = examine(loaded, Display(console(120)))
     except (ServerError, CorpusError) as error:
         fail(str(error), 1)
     except CellFailed as error:

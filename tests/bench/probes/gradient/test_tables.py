@@ -99,12 +99,12 @@ def test_the_cost_of_subnormals_stands_beside_their_share():
     assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == (3.0, 2.5, 3.5)
     assert (row["subnormal_share"], row["state_subnormal_share"]) == (0.25, 0.5)
     text = told(records, flushed())
-    assert "T=101 3.00× [2.50, 3.50] with 25.0% of the entries" in text
+    assert "3.00× [2.50, 3.50] as fast at T=101, where 25.0% of the gradient" in text
     assert "(faster)" in text
     assert "unstable, so no claim" in told(records, flushed(status="unstable"))
     (row,) = Known(records, flushed(length=7))["subnormals"].to_dict("records")
     assert math.isnan(row["subnormal_share"]), "what was not measured is unknown, not left out"
-    assert "with an unknown share" in told(records, flushed(length=7))
+    assert "where an unknown share of the gradient" in told(records, flushed(length=7))
 
 
 def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
@@ -113,7 +113,7 @@ def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
     records = [record(falling(0.5))]
     frame = Known(records, flushed(), ceilings)["subnormals"]
     assert frame["product_ratio"].tolist() == [40.0]
-    assert "takes 40.00 times as long for a matrix product" in told(records, flushed(), ceilings)
+    assert "takes 40 times as long for a matrix product" in told(records, flushed(), ceilings)
     assert "itself takes" not in told(records, flushed())
 
 
