@@ -68,5 +68,5 @@ def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
 def _arm(cell: dict[str, Any]) -> str:
     """Its label, with its kernel where that is not the one it has by default."""
     entry = registry.arms().get(cell["arm"])
-    usual = entry is not None and cell["kernel"] == entry.literals["KERNELS"][0]
+    usual = entry is None or cell["kernel"] == entry.literals["KERNELS"][0]
     return registry.label(cell["arm"]) + ("" if usual else f"/{cell['kernel']}")

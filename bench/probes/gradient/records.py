@@ -9,7 +9,6 @@ from bench import registry
 from bench.outcome import DIVERGED, DONE
 from bench.store.records import Record, coordinates
 
-
 _LAYER = re.compile(r"layer (\d+)$")  # of a state's name: ``h, layer 2``
 
 

@@ -1,4 +1,4 @@
-"""Over how many tokens a gradient reaches, what it is where it does not vanish, what lengthens it."""
+"""Over how many tokens a gradient reaches, what comes to the far end, what lengthens the reach."""
 
 import math
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _ends(row: Row) -> str:
     span = f" [{number(found.low)}, {number(found.high)}]" if known else f" ({_seeds(row)})"
     low, high = (found.low, found.high) if known else (found.value, found.value)
     times = f"{number(found.value)} times{span}"
-    if 1 / _ALIKE < low and high < _ALIKE:
+    if low > 1 / _ALIKE and high < _ALIKE:
         return f"the farthest tenth of the window gets as much as the nearest, {times}"
     return f"the farthest tenth of the window gets {times} the gradient of the nearest"
 

@@ -124,3 +124,33 @@ def test_a_seed_that_reaches_nothing_counts_as_nothing():
     (row,) = Evidence(records)["reach"].to_dict("records")
     assert (row["seeds"], row["reach_tokens"], row["reach_most"]) == (6, 0.0, 7.0)
     assert row["fate"] == "zero in 4, vanishes in 2"
+
+
+def asked(arm, initialization="default", chrono_length=None, forget_bias=None, **changes):
+    """Where a record stands whose study asks two layers, and these options, of its arms."""
+    found = record(falling(0.5), arm=arm) | changes
+    found["cell"]["model"]["recurrent"] = {
+        "initialization": initialization, "chrono_length": chrono_length,
+        "forget_bias": forget_bias,
+    }  # fmt: skip
+    (row,) = Evidence([found])["reach"].to_dict("records")
+    return row["layers"], row["initialization"]
+
+
+def test_a_setting_is_that_of_the_model_and_not_what_was_asked_of_others():
+    assert asked("pretrained", model={"layers": 6}) == (6, "pretrained")
+    assert asked("transformer", "orthogonal") == (2, "default")
+    assert asked("lstm", "orthogonal") == (2, "orthogonal")
+    assert asked("lstm", "chrono", 256) == (2, "chrono, to 256")
+    assert asked("lstm", forget_bias=1.0) == (2, "default, forget bias 1")
+    assert asked("gru", forget_bias=1.0) == (2, "default"), "a GRU has none"
+    assert asked("lstm", model={"layers": 1}) == (1, "default"), "as one layer was built"
+
+
+def test_an_older_record_names_its_layers_by_its_states():
+    states = [f"residual, layer {number}" for number in range(1, 7)]
+    older = record(falling(0.5), arm="pretrained")
+    older["samples"]["states"] = states
+    (row,) = Evidence([older])["reach"].to_dict("records")
+    assert row["layers"] == 6
+    assert asked("pretrained") == (0, "pretrained"), "nobody knows"
