@@ -34,6 +34,7 @@ class Summary:
         statuses: status of every planned cell that has one, by key.
         planned: cells of the plan.
         measured: cells that this sweep ran.
+        lacks: what the report could not be made to say, and why.
     """
 
     study: str
@@ -41,17 +42,18 @@ class Summary:
     planned: int
     statuses: dict[str, str] = field(default_factory=dict)
     measured: int = 0
+    lacks: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 if all that can be measured here was, 1 if something failed or nothing was done.
+        """0 if all that can be measured here was, and told; 1 if something failed.
 
         What was measured but not precisely enough is no failure: the report says which.
         """
         counts = Counter(self.statuses.values())
         measured = sum(counts[status] for status in MEASURED)
         failed = self.planned - measured - counts[UNSUPPORTED]
-        return 1 if failed or not measured else 0
+        return 1 if failed or not measured or self.lacks else 0
 
     def __str__(self) -> str:
         counts = Counter(self.statuses.values())
@@ -143,7 +145,11 @@ def run(
         summary.statuses = _statuses(wanted, store)
         if pending or news or not summary.report.exists():
             display.say("writing the report")
-            render.write(store, folder)
+            try:
+                render.write(store, folder)
+            except render.Incomplete as error:
+                summary.lacks = error.failures
+                display.say(str(error))
     return summary
 
 

@@ -18,6 +18,7 @@ def tell(store: Store, study: Study) -> bool:
         "source": study.source,
         "options": list(study.options),
         "title": study.title,
+        "question": study.question,
         "summary": study.summary,
         "comparisons": {name: c.model_dump() for name, c in study.comparisons.items()},
         "published": [known.model_dump(mode="json") for known in study.published],

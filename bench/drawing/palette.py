@@ -5,18 +5,19 @@ import functools
 import zlib
 
 from bench import registry
+from bench.drawing import colours
 
 #: Colours for arms without one of their own: what of Okabe and Ito's palette, which colour-blind
-#: readers can tell apart, is left, and grey.
-SPARE = ("#56B4E9", "#000000", "#F0E442", "#999999")
+#: readers can tell apart, is left, as dark as a line on white paper must be, and grey.
+SPARE = ("#2A90C8", "#1B1B1B", "#8A8200", "#7F7F7F")
 #: What is of no arm: levels, limits, kinds of lines in a legend.
-GREY = "#555555"
+GREY = colours.MUTED
 _TURN = 0.61803398875  # of the colour circle: successive hues are far from one another
 
 
 def label(arm: str) -> str:
     """An arm's name in a figure."""
-    return registry.label(arm).replace("$", r"\$")
+    return registry.label(arm)
 
 
 def colour(arm: str) -> str:
@@ -31,6 +32,11 @@ def colour(arm: str) -> str:
     spare = [shade for shade in SPARE if shade.upper() not in taken]
     number = zlib.crc32(arm.encode())
     return spare[number % len(spare)] if spare else _hue(number % 997, taken)
+
+
+def ink(arm: str) -> str:
+    """The same, as dark as text must be."""
+    return colours.text(colour(arm))
 
 
 @functools.cache

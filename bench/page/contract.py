@@ -83,14 +83,35 @@ class TableView:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """What of a section stands on the report's first page too.
+
+    Args:
+        sentence: what the table says together.
+        view: few columns of a table, the rows that say most first.
+    """
+
+    sentence: Callable[[Evidence], str]
+    view: TableView
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading with what stands under it; one without a picture or a table is left out."""
+    """A heading with what stands under it; one without a picture or a table is left out.
+
+    Args:
+        place: the order on the page.
+        title, text: of it.
+        pictures, tables: what it shows.
+        excerpt: what stands on the report's first page too, where the table has rows.
+    """
 
     place: int
     title: str
     text: str
     pictures: Sequence[Picture] = ()
     tables: Sequence[TableView] = ()
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,8 @@ class Question:
 @dataclass(frozen=True)
 class Hero:
     """One half of the picture on top of the page; a report joins the first two by ``place``.
+
+    A probe's ``section.py`` may have some, as ``HEROES``; one without rows is left out.
 
     Args:
         place: the order, as that of sections.

@@ -1,5 +1,7 @@
-"""Which rows of a frame one figure shows, and what that is called."""
+"""Which rows of a frame one figure shows, what that is called, and what its files are."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -26,16 +28,36 @@ def facets(frame: pd.DataFrame, by: Sequence[str] = FACET) -> list[tuple[str, pd
             for name, value in zip(by, values, strict=True)
             if _USUAL.get(name) != value
         ]
-        name = "-".join(parts)
+        name = ", ".join(parts)
         sizes = rows.groupby("phase")["batch_size"].nunique() if "phase" in rows.columns else None
         if sizes is None or sizes.max() == 1:
             found.append((name, rows))
         else:
             found += [
-                (f"{name}-batch {size}", part)
+                (f"{name}, batch {size}", part)
                 for size, part in rows.groupby("batch_size", sort=False)
             ]
     return found
+
+
+#: What a file's name can say as it stands; the rest gets a hash, as `A` and `a` are one file to some.
+_PLAIN = re.compile(r"[a-z0-9_]+|(threads|batch|clipped at) [0-9.]+")
+_LONGEST = 100
+
+
+def stem(picture: str, name: str) -> str:
+    """What a figure's files are called: the same for the same facet in every report, for no other.
+
+    Args:
+        picture: its name.
+        name: the facet's, as :func:`facets` gives it.
+    """
+    parts = [picture, *name.split(", ")] if name else [picture]
+    text = "-".join(re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-") for part in parts)
+    if all(map(_PLAIN.fullmatch, parts)) and len(text) <= _LONGEST:
+        return text
+    told = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+    return f"{text[:_LONGEST].strip('-')}-{told}".strip("-")
 
 
 def usual(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

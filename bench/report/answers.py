@@ -27,7 +27,15 @@ class AnswersError(Exception):
     """There is no ``claim.json`` that can be read, or no such claim in it."""
 
 
-def document(source: Source, judged: Sequence["Judged"], file: str, digest: str) -> dict[str, Any]:
+def document(
+    source: Source,
+    judged: Sequence["Judged"],
+    file: str,
+    digest: str,
+    *,
+    figures: Mapping[str, str] | None = None,
+    recomputed: tuple[int, int] = (0, 0),
+) -> dict[str, Any]:
     """What ``claim.json`` says.
 
     Args:
@@ -35,12 +43,15 @@ def document(source: Source, judged: Sequence["Judged"], file: str, digest: str)
         judged: the claims, those that cannot be judged too, in the order of the page.
         file: name of the file of records beside it.
         digest: of all records, see ``archive.digest``.
+        figures: by claim, the stem of the first page's figure that shows it.
+        recomputed: how many numbers of the records follow from their samples, of how many.
     """
     records = source.records()
     return {
         "schema": SCHEMA,
         "study": source.meta("study"),
         "title": source.meta("title"),
+        "question": source.meta("question"),
         "summary": source.meta("summary"),
         "source": source.meta("source"),
         "options": list(source.meta("options") or ()),
@@ -49,8 +60,11 @@ def document(source: Source, judged: Sequence["Judged"], file: str, digest: str)
         "machines": _distinct(_machine(record) for record in records),
         "code": _distinct(_code(record) for record in records),
         "records": {"file": file, "count": len(records), "sha256": digest},
+        "recomputed": {"agreeing": recomputed[0], "of": recomputed[1]},
         "rule": RULE,
-        "claims": [_claim(claim) for claim in judged],
+        "claims": [
+            _claim(claim) | {"figure": (figures or {}).get(claim.name)} for claim in judged
+        ],
     }
 
 

@@ -1,52 +1,84 @@
-"""The circumstances of a run, a line each: cells, time, machine, corpus, data, code."""
+"""The circumstances of a run: one line of them for the first page, all of them for another."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.page.captions import machine
-from bench.store.archive import Source
+from bench.outcome import MEASURED
+from bench.page.captions import distinct, machine
+from bench.page.numbers import listed
+from bench.report.content import Content
 from bench.store.records import Record
 
+_MANY = 6  # values from which on only the ends are named
 
-def of(store: Source, records: Sequence[Record], planned: int) -> list[tuple[str, str]]:
-    """The circumstances, a line each."""
+
+def line(content: Content) -> str:
+    """Machine, threads, date, commit, and how many numbers were computed again."""
+    records = content.records
+    parts = distinct(records, lambda r: f"{r['environment']['cpu']}, {_threads(r)}")[:2]
+    parts += [str(begun)[:10]] if (begun := content.meta("begun")) else []
+    commits = distinct(records, lambda r: (r["environment"]["commit"] or "")[:12])
+    parts += [f"commit {commit}" for commit in commits[:2] if commit]
+    if (again := content.recomputed).of:
+        parts.append(f"{again.agreeing:,} of {again.of:,} numbers recomputed")
+    measured = sum(record["status"] in MEASURED for record in records)
+    if measured < content.planned:
+        parts.append(f"{measured:,} of {content.planned:,} cells have a result")
+    return " · ".join(parts)
+
+
+def _threads(record: Record) -> str:
+    """How many the cell used, of one device that is not the processor which."""
+    cell, where = record["cell"], record["environment"]
+    used = where["threads"] if cell["threads"] == "all" else cell["threads"]
+    on = "" if cell["device"] == "cpu" else f"{cell['device']}, "
+    return f"{on}{used} thread{'' if used == 1 else 's'}"
+
+
+def asked(content: Content) -> list[str]:
+    """What was measured by each probe: lengths, models, seeds and settings, a sentence each."""
+    probes: dict[str, list[Record]] = {}
+    for record in content.records:
+        probes.setdefault(record["cell"]["probe"], []).append(record)
+    return [_asked(probe, records) for probe, records in probes.items()]
+
+
+def _asked(probe: str, records: list[Record]) -> str:
+    def of(name: str) -> str:
+        return _span(distinct(records, lambda r: r["cell"]["protocol"].get(name, 0)))
+
+    seeds = _span(distinct(records, lambda r: r["cell"]["seed"]))
+    lengths = _span(distinct(records, lambda r: r["cell"]["length"]))
+    types = listed(distinct(records, lambda r: f"{r['cell']['device']} {r['cell']['dtype']}"))
+    trained = f"; {of('steps')} training steps" if of("steps") not in ("", "0") else ""
+    return (
+        f"{probe}: {len(records):,} cells; {types}; T = {lengths}; seeds {seeds}; "
+        f"batch {of('batch_size')}{trained}"
+    )
+
+
+def _span(values: Sequence[Any]) -> str:
+    """``1, 2, 3``; of many the least, the largest and how many."""
+    if len(values) <= _MANY:
+        return listed(values)
+    return f"{values[0]} to {values[-1]} ({len(values)} of them)"
+
+
+def of(content: Content) -> list[tuple[str, str]]:
+    """All circumstances, name and text each."""
+    records = content.records
     counts = Counter(record["status"] for record in records)
     done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"
-    facts = [("Cells", f"{planned} planned; {done}")]
-    if elapsed := store.meta("elapsed_s"):
+    facts = [("Cells", f"{content.planned} planned; {done}")]
+    if elapsed := content.meta("elapsed_s"):
+        estimate = content.meta("estimate_s", 0)
         facts.append(
-            (
-                "Time",
-                f"{elapsed / 60:.1f} min; the plan had said "
-                f"{(store.meta('estimate_s') or 0) / 60:.1f} min",
-            )
+            ("Time", f"{elapsed / 60:.1f} min; the plan had said {estimate / 60:.1f} min")
         )
-    for number, name in enumerate(sorted({machine(r) for r in records}), 1):
-        facts.append(("Machine" if number == 1 else f"Machine {number}", name))
-    hashes = {r["provenance"]["corpus"] for r in records}
-    if len(hashes) > 1:
-        facts.append(("Corpus (mixed)", ", ".join(sorted(text[:16] for text in hashes))))
-    elif library := store.meta("corpus"):
-        facts.append(
-            (
-                "Corpus",
-                f"the Python standard library: {library['files']} files, "
-                f"{library['source_bytes'] / 1e6:.1f} MB, {library['tokens']:,} tokens; "
-                f"hash {library['hash'][:16]}",
-            )
-        )
-        if "duplicate_tokens" in library:  # stores of before have not counted
-            facts.append(("Splits", _splits(library)))
-            facts.append(
-                (
-                    "Tokenizer",
-                    f"the bundled checkpoint's, for every arm: {library['tokens_per_byte']:.3f} "
-                    f"tokens a byte, {library['tokens_per_s']:,.0f} tokens/s when the corpus was "
-                    "built",
-                )
-            )
-    if data := store.meta("data"):
+    facts += _numbered("Machine", sorted({machine(record) for record in records}))
+    facts += _corpus(content)
+    if data := content.meta("data"):
         named = [f"{name}: {made['repo']}@{made['revision']}" for name, made in data.items()]
         facts.append(("Data", "; ".join(named)))
     made = {
@@ -59,6 +91,37 @@ def of(store: Source, records: Sequence[Record], planned: int) -> list[tuple[str
             text += f"; commit {commit[:12]}{' with uncommitted changes' if dirty else ''}"
         facts.append(("Code" if len(made) == 1 else "Code (mixed)", text))
     return facts
+
+
+def _numbered(name: str, texts: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name if n == 1 else f"{name} {n}", text) for n, text in enumerate(texts, 1)]
+
+
+def _corpus(content: Content) -> list[tuple[str, str]]:
+    hashes = {record["provenance"]["corpus"] for record in content.records}
+    if len(hashes) > 1:
+        return [("Corpus (mixed)", ", ".join(sorted(text[:16] for text in hashes)))]
+    library = content.meta("corpus")
+    if not library:
+        return []
+    found = [
+        (
+            "Corpus",
+            f"the Python standard library: {library['files']} files, "
+            f"{library['source_bytes'] / 1e6:.1f} MB, {library['tokens']:,} tokens; "
+            f"hash {library['hash'][:16]}",
+        )
+    ]
+    if "duplicate_tokens" in library:  # stores of before have not counted
+        found += [
+            ("Splits", _splits(library)),
+            (
+                "Tokenizer",
+                f"the bundled checkpoint's, for every arm: {library['tokens_per_byte']:.3f} "
+                f"tokens a byte, {library['tokens_per_s']:,.0f} tokens/s when the corpus was built",
+            ),
+        ]
+    return found
 
 
 def _splits(library: dict[str, Any]) -> str:

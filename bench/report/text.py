@@ -1,30 +1,31 @@
-"""Text that Markdown and HTML show as it is, and pictures inside a page."""
+"""Text that Markdown shows as it is, what ids are made of, and sentences within a budget."""
 
-import base64
 import html
 import re
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+#: Of a caption.
+MOST_WORDS = 40
 
 
 def markdown(text: Any) -> str:
     """Text that Markdown shows as it is."""
     escaped = html.escape(str(text), quote=False)
-    return re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", escaped).replace("\n", " ")
+    return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", escaped).replace("\n", " ")
 
 
-def slug(text: str) -> str:
-    """A file name from a facet's name."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+def identifier(text: str) -> str:
+    """The id of a heading."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
 
 
-def svg_of(work: Path) -> Any:
-    """A filter: a figure's file as a data URI, so that the page is one file."""
-
-    def inline(name: str) -> Markup:
-        data = base64.b64encode((work / "figures" / f"{name}.svg").read_bytes()).decode()
-        return Markup(f"data:image/svg+xml;base64,{data}")  # noqa: S704  # base64 of our own file
-
-    return inline
+def fitting(text: str, most: int = MOST_WORDS) -> str:
+    """As many whole sentences as have so many words; of a first one that is longer its beginning."""
+    kept: list[str] = []
+    for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", text.strip()):
+        if len(" ".join([*kept, sentence]).split()) > most:
+            break
+        kept.append(sentence)
+    if kept or not text:
+        return " ".join(kept)
+    return " ".join(text.split()[:most]).rstrip(".,;:") + " …"

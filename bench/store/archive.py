@@ -25,8 +25,8 @@ _LONGEST_LINE = 16 << 20
 _DEEPEST = 20
 #: What a report says of a study beside its records.
 _META = (
-    "study", "source", "options", "title", "summary", "comparisons", "published", "data", "plan",
-    "ceilings", "corpus", "begun", "elapsed_s", "estimate_s",
+    "study", "source", "options", "title", "question", "summary", "comparisons", "published", "data",
+    "plan", "ceilings", "corpus", "begun", "elapsed_s", "estimate_s",
 )  # fmt: skip
 _NEEDED = {
     "key": str, "status": str, "cell": dict, "model": dict, "environment": dict,

@@ -43,6 +43,7 @@ class Study:
     cells: tuple[Cell, ...]
     published: tuple[Published, ...] = ()
     options: tuple[str, ...] = ()
+    question: str = ""
 
     @property
     def groups(self) -> list[list[Cell]]:
@@ -164,6 +165,7 @@ def _plan(
         comparisons=comparisons,
         cells=_together(cells),
         published=tuple(published),
+        question=head.question,
     )
 
 

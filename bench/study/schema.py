@@ -65,6 +65,7 @@ class Head(BaseModel):
     model_config = STRICT
 
     title: StrictStr
+    question: StrictStr = ""  # what the report asks on top
     summary: StrictStr
     timeout_s: Count = 3600  # longest silence of a worker before it is killed
     comparison: dict[str, Any] = Field(min_length=1)

@@ -3,7 +3,7 @@
 from models.recurrent.arm import RecurrentArm
 
 LABEL = "Elman RNN"
-COLOUR = "#E69F00"
+COLOUR = "#C58600"
 RANK = 1
 FAMILY = "recurrent"
 WEIGHTS = "random"

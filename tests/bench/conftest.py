@@ -8,6 +8,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from bench.report import render
+from bench.store import Store
 from models.checkpoints import MINILM
 
 # A module that fails on import, put before the real one: whoever imports torch is found out.
@@ -52,4 +54,13 @@ def saved(tmp_path_factory):
                    intermediate_size=16, max_position_embeddings=32)
     ).save_pretrained(folder)  # fmt: skip
     shutil.copy(MINILM.path() / "tokenizer.json", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reported_costs(costs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the study of costs, its copied records too."""
+    folder = tmp_path_factory.mktemp("reported")
+    with Store(costs) as store:
+        render.write(store, folder)
     return folder

@@ -7,14 +7,23 @@ from bench.data.metrics import METRICS
 from bench.frames import scores
 from bench.outcome import DIVERGED
 from bench.page import captions
-from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Excerpt, Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
 from bench.probes.learning import figures, sentences
+from bench.probes.learning.published import AGREES, DISAGREES, OPEN
 from bench.store.records import Record, coordinates, of
 
 #: A training's task, data and seed stand elsewhere among its columns.
 _WHERE = [name for name in WHERE if name not in ("task", "data", "seed")]
+
+
+#: Of verdicts on published results, those that say most first.
+_VERDICTS = (AGREES, DISAGREES, OPEN)
+
+
+def _agreements_first(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("verdict", key=lambda verdicts: verdicts.map(_VERDICTS.index), kind="stable")
 
 
 def _drawn(evidence: Evidence) -> pd.DataFrame:
@@ -72,9 +81,19 @@ SECTIONS = [
                     "ours_median", "ours_best", "seeds", "solved_seeds", "verdict", "because",
                     "source",
                 ],
+                rows=_agreements_first,
                 always=("task",),
             )
         ],
+        excerpt=Excerpt(
+            lambda evidence: sentences.known(evidence["published"])[0],
+            TableView(
+                "published",
+                ["task", "arm", "tested", "published", "ours_median", "seeds", "verdict", "source"],
+                rows=_agreements_first,
+                always=("task",),
+            ),
+        ),
     ),
     Section(
         600,

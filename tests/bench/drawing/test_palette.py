@@ -95,9 +95,3 @@ def test_a_legend_stands_as_the_files_say_then_by_name(add):
     add({"b": "", "a": "", "last": "RANK = 999\n", "first": "RANK = -1\n"})
     assert sorted(registry.arms(), key=palette.rank) == ["first", *ours, "last", "a", "b"]
     assert palette.rank("not_here") > palette.rank("last")
-
-
-def test_a_label_is_no_formula(add):
-    add({"a": 'LABEL = "costs $5 or $6"\n'})
-    assert palette.label("a") == r"costs \$5 or \$6"
-    assert palette.label("not_here") == "not_here"

@@ -112,9 +112,6 @@ def _state_lines(here: Axes, axis: Axis, records: Sequence[Record]) -> None:
                     linewidth=0.9 if number == 0 else 1.6, marker=marker, markevery=(0.05, 0.12),
                 )  # fmt: skip
             said = f"{text}: " if number else None
-            if _read_alone(middle):  # by construction, and no loss of precision
-                lost += [f"{text}: the loss reads this position only"] if number else []
-                said = None
             if state in axis.rows:
                 axis.zeros(here, state, distance, _followed(middle), said, shade, colour(arm))
     remark(here, [*endings(records), *((arm, text) for text in dict.fromkeys(lost))])
@@ -122,11 +119,6 @@ def _state_lines(here: Axes, axis: Axis, records: Sequence[Record]) -> None:
         handles=entries, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=7,
         handlelength=1.6,
     )  # fmt: skip
-
-
-def _read_alone(norm: Floats) -> bool:
-    """Whether only the position that the loss is read at has a path to it, as the nearest has."""
-    return bool(len(norm) > 1 and norm[0] > 0 and (norm[1:] == 0).all())
 
 
 def _followed(norm: Floats) -> Floats:

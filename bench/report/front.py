@@ -1,0 +1,275 @@
+"""The first page: the answer on one screen, a section a claim, published numbers, how to go on."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.claims import Judged
+from bench.page.contract import Excerpt, Section
+from bench.page.judgement import UNDECIDED, Judgement
+from bench.report import budget, facts, views
+from bench.report.blocks import (
+    Block,
+    Code,
+    Figure,
+    Heading,
+    Items,
+    Line,
+    Link,
+    Listing,
+    Page,
+    Parts,
+    Screen,
+    Strong,
+    Text,
+)
+from bench.report.citation import bibtex
+from bench.report.content import Content, Part
+from bench.report.gallery import Gallery, Shot
+from bench.report.text import fitting
+
+CLAIMS, METHOD = "claims", "method"
+_FAILURES = 5  # said on the first page
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of everything a page has; less of it until the page is within its budget."""
+
+    claims: int = budget.CLAIMS
+    scopes: int = 5
+    rows: int = budget.ROWS
+    needs: bool = True
+
+
+#: From what a page would like to have down to what is always short enough.
+_ROOMS = (
+    Room(), Room(needs=False), Room(7, 4, 12, False), Room(7, 3, 12, False), Room(7, 2, 10, False),
+    Room(7, 1, 8, False), Room(7, 0, 6, False), Room(7, 0, 3, False),
+    *(Room(claims, 0, 3, False) for claims in range(6, 0, -1)),
+)  # fmt: skip
+
+
+def chosen(judged: Sequence[Judged]) -> list[Judged]:
+    """The claims of screen one: decided ones by place, then others that records say something of."""
+    told = [claim for claim in judged if claim.judgements]
+    return sorted(told, key=lambda claim: claim.state == UNDECIDED)[: budget.CLAIMS]
+
+
+def sentence(claim: Judged) -> str:
+    """What stands beside a claim: its headline, or why there is none."""
+    return claim.headline or fitting(claim.undecided, 35)
+
+
+def pictured(content: Content, gallery: Gallery) -> tuple[Figure | None, dict[str, Figure]]:
+    """The picture on top, and by claim the figure of its section, none of them twice."""
+    hero = gallery.hero([hero for part in content.parts for hero in part.heroes])
+    shots: dict[str, list[Shot]] = {}
+    for part in content.parts:
+        for section in part.sections:
+            for found in gallery.shots(section):
+                for shot in found:
+                    shots.setdefault(shot.picture.name, []).append(shot)
+    found: dict[str, Figure] = {}
+    for claim in chosen(content.judged):
+        if len(found) + (hero is not None) == budget.FIGURES:
+            break
+        used = {figure.stem for figure in found.values()}
+        for shot in _best(claim, shots):
+            if shot.stem not in used and (figure := gallery.figure(shot, png=True)) is not None:
+                found[claim.name] = figure
+                break
+    return hero, found
+
+
+def _best(claim: Judged, shots: Mapping[str, Sequence[Shot]]) -> list[Shot]:
+    """Facets that show a judgement of the commonest state, those of most of its records first."""
+    decided = claim.decided or list(claim.judgements)
+    commonest = Counter(judgement.state for judgement in decided).most_common(1)[0][0]
+    for judgement in decided:
+        if judgement.state == commonest and judgement.figure in shots:
+            known = set(judgement.records)
+            overlap = {id(shot): len(known & set(shot.keys)) for shot in shots[judgement.figure]}
+            found = [shot for shot in shots[judgement.figure] if overlap[id(shot)]]
+            if found:
+                return sorted(found, key=lambda shot: -overlap[id(shot)])
+    return []
+
+
+def page(
+    content: Content,
+    answers: dict[str, Any],
+    hero: Figure | None,
+    figures: Mapping[str, Figure],
+    written: Callable[[Page], str],
+) -> Page:
+    """The first page, within its budget.
+
+    Args:
+        content: what there is to tell.
+        answers: as ``claim.json`` has them.
+        hero, figures: the picture on top, and those of claims by name.
+        written: a page in Markdown, whose words are counted.
+    """
+    for room in _ROOMS:
+        made = _page(content, answers, hero, figures, room)
+        if budget.words(written(made)) <= budget.WORDS:
+            break
+    return made
+
+
+def _page(
+    content: Content,
+    answers: dict[str, Any],
+    hero: Figure | None,
+    figures: Mapping[str, Figure],
+    room: Room,
+) -> Page:
+    told = chosen(content.judged)[: room.claims]
+    blocks: list[Block] = []
+    if told:
+        lines = [Line(c.state, c.sentence, sentence(c), _anchor(c)) for c in told]
+        blocks.append(Screen(lines, hero))
+    elif hero is not None:
+        blocks.append(Screen([], hero))
+    blocks += _nothing(content, told)
+    blocks += _others([c for c in content.judged if c not in told], room)
+    for claim in told:
+        blocks += _section(claim, figures.get(claim.name), room)
+    blocks += _published(content, room)
+    blocks += [*_method(content), *_failed(content), *_again(content, answers)]
+    title = content.meta("question") or (
+        f"What do these records say of recurrent networks and transformers? — "
+        f"{content.meta('title')}"
+    )
+    lead = [[text] for text in (facts.line(content), content.meta("summary")) if text]
+    return Page("", title, lead, blocks)
+
+
+def _anchor(claim: Judged) -> str:
+    return f"claim-{claim.name}"
+
+
+def _nothing(content: Content, told: Sequence[Judged]) -> list[Block]:
+    if not any(part.answers for part in content.parts) and not told:
+        return [Text(["Nothing has been measured yet."])]
+    return [] if told else [Text(["No claim can be judged from these records."])]
+
+
+def _others(others: Sequence[Judged], room: Room) -> list[Block]:
+    """One line on the claims that have no section here."""
+    if not others:
+        return []
+    more = Link("all claims", CLAIMS)
+    parts: Parts = [f"{len(others)} other claim{'' if len(others) == 1 else 's'}: ", more, "."]
+    if not room.needs:
+        return [Text(parts)]
+    needs: dict[str, int] = Counter(str(c.literals["NEEDS"]) for c in others if not c.judgements)
+    if not needs:
+        return [Text(parts)]
+    listed = "; ".join(f"{need} ({count})" for need, count in needs.items())
+    return [Text([*parts, f" Not judged here, as they need: {listed}."])]
+
+
+def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
+    """A claim with what it rests on."""
+    blocks: list[Block] = [
+        Heading(f"{claim.sentence}: {claim.state}", _anchor(claim)),
+        Text([Strong(claim.headline)] if claim.headline else [claim.undecided]),
+    ]
+    scopes = _in_turn([j for j in claim.decided if j.sentence != claim.headline])
+    shown = scopes[: room.scopes]
+    items: list[Parts] = [_scope(judgement) for judgement in shown]
+    rest = len(claim.judgements) - len(shown) - (len(claim.decided) - len(scopes))
+    if rest and claim.headline:
+        more = f"{rest} more scope{'' if rest == 1 else 's'}"
+        items.append([Link(more, CLAIMS, _anchor(claim)), "."])
+    if items:
+        blocks.append(Items(items))
+    if figure is not None:
+        blocks.append(replace(figure, alt=claim.headline or figure.alt,
+                              caption=fitting(figure.caption)))  # fmt: skip
+    blocks.append(Text(["What would overturn this: ", f"{claim.literals['REFUTED']}."]))
+    return blocks
+
+
+def _in_turn(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """One of each state, then the next of each: what speaks against a claim is not left out."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for judgement in judgements:
+        turns.append(seen[judgement.state])
+        seen[judgement.state] += 1
+    order = sorted(range(len(judgements)), key=turns.__getitem__)
+    return [judgements[index] for index in order]
+
+
+def _scope(judgement: Judgement) -> Parts:
+    return [f"{judgement.state.capitalize()}. {judgement.sentence}"]
+
+
+def _published(content: Content, room: Room) -> list[Block]:
+    """Tables that sections have for the first page: others' numbers beside these."""
+    blocks: list[Block] = []
+    for part in content.parts:
+        for section in part.sections:
+            if section.excerpt and not content.frames[section.excerpt.view.name].empty:
+                blocks += content.tries(
+                    f"excerpt of {section.title}", _excerpt, content, part, section,
+                    section.excerpt, room.rows,
+                ) or []  # fmt: skip
+    return blocks
+
+
+def _excerpt(
+    content: Content, part: Part, section: Section, excerpt: Excerpt, rows: int
+) -> list[Block]:
+    anchor = f"section-{section.place}"
+    table = views.table(excerpt.view, content.frames[excerpt.view.name], rows)
+    note = [*table.note, " · ", Link("more", part.probe, anchor)]
+    said = Text([excerpt.sentence(content.evidence)])
+    return [Heading(section.title, anchor), said, replace(table, note=note)]
+
+
+def _method(content: Content) -> list[Block]:
+    pages: list[Parts] = [
+        [Link(part.summary.rstrip("."), part.probe)] for part in content.parts if part_told(part, content)
+    ]
+    cells = facts.of(content)[0][1]
+    return [
+        Heading("How it was measured, and everything else", "method"),
+        Text([f"{cells}. ", Link("Machine, models with their parameters, settings, seeds, cells "
+              "without a result and why", METHOD), "."]),
+        Items([*pages, [Link("Every claim, every scope, and what each needs", CLAIMS)]]),
+    ]  # fmt: skip
+
+
+def part_told(part: Part, content: Content) -> bool:
+    """Whether a probe has a page of its own: it answers something, or has rows to show."""
+    if part.answers:
+        return True
+    views_of = (view for section in part.sections for view in section.tables)
+    return any(not content.frames[view.name].empty for view in views_of)
+
+
+def _failed(content: Content) -> list[Block]:
+    """What could not be made."""
+    failures = content.tries.failures
+    if not failures:
+        return []
+    items: list[Parts] = [[fitting(text, 30)] for text in failures[:_FAILURES]]
+    if len(failures) > _FAILURES:
+        items.append([f"{len(failures) - _FAILURES} more: ", Link("all", METHOD, "failures"), "."])
+    return [Heading("What could not be told", "failures"), Items(items)]
+
+
+def _again(content: Content, answers: dict[str, Any]) -> list[Block]:
+    run = " ".join(["rvt run", content.meta("source", ""), *content.meta("options", ()), "--fresh"])
+    return [
+        Heading("Make it again, verify it, cite it", "again"),
+        Text(["The first command measures anew; the others read ", Code(answers["records"]["file"]),
+              ", from which every number here is computed."]),
+        Listing(f"{run}\nrvt report FOLDER\nrvt verify FOLDER\nrvt cite FOLDER"),
+        Listing(bibtex(answers)),
+    ]  # fmt: skip

@@ -1,0 +1,28 @@
+"""What a probe or a claim, which may be anybody's, fails to make is said, and the rest told."""
+
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Tries:
+    """Keeps what could not be made, each reason once."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def __call__(
+        self, what: str, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | None:
+        """What is made, or None and one more failure; the traceback goes to standard error."""
+        try:
+            return make(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # an hour's records must not lack a page
+            reason = f"{what}: {type(error).__name__}: {error}".partition("\n")[0]
+            if reason not in self.failures:
+                traceback.print_exception(error)
+                self.failures.append(reason)
+            return None

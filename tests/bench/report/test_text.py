@@ -1,0 +1,45 @@
+"""Texts that stay what they are, and fit."""
+
+import pytest
+
+from bench.report import budget
+from bench.report.text import fitting, markdown
+
+
+def test_markdown_shows_what_was_written():
+    assert markdown("<b> `x` | $y$ [/x] *z*\n# a") == (
+        r"&lt;b&gt; \`x\` \| \$y\$ \[/x\] \*z\* \# a"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "kept"),
+    [
+        ("One two. Three four.", 4, "One two. Three four."),
+        ("One two. Three four.", 3, "One two."),
+        ("One two three four.", 3, "One two three …"),
+        ("It is 1.94 times. More.", 4, "It is 1.94 times."),
+        ("", 3, ""),
+    ],
+)
+def test_whole_sentences_within_the_budget(text, most, kept):
+    assert fitting(text, most) == kept
+
+
+def test_words_are_those_that_a_reader_sees():
+    page = (
+        '# Two words\n\n<img alt="not seen" src="figures/a.png">\n\n[a link](figures/a-b.svg)\n\n'
+        "| one | 2 |\n| --- | --- |\n| – | 3.5 |\n"
+    )
+    assert budget.words(page) == 2 + 2 + 3
+
+
+def test_what_is_over_its_budget_is_named(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/empty.csv").write_text("a,b\n")
+    figures = "".join(f'<img src="figures/{n}.png">\n*{"word " * 41}* ([SVG](x))\n' for n in "aabcdefgh")
+    (tmp_path / "README.md").write_text(figures + "word " * 1500)
+    (tmp_path / "report.html").write_text("x" * (budget.BYTES + 1))
+    said = "\n".join(budget.over(tmp_path))
+    for words in ("words, at most", "9 figures", "a is there twice", "caption of 41", "bytes", "empty.csv"):
+        assert words in said
