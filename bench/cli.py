@@ -188,7 +188,8 @@ def report(
 ) -> None:
     """Write a study's pages, figures and tables again from its records.
 
-    Exit codes: 0 written, 2 there are no such records, 3 they are damaged or cannot be written.
+    Exit codes: 0 written, 1 written but for parts that are named, 2 there are no such records,
+    3 they are damaged or cannot be written.
     """
     from bench.report import render
     from bench.store import Store, StoreError, archive
@@ -206,6 +207,9 @@ def report(
         finally:
             if isinstance(source, Store):
                 source.close()
+    except render.Incomplete as error:
+        print(f"report: {error.page}")
+        fail(str(error), 1)
     except StoreError as error:
         fail(str(error), 3)
     except OSError as error:

@@ -18,7 +18,8 @@ def record(arm, speed, seed, *, status="done", **coordinates):
     noise = np.random.default_rng(seed).normal(0, 0.005, 2 * ROUNDS)
     cell = {
         "arm": arm, "kernel": "fused" if registry.family(arm) == "recurrent" else "sdpa",
-        "task": "package", "length": 512, "device": "cpu", "dtype": "float32", "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
+        "task": "package", "length": 512, "device": "cpu", "dtype": "float32",
+        "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
         "probe": "speed", "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
