@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from bench import registry, study
 from bench.tools import listings
+from bench.tools.console import console
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -77,12 +77,11 @@ def run(
     from bench.store import StoreError
     from bench.tools.display import Display
 
-    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
         summary = sweep.run(
             loaded,
             output / loaded.name,
-            Display(console),
+            Display(console(120)),
             fresh=fresh,
             allow_mixed=allow_mixed,
             dry_run=dry_run,
@@ -122,9 +121,9 @@ def list_entries(
     """What there is, a line each; of the arms, what every head costs too."""
     if kind not in listings.KINDS:
         fail(registry.unknown("kind", kind, listings.KINDS), 2)
-    console = Console(markup=False, width=None if sys.stdout.isatty() else 160)
+    screen = console(160)
     for table in listings.KINDS[kind]():
-        console.print(table)
+        screen.print(table)
 
 
 @app.command()
@@ -147,9 +146,8 @@ def show(
     mistake = page.mistake(task, data, split, length, rows, seed)
     if mistake is not None:
         fail(mistake, 2)
-    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
-        for line in page.page(task, data, split, length, rows, seed, console.width):
+        for line in page.page(task, data, split, length, rows, seed, console(120).width):
             print(line)
     except ValueError as error:  # the data has no such window
         fail(str(error), 2)
@@ -176,9 +174,8 @@ def doctor(
     from bench.tools.display import Display
     from bench.tools.doctor import examine
 
-    console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     try:
-        able = examine(loaded, Display(console))
+        able = examine(loaded, Display(console(120)))
     except (ServerError, CorpusError) as error:
         fail(str(error), 1)
     except CellFailed as error:

@@ -5,7 +5,6 @@ times to pytest-benchmark's fixture, through its public ``timer`` and ``pedantic
 """
 
 import math
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,22 +141,20 @@ class Door:
         return (yield)
 
     def _sweep(self, keys: list[str]) -> None:
-        from rich.console import Console
-
         from bench import sweep
         from bench.data.corpus import CorpusError
         from bench.execute.processes import CellFailed, ServerError
         from bench.statistics import verdicts
         from bench.store import Store, StoreError
+        from bench.tools.console import console
         from bench.tools.display import Display
 
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print(flush=True)
-            console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
             try:
                 self.summary = sweep.run(
-                    self.study, self.folder, Display(console), again=True, selected=keys
+                    self.study, self.folder, Display(console(120)), again=True, selected=keys
                 )
                 with Store(self.folder) as store:
                     self.outcomes = {record["key"]: record for record in store.records()}

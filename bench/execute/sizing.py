@@ -32,7 +32,8 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     """The configuration of a cell's model, with its exact counts and its costs.
 
     Returns:
-        ``config``, ``parameters``, ``match`` and ``cost``.
+        ``config``, ``parameters``, ``match``, ``cost`` and ``layers``, of the encoder where there
+        are two stacks; None where its configuration counts none.
 
     Raises:
         Unsupported: the arm, or the one it is matched to, has no such head or knows other symbols.
@@ -92,6 +93,7 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
             "error": found.error,
         },
         "cost": _cost(found.cost, cell, task),
+        "layers": getattr(found.config.get_text_config(), "num_hidden_layers", None),
     }
 
 

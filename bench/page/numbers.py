@@ -133,7 +133,7 @@ def interval(estimate: Estimate) -> str:
 
 
 def times(ratio: Estimate) -> str:
-    """A ratio and its interval, ``1.71× [1.66, 1.77]``, or why there is none."""
+    """A ratio and its interval, the one behind the other, or why there is none."""
     return f"{fixed(ratio.value, 2)}× {interval(ratio)}"
 
 

@@ -10,14 +10,14 @@ from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.page.evidence import Evidence
-from bench.page.numbers import listed, power, times
-from bench.page.words import GROUP, ends, named, where
+from bench.page.numbers import fixed, listed, percent, power, times
+from bench.page.words import GROUP, ends, named, step, where
 from bench.statistics.intervals import LEAST_ROUNDS
 
 #: What writes sentences about the rows of a table.
 Write = Callable[[pd.DataFrame], list[str]]
-#: Times of the table ``growth`` that every probe taken in turn has, in words.
-TIMES: Mapping[str, str] = {"step_s": "a step"}
+#: Times of the table ``growth`` that every probe taken in turn has, in words, of a phase's step.
+TIMES: Mapping[str, str] = {"step_s": "a {step}"}
 
 
 def of_phase(evidence: Evidence, phase: str, written: Sequence[tuple[str, Write]]) -> list[str]:
@@ -55,8 +55,8 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
                     f"{named(row, rows)} {times(estimate(row, 'speed_ratio'))}" for row in unstable
                 )
                 lines.append(
-                    f"No claim at T={length} ({where(rows[0])}), too unstable beside "
-                    f"{registry.label(rows[0]['reference'])}: {known}."
+                    f"No claim on a {step(rows[0])} at T={length} ({where(rows[0])}), too "
+                    f"unstable beside the {registry.label(rows[0]['reference'])}: {known}."
                 )
     return lines
 
@@ -69,10 +69,13 @@ def crossover(frame: pd.DataFrame) -> list[str]:
         for row in rows:
             text = str(row["outcome"])
             if not math.isnan(row["at_length"]):
-                span = f"[{row['at_length_low']:.0f}, {row['at_length_high']:.0f}]"
+                span = f"[{fixed(row['at_length_low'])}, {fixed(row['at_length_high'])}]"
                 text = text.replace(";", f" {span};", 1)
-            parts.append(f"{named(row, rows)} and {registry.label(row['reference'])} {text}")
-        lines.append(f"Equally fast ({where(rows[0])}): {'; '.join(parts)}.")
+            parts.append(f"{named(row, rows)} and {registry.label(row['reference'])}: {text}")
+        lines.append(
+            f"The length at which a {step(rows[0])} takes equally long ({where(rows[0])}): "
+            f"{'; '.join(parts)}."
+        )
     return lines
 
 
@@ -89,9 +92,10 @@ def growth(frame: pd.DataFrame, called: Mapping[str, str] = TIMES) -> list[str]:
         powers = ", ".join(
             f"{named(row, rows)} as {power(estimate(row, 'exponent'))}" for row in rows
         )
+        what = called[first["quantity"]].format(step=step(first))
         lines.append(
-            f"From T={first['shortest']} to {first['longest']} the time of "
-            f"{called[first['quantity']]} grows ({where(first)}): {powers}."
+            f"From T={first['shortest']} to {first['longest']} the time of {what} grows "
+            f"({where(first)}): {powers}."
         )
     return lines
 
@@ -121,7 +125,7 @@ def noise(rows: pd.DataFrame) -> str:
         noise = noise.dropna(subset=["aa_ratio"])
         held = int(((noise["aa_ratio_low"] <= 1) & (noise["aa_ratio_high"] >= 1)).sum())
         least_and_most = noise["aa_ratio"].agg(["min", "max"])
-        span = " to ".join(dict.fromkeys(f"{end:.3f}" for end in least_and_most))
+        span = " to ".join(dict.fromkeys(fixed(end, 3) for end in least_and_most))
         text += (
             f"A/A, the reference beside itself in a process of its own: "
             f"{span} in {len(noise)} group{'s' if len(noise) > 1 else ''}, its interval holds 1 in "
@@ -133,7 +137,7 @@ def noise(rows: pd.DataFrame) -> str:
     flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
     if flags:
         text += (
-            f"In {flags / rounds:.0%} of the rounds other work took part of the machine; none is "
-            "left out, and the table has every ratio without them too. "
+            f"In {percent(flags / rounds)} of the rounds other work took part of the machine; none "
+            "is left out, and the table has every ratio without them too. "
         )
     return text

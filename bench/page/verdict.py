@@ -4,9 +4,10 @@ from typing import Any
 
 from bench import registry
 from bench.page.numbers import between, times
+from bench.page.words import FLUSHED, unusual
+from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 
-_FLUSHED = "subnormals flushed"
 _VERBS = {
     "training": "trains",
     "forward": "runs forward",
@@ -19,21 +20,26 @@ def sentence(verdict: Verdict) -> str:
     """The verdict with everything it holds for."""
     cell, base = verdict.record["cell"], verdict.reference["cell"]
     arm, other = _called(cell, base)
-    ratio, comparison = verdict.ratio, "faster"
-    if verdict.difference == "slower":
-        ratio, comparison = ratio.map(lambda value: 1 / value), "slower"
+    ratio, noise, comparison = verdict.ratio, verdict.canary, "faster"
+    if verdict.difference == "slower":  # both, so that one can be held against the other
+        ratio, comparison = _inverse(ratio), "slower"
+        noise = None if noise is None else _inverse(noise)
     number = times(ratio)
     task = registry.named(cell["task"], cell.get("data", "offline"))
     where = f"at T={cell['length']} on {cell['device']}, task {task}"
     # Of two settings each side has named its own.
-    named = () if cell["denormals"] == base["denormals"] else (_FLUSHED,)
-    where += "".join(f", {text}" for text in _unusual(cell) if text not in named)
-    noise = "no A/A" if verdict.canary is None else f"A/A {between(verdict.canary)}"
+    named = () if cell["denormals"] == base["denormals"] else ("denormals",)
+    where += "".join(f", {text}" for text in unusual(cell, without=named))
+    control = "no A/A" if noise is None else f"A/A {between(noise)}"
     said, what = _done(cell)
     if verdict.difference is not None:
-        return f"{arm} {said} {number} {comparison}{what} than {other} {where}; {noise}"
+        return f"{arm} {said} {number} {comparison}{what} than {other} {where}; {control}"
     known = "unstable, so no claim" if verdict.unstable else "no difference beyond noise"
-    return f"{arm} {said} {number} as fast{what} as {other} {where}: {known}; {noise}"
+    return f"{arm} {said} {number} as fast{what} as {other} {where}: {known}; {control}"
+
+
+def _inverse(ratio: Estimate) -> Estimate:
+    return ratio.map(lambda value: 1 / value)
 
 
 def _done(cell: dict[str, Any]) -> tuple[str, str]:
@@ -47,22 +53,20 @@ def _done(cell: dict[str, Any]) -> tuple[str, str]:
 
 
 def _called(cell: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
-    """Names of the two arms, with their kernels or settings where only these tell them apart."""
-    arm, other = registry.label(cell["arm"]), registry.label(base["arm"])
+    """Names of the two arms, with their kernels or settings where these tell them apart.
+
+    A kernel that is not the arm's first is named too: its group may have both.
+    """
     if cell["arm"] != base["arm"]:
-        return arm, other
+        return _arm(cell), _arm(base)
+    arm, other = (f"{registry.label(c['arm'])}/{c['kernel']}" for c in (cell, base))
     if cell["denormals"] != base["denormals"]:
-        return f"{arm}/{cell['kernel']} with {_FLUSHED}", "with them kept"
-    return f"{arm}/{cell['kernel']}", f"{other}/{base['kernel']}"
+        return f"{arm} with {FLUSHED}", "with them kept"
+    return arm, other
 
 
-def _unusual(cell: dict[str, Any]) -> list[str]:
-    """Coordinates that are not the usual ones."""
-    texts = []
-    if cell["dtype"] != "float32":
-        texts.append(cell["dtype"])
-    if cell["denormals"] != "keep":
-        texts.append(_FLUSHED)
-    if cell["threads"] != "all":
-        texts.append(f"{cell['threads']} thread{'' if cell['threads'] == 1 else 's'}")
-    return texts
+def _arm(cell: dict[str, Any]) -> str:
+    """Its label, with its kernel where that is not the one it has by default."""
+    entry = registry.arms().get(cell["arm"])
+    usual = entry is None or cell["kernel"] == entry.literals["KERNELS"][0]
+    return registry.label(cell["arm"]) + ("" if usual else f"/{cell['kernel']}")

@@ -9,9 +9,10 @@ same rounds; both settings are in that ratio, so it has to lie outside the wider
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from bench.outcome import MEASURED, UNSTABLE
 from bench.statistics import decisions, intervals
@@ -50,11 +51,7 @@ class Verdict:
     @cached_property
     def canary(self) -> intervals.Estimate | None:
         """A reference's ratio to itself, the widest of several; None without a second process."""
-        found = [
-            intervals.paired_ratio(r["samples"]["seconds"], seconds, 2, r["samples"]["launch"])
-            for r in self.controls
-            if (seconds := r["samples"].get("canary_seconds")) is not None
-        ]
+        found = [ratio for r in self.controls if (ratio := control(r["samples"])) is not None]
         return max(found, key=lambda e: (math.isnan(e.low), decisions.band(e)), default=None)
 
     @property
@@ -74,6 +71,18 @@ class Verdict:
     ) -> intervals.Estimate:
         samples = self.reference["samples"]
         return intervals.paired_ratio(samples["seconds"], seconds, 2, samples["launch"], without)
+
+
+def control(samples: Mapping[str, Any]) -> intervals.Estimate | None:
+    """How many times as fast a reference's second process was as its first, as ratios of arms are.
+
+    Returns:
+        None where it had no second process.
+    """
+    seconds = samples.get("canary_seconds")
+    if seconds is None:
+        return None
+    return intervals.paired_ratio(samples["seconds"], seconds, 2, samples["launch"])
 
 
 def of(records: Sequence[Record]) -> list[Verdict]:

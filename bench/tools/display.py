@@ -44,7 +44,7 @@ class Display:
     """Plan, progress and messages on one console.
 
     Args:
-        console: written to.
+        console: written to; one that takes no name for markup, see :mod:`bench.tools.console`.
         clock: seconds, from anywhere on.
     """
 
@@ -57,7 +57,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """One plain line."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def plan(
         self,

@@ -13,9 +13,9 @@ from rich.table import Table
 from bench import study
 from bench.data import corpus
 from bench.execute import processes, turns
+from bench.page.numbers import fixed, interval
 from bench.statistics import verdicts
 from bench.statistics.decisions import LOOKS, PRECISION
-from bench.statistics.intervals import paired_ratio
 from bench.store import environment
 from bench.study import DEVICES, Cell, Study
 from bench.tools.display import Display, duration
@@ -99,17 +99,15 @@ def _noise(server: processes.Server, library: str, display: Display) -> float:
         )
         for cell, outcome in heard.ended:
             samples = outcome["samples"]
-            if "canary_seconds" not in samples:
+            ratio = verdicts.control(samples)
+            if ratio is None:
                 display.say(f"{cell.name}: {outcome['status']}: {outcome['reason']}")
                 continue
-            ratio = paired_ratio(
-                samples["canary_seconds"], samples["seconds"], 2, samples["launch"]
-            )
             flags = verdicts.flagged(outcome)
             table.add_row(
                 cell.arm,
                 f"{1e3 * outcome['metrics']['step_s']:.1f} ms",
-                f"{ratio.value:.3f} {ratio.interval()}",
+                f"{fixed(ratio.value, 3)} {interval(ratio)}",
                 str(len(flags)),
                 _share(samples["steal"]),
                 _share(samples["psi"]),

@@ -29,6 +29,7 @@ SMALLEST_SUBNORMAL = {
 
 _ALONE = 128  # distances that are kept one by one
 _LEAST_POINTS = 3  # a slope through two points fits anything
+_WINDOWS = 10  # in which a norm that is said to fall halves at least once
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,11 +62,25 @@ def log_decay(
     return float(x @ np.log(norms[:end]) / (x @ x))
 
 
-def half_life(log_decay: float | None) -> float | None:
-    """Tokens in which the norm halves, infinite where it does not fall."""
-    if log_decay is None:
+def half_life(
+    log_decay: float | None, farthest: float = math.inf, most: float = math.nan
+) -> float | None:
+    """Tokens in which the norm halves; infinite where it does not fall measurably.
+
+    It does not where the interval of its decay holds none, nor where it would take ten windows to
+    halve: what falls by less than 7% along the window is no number of tokens.
+
+    Args:
+        log_decay: the change of the norm's logarithm from token to token.
+        farthest: the last distance of the window.
+        most: the upper end of the interval of ``log_decay``, NaN where it has none.
+    """
+    if log_decay is None or math.isnan(log_decay):
         return None
-    return math.log(2) / -log_decay if log_decay < 0 else math.inf
+    if log_decay >= 0 or most >= 0:
+        return math.inf
+    tokens = math.log(2) / -log_decay
+    return tokens if tokens <= _WINDOWS * farthest else math.inf
 
 
 def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:

@@ -1,11 +1,15 @@
 """The records that hold a flow of gradients, and where each of their measurements stands."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from bench import registry
 from bench.outcome import DIVERGED, DONE
 from bench.store.records import Record, coordinates
+
+_LAYER = re.compile(r"layer (\d+)$")  # of a state's name: ``h, layer 2``
 
 
 def of_flow(records: Sequence[Record]) -> list[Record]:
@@ -36,8 +40,8 @@ def where(record: Record) -> dict[str, Any]:
     cell = record["cell"]
     protocol, model = cell["protocol"], cell["model"]
     return coordinates(cell) | {
-        "layers": model["num_layers"],
-        "initialization": _initialization(model.get("recurrent") or {}),
+        "layers": _layers(record),
+        "initialization": _initialization(cell["arm"], model.get("recurrent") or {}),
         "matched_to": model["match_to"],
         "width": model["hidden_size"],
         "batch_size": protocol["batch_size"],
@@ -48,11 +52,35 @@ def where(record: Record) -> dict[str, Any]:
     }
 
 
-def _initialization(recurrent: dict[str, Any]) -> str:
-    """How recurrent arms start, in words."""
-    parts = [str(recurrent.get("initialization", "default"))]
-    if recurrent.get("chrono_length") is not None:
-        parts.append(f"to {recurrent['chrono_length']}")
-    if recurrent.get("forget_bias") is not None:
-        parts.append(f"forget bias {recurrent['forget_bias']:g}")
+def _layers(record: Record) -> int:
+    """Layers of the model that was built, 0 where nobody knows.
+
+    As its configuration says, or else the names of its states. A record that has neither is of an
+    arm that has as many as the study asks for, unless a checkpoint decides.
+    """
+    built: int | None = (record.get("model") or {}).get("layers")
+    states = record["samples"].get("states") or ()
+    named = [int(found[1]) for name in states if (found := _LAYER.search(name))]
+    cell = record["cell"]
+    decided = _literals(cell["arm"]).get("WEIGHTS") == "pretrained"
+    return built or max(named, default=0 if decided else int(cell["model"]["num_layers"]))
+
+
+def _initialization(arm: str, recurrent: dict[str, Any]) -> str:
+    """How an arm starts, in words: of a comparison's options those that the arm takes."""
+    literals = _literals(arm)
+    if literals.get("WEIGHTS") == "pretrained":
+        return "pretrained"
+    taken = {name: recurrent.get(name) for name in literals.get("OPTIONS", ())}
+    parts = [str(taken.get("initialization") or "default")]
+    if taken.get("chrono_length") is not None:
+        parts.append(f"to {taken['chrono_length']}")
+    if taken.get("forget_bias") is not None:
+        parts.append(f"forget bias {taken['forget_bias']:g}")
     return ", ".join(parts)
+
+
+def _literals(arm: str) -> dict[str, Any]:
+    """What an arm says of itself; nothing where it is not, or no longer, here."""
+    entry = registry.arms().get(arm)
+    return {} if entry is None else entry.literals

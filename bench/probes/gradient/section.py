@@ -214,7 +214,7 @@ QUESTIONS = (
     ),
     Question(
         210,
-        "Is it level where it does not vanish?",
+        "How much comes to the far end where it does not vanish?",
         lambda evidence: level(rows.without_known_needs(evidence)),
     ),
     Question(

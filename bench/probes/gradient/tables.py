@@ -51,7 +51,7 @@ def _numbers(record: Record, number: int) -> dict[str, Any]:
         "decay_per_token": decay.value,
         "decay_per_token_low": decay.low,
         "decay_per_token_high": decay.high,
-        "half_life_tokens": flow.half_life(slope.value if known else None),
+        "half_life_tokens": flow.half_life(slope.value, distance[-1], slope.high),
         "reach_tokens": reached,
         "whole_window": bool(len(others)) and reached == others.max(),
         "farthest": distance[-1],
@@ -94,7 +94,8 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
         fates = group["fate"].value_counts()
         # Where nothing comes beyond the loss's own token, the gradient reaches no token.
         reaches = group["reach_tokens"].mask(group["fate"] == "zero", 0.0).dropna()
-        decay = _over_seeds(np.log(group["decay_per_token"].dropna())).map(math.exp)
+        slope = _over_seeds(np.log(group["decay_per_token"].dropna()))
+        end = group["farthest"].iloc[0]
         rows.append(
             dict(zip(keys, values, strict=True))
             | {
@@ -105,16 +106,14 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
                     str(name) if count == len(group) else f"{name} in {count}"
                     for name, count in fates.items()
                 ),
-                **interval("decay_per_token", decay),
-                "half_life_tokens": flow.half_life(
-                    None if math.isnan(decay.value) else math.log(decay.value)
-                ),
+                **interval("decay_per_token", slope.map(math.exp)),
+                "half_life_tokens": flow.half_life(slope.value, end, slope.high),
                 **interval("reach_tokens", _over_seeds(reaches)),
                 "reach_least": reaches.min() if len(reaches) else None,
                 "reach_most": reaches.max() if len(reaches) else None,
                 "whole_window": bool(group["whole_window"].all()),
-                "farthest": group["farthest"].iloc[0],
-                "far_over_near": group["far_over_near"].median(),
+                "farthest": end,
+                **interval("far_over_near", _over_seeds(group["far_over_near"].dropna())),
                 "nearest_over_loss": (group["norm_at_nearest"] / group["norm_at_loss"]).median(),
                 "subnormal_share": group["subnormal_share"].median(),
                 "zero_share": group["zero_share"].median(),

@@ -10,11 +10,14 @@ from bench.data.metrics import METRICS, Metric
 from bench.drawing.palette import rank
 from bench.frames.groups import groups
 from bench.page import words
-from bench.page.numbers import number
+from bench.page.numbers import fixed, number
 from bench.page.words import Row
 from bench.probes.learning import published
 
-_TRAINING = ["comparison", "task", "data", "length", "shortest", "steps", "batch_size"]
+_TRAINING = [
+    "comparison", "task", "data", "device", "dtype", "denormals", "threads", "length", "shortest",
+    "steps", "batch_size", "eval_rows", "clip_norm",
+]  # fmt: skip
 _ONE_ANSWER = "AutoModelForSequenceClassification"
 
 
@@ -40,8 +43,9 @@ def known(frame: pd.DataFrame) -> list[str]:
                 theirs = "solves it" if row["published_solves"] else "does not solve it"
             lines.append(
                 f"{row['task']}, {registry.label(str(row['arm']))} "
-                f"({row['tested']}, {row['metric']}): published {theirs}{ours}. "
-                f"{verdict.capitalize()}: {row['because']}."
+                f"({row['comparison']}, {row['tested']}, {row['metric']}): published "
+                f"{theirs}{ours}. {verdict.capitalize()}: {row['because']}. Source: "
+                f"{str(row['source']).rstrip('.')}."
             )
     return lines
 
@@ -56,14 +60,14 @@ def learned(frame: pd.DataFrame) -> list[str]:
         return []
     lines: list[str] = []
     expected: dict[str, str] = {}
-    for rows in groups(frame, [*_TRAINING, "device", "dtype", "eval_rows"]):
+    for rows in groups(frame, _TRAINING):
         # An arm none of whose seeds ended does not know its metric.
         first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
         metric, seeds = _metric(first), max(row["seeds"] for row in rows)
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (
-            f"T={first['length']} ({words.of_task(first)}), test {metric.name} after "
-            f"{first['steps']} steps of batch {first['batch_size']}, "
+            f"T={_trained(first)} ({_place(first)}), test {metric.name} on {first['eval_rows']} "
+            f"rows after {first['steps']} steps of batch {first['batch_size']}, "
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{words.named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
@@ -73,6 +77,18 @@ def learned(frame: pd.DataFrame) -> list[str]:
         if isinstance(first["expected"], str):
             expected[words.task(first)] = first["expected"].rstrip(".")
     return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
+
+
+def _place(row: Row) -> str:
+    """The comparison and the task, and what is not usual; on a CPU it needs no word."""
+    device = [] if row["device"] == "cpu" else [row["device"]]
+    return ", ".join([words.of_task(row), *device, *words.unusual(row, without=["seed"])])
+
+
+def _trained(row: Row) -> str:
+    """The lengths that a training had."""
+    shortest, length = row["shortest"], row["length"]
+    return str(length) if shortest == length else f"{shortest}–{length}"
 
 
 def _metric(row: Row) -> Metric:
@@ -103,7 +119,7 @@ def _noise(row: Row, metric: Metric) -> str:
     if metric.name != "accuracy" or row["head"] != _ONE_ANSWER or not 0 < floor < 1:
         return ""
     spread = 2 * math.sqrt(floor * (1 - floor) / row["eval_rows"])
-    return f"; on {row['eval_rows']} rows, guessing itself scores within ±{spread:.2f} of it"
+    return f"; on so many rows, guessing itself scores within ±{fixed(spread, 2)} of it"
 
 
 def longer(frame: pd.DataFrame) -> list[str]:
@@ -115,19 +131,19 @@ def longer(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    for key, group in frame.groupby([*_TRAINING, "device", "dtype", "metric"], sort=False):
+    for key, group in frame.groupby([*_TRAINING, "metric"], sort=False):
         row: Row = {str(name): value for name, value in group.iloc[0].items()}
         metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
         length, longest = row["length"], int(group["test_length"].max())
         if longest <= length:
             continue
-        trained = f"T={length}" if row["shortest"] == length else f"T={row['shortest']}–{length}"
         floors = group[group["test_length"] == longest]["floor"].dropna()
         floor = f". Floor there {number(floors.iloc[0])}" if len(floors) else ""
         seeds = group["seed"].nunique()
         lines.append(
-            f"Trained at {trained}, tested to T={longest} ({words.of_task(row)}, "
-            f"{metric.name}, {seeds} seed{'s' if seeds > 1 else ''}): "
+            f"Trained at T={_trained(row)} for {row['steps']} steps of batch "
+            f"{row['batch_size']}, tested to T={longest} on {row['eval_rows']} rows "
+            f"({_place(row)}, {metric.name}, {seeds} seed{'s' if seeds > 1 else ''}): "
             + ", ".join(_left(group, metric, length, longest))
             + f"{floor}."
         )

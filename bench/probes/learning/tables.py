@@ -154,4 +154,5 @@ def _training(trained: scores.Scores) -> dict[str, Any]:
         "steps": protocol["steps"],
         "batch_size": protocol["batch_size"],
         "eval_rows": protocol["eval_rows"],
+        "clip_norm": protocol.get("clip_norm", math.inf),
     }

@@ -4,27 +4,23 @@ import math
 from typing import Any
 
 from bench import registry
-from bench.frames.columns import ENDS
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.page.evidence import Evidence
-from bench.page.numbers import in_units, ranged
-from bench.page.words import GROUP, ends, named, of_task, phase, where
+from bench.page.numbers import in_units, power
+from bench.page.words import GROUP, Row, ends, named, of_task, phase, where
+from bench.statistics.intervals import Estimate
 
 
 def memory(evidence: Evidence) -> list[str]:
     """Counted tensors, and the system's figure, at the longest window."""
-    growth = evidence["growth"]
     keys = [*GROUP, "phase"]
-    powers: dict[tuple[Any, ...], str] = {}
-    if not growth.empty:
-        known = growth[growth["quantity"] == "tensor_rise_bytes"]
-        names = [*keys, "arm", "kernel"]
-        places = known[names].itertuples(index=False, name=None)
-        exponents = known[["exponent" + end for end in ENDS]].itertuples(index=False, name=None)
-        powers = {
-            place: ranged("exponent", *exponent)
-            for place, exponent in zip(places, exponents, strict=True)
-        }
+    powers = {
+        _place(row): estimate(row, "exponent")
+        for rows in groups(evidence["growth"], keys)
+        for row in rows
+        if row["quantity"] == "tensor_rise_bytes"
+    }
     lines = []
     for rows in groups(evidence["memory"], keys):
         length, longest = ends(rows)[-1]
@@ -34,9 +30,8 @@ def memory(evidence: Evidence) -> list[str]:
             for name, what in (("rss", "resident"), ("allocated", "allocated")):
                 size = _size(row[f"{name}_rise_bytes"])
                 text += f" ({what} {size})" if size else ""
-            place = tuple(row[name] for name in (*keys, "arm", "kernel"))
-            if place in powers:
-                text += f", growing as T^{powers[place]}"
+            if (exponent := powers.get(_place(row))) is not None:
+                text += f", {_grown(exponent)}"
             parts.append(text)
         lines.append(
             f"T={length}, {phase(rows[0])} ({where(rows[0])}), tensors: {'; '.join(parts)}."
@@ -62,6 +57,16 @@ def state(evidence: Evidence) -> list[str]:
         ]
         lines.append(f"A row keeps ({place}) {'; '.join(parts)}.")
     return lines
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in (*GROUP, "phase", "arm", "kernel"))
+
+
+def _grown(exponent: Estimate) -> str:
+    if exponent.low == exponent.high == 0:
+        return "the same at every length"
+    return f"growing as {power(exponent)}"
 
 
 def _size(number: float | None) -> str:

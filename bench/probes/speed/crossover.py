@@ -9,6 +9,7 @@ import pandas as pd
 from bench import registry
 from bench.frames.columns import ENDS, interval, span, with_columns, without_length
 from bench.page.evidence import Evidence
+from bench.page.numbers import fixed
 from bench.statistics import crossover as crossings
 from bench.statistics.decisions import band
 from bench.statistics.intervals import log_ratios
@@ -60,7 +61,7 @@ def _crossing(arm: str, reference: str, stable: dict[int, Verdict]) -> dict[str,
     sides = [v.difference for v in stable.values()]
     if found.length is not None:
         before = arm if next(filter(None, sides)) == "faster" else reference
-        words = f"at T={found.length.value:.0f}; {registry.label(before)} leads below"
+        words = f"at T={fixed(found.length.value)}; {registry.label(before)} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"
         return interval("at_length", found.length) | {"outcome": words, "leads_below": before}

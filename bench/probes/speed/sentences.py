@@ -6,8 +6,8 @@ from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.page.evidence import Evidence
-from bench.page.numbers import times
-from bench.page.words import GROUP, Row, ends, named, of_task, phase
+from bench.page.numbers import interval, times
+from bench.page.words import GROUP, Row, ends, named, of_task, phase, unusual
 
 _CHANGES = {
     "denormals": "with subnormal floats flushed to zero instead of kept",
@@ -23,6 +23,8 @@ def settings(evidence: Evidence) -> list[str]:
     for rows in groups(evidence["settings"], keys):
         first = rows[0]
         change = _CHANGES[first["coordinate"]].format(**first)
+        place = [of_task(first), first["device"], f"batch {first['batch_size']}"]
+        place += unusual(first, without=[first["coordinate"]])
         for length, here in ends(rows):
             parts = []
             for row in here:
@@ -33,9 +35,8 @@ def settings(evidence: Evidence) -> list[str]:
                     text += " (no difference beyond noise)"
                 parts.append(text)
             lines.append(
-                f"T={length}, {phase(first)} ({of_task(first)}, {first['device']}, batch "
-                f"{first['batch_size']}), {change}, {_measured(here[0])}: "
-                f"{', '.join(parts)} as fast."
+                f"T={length}, {phase(first)} ({', '.join(place)}), {change}, "
+                f"{_measured(here[0])}: {', '.join(parts)} as fast."
             )
     return lines
 
@@ -46,4 +47,4 @@ def _measured(row: Row) -> str:
         return "one after the other, so that a drift of the machine is in the ratio"
     if math.isnan(row["aa_ratio"]):
         return "in the same rounds, without an A/A control"
-    return f"in the same rounds, A/A {estimate(row, 'aa_ratio').interval()}"
+    return f"in the same rounds, A/A {interval(estimate(row, 'aa_ratio'))}"

@@ -1,10 +1,15 @@
 """Whatever the sections of probes are given, they draw, caption, and answer it."""
 
+import copy
+import re
+
 import pytest
 
 from bench import registry
 from bench.page.evidence import Evidence
+from bench.store import Store
 
+from ...records import elsewhere
 from .costs import answers, drawn, pictures
 
 SECTIONS = {probe: part for probe in registry.probes() if (part := registry.part(probe, "section"))}
@@ -104,3 +109,69 @@ def test_what_a_page_shows_of_a_table_the_table_has(costly):
         assert own & {view.name for view in known}, f"nothing is shown of {probe}"
     for view in known:
         assert set(view.columns) <= set(evidence[view.name].columns), view.name
+
+
+#: Coordinate or setting to another value, and how a sentence names it.
+VARIED = {
+    "comparison": ("other", "other"),
+    "task": ("roles", "task roles"),
+    "data": ("sst2", "sst2"),
+    "kernel": ("compiled", "/compiled"),
+    "device": ("cuda", "cuda"),
+    "dtype": ("bfloat16", "bfloat16"),
+    "denormals": ("flush", "flushed"),
+    "threads": (2, "2 threads"),
+    "seed": (7, "seed 7"),
+    "batch_size": (99, "batch 99"),
+    "clip_norm": (0.5, "clipped above 0.5"),
+}
+#: What a probe whose arms do not take turns sums up over seeds, and reaches over lengths.
+SUMMED = ("seed", "batch_size")
+
+
+@pytest.fixture
+def everything(costly, tiny):
+    """Records of every probe, with subnormal floats kept."""
+    with Store(tiny.folder) as store:
+        taken = {record["cell"]["probe"] for record in costly}
+        others = [r for r in store.records() if r["cell"]["probe"] not in taken]
+    return [r for r in costly + others if r["cell"]["denormals"] == "keep"]
+
+
+def moved(record, name, value):
+    """A copy that was measured elsewhere, or under another setting."""
+    if name in record["cell"]:
+        return elsewhere(record, **{name: value})
+    found = elsewhere(record)
+    for mark in ("key", "alike", "together"):
+        found[mark] = f"{found[mark]}-{value}"
+    found["cell"]["protocol"] = copy.deepcopy(record["cell"]["protocol"]) | {name: value}
+    return found
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_nothing_is_told_twice_and_what_differs_is_named(everything, name):
+    value, word = VARIED[name]
+    varied = [
+        moved(record, name, value)
+        for record in everything
+        if name in record["cell"] or name in record["cell"]["protocol"]
+    ]
+    before, after = Evidence(everything), Evidence(everything + varied)
+    told = 0
+    for probe, part in SECTIONS.items():
+        turns = registry.probes()[probe].literals["INTERLEAVED"]
+        for question in part.QUESTIONS:
+            lines, known = question.answer(after), question.answer(before)
+            assert len(set(lines)) == len(lines), f"{probe}: {question.text}"
+            if set(lines) == set(known) or (name in SUMMED and not turns):
+                continue
+            told += 1
+            assert any(word in line for line in lines), f"{probe}: {question.text}"
+    assert told, "nothing was said of it"
+
+
+def test_integers_counted_as_one_are_singular(everything):
+    lines = [line for probe in SECTIONS for line in answers(probe, everything)]
+    assert lines
+    assert not [line for line in lines if re.search(r"\b1 (tokens|threads|layers)\b", line)]

@@ -201,7 +201,7 @@ def test_costs_are_all_there(costs, tmp_path):
     assert {path.stem for path in (costs / "figures").glob("*.svg")} == {n[:-4] for n in names}
     text = (costs / "README.md").read_text()
     for words in (
-        "LSTM trains", "LSTM decodes", "Time to the first token", "Equally fast", "grows",
+        "LSTM trains", "LSTM decodes", "Time to the first token", "takes equally long", "grows",
         "A row keeps", "flushed to zero instead of kept", "A/A, the reference beside itself",
     ):  # fmt: skip
         assert words in text, words

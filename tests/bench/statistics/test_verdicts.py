@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from bench import registry
 from bench.drawing import palette
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
@@ -16,8 +17,9 @@ def record(arm, speed, seed, *, status="done", **coordinates):
     """An arm that takes 10 ms / speed a step, give or take half a per cent."""
     noise = np.random.default_rng(seed).normal(0, 0.005, 2 * ROUNDS)
     cell = {
-        "arm": arm, "kernel": "fused", "task": "package", "length": 512, "device": "cpu",
-        "dtype": "float32", "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
+        "arm": arm, "kernel": "fused" if registry.family(arm) == "recurrent" else "sdpa",
+        "task": "package", "length": 512, "device": "cpu", "dtype": "float32",
+        "denormals": "keep", "threads": "all", "axes": {"phase": "training"},
         "probe": "speed", "model": {"match_to": "transformer"},
     } | coordinates  # fmt: skip
     return {
@@ -61,8 +63,26 @@ def test_sentences(base):
     assert "on cpu, task package, bfloat16; A/A" in sentence(slower)
     (other,) = verdicts.of([base, record("lstm", 0.5, seed=3, data="sst2")])
     assert "on cpu, task package on sst2; A/A" in sentence(other)
+    (loop,) = verdicts.of([base, record("lstm", 1.71, seed=3, kernel="loop")])
+    assert sentence(loop).startswith("LSTM/loop trains "), "its group may have the fused one too"
     (same,) = verdicts.of([base, record("lstm", 1.0, seed=3)])
     assert ": no difference beyond noise; A/A" in sentence(same)
+
+
+def test_a_control_reads_in_the_direction_of_the_ratio_beside_it(base):
+    """A second process that takes 1.25 times as long is 0.80 times as fast, and 1.25 times slower.
+
+    Both ends are those of the very samples: an inverted one would lie on the other side of 1.
+    """
+    base["samples"]["canary_seconds"] = [1.25 * s for s in base["samples"]["seconds"]]
+    assert verdicts.control(base["samples"]).value == pytest.approx(0.8)
+    (faster,) = verdicts.of([base, record("lstm", 2.0, seed=3)])
+    assert sentence(faster).endswith("; A/A 0.80–0.80")
+    (slower,) = verdicts.of([base, record("lstm", 0.5, seed=3)])
+    assert "slower than" in sentence(slower)
+    assert sentence(slower).endswith("; A/A 1.25–1.25")
+    del base["samples"]["canary_seconds"]
+    assert verdicts.control(base["samples"]) is None
 
 
 def test_a_phase_that_only_another_package_knows_is_called_by_its_own_name(base):
@@ -120,7 +140,7 @@ def test_only_what_was_timed_together_is_compared(base):
 def test_kernels_of_one_arm_are_told_apart_by_name(base):
     (verdict,) = verdicts.of([base, record("transformer", 0.5, seed=3, kernel="eager")])
     assert sentence(verdict).startswith("transformer/eager trains 2.00×")
-    assert "slower than transformer/fused" in sentence(verdict)
+    assert "slower than transformer/sdpa" in sentence(verdict)
 
 
 def flushing(arm, speed, seed, canary=None):

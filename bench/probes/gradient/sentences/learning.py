@@ -3,9 +3,8 @@
 import pandas as pd
 
 from bench.frames.groups import groups
-from bench.page.numbers import cell_text
-from bench.probes.gradient.sentences.groups import TOGETHER, where
-from bench.registry import label
+from bench.page.numbers import cell_text, percent
+from bench.probes.gradient.sentences.groups import TOGETHER, arms, where
 from bench.statistics import intervals
 
 
@@ -14,19 +13,21 @@ def solved(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    for rows in groups(frame, [*TOGETHER, "length", "training_steps", "needed_distance"]):
-        arms = []
-        for arm in dict.fromkeys(row["arm"] for row in rows):
-            own = pd.DataFrame([row for row in rows if row["arm"] == arm])
-            arms.append(
-                f"{label(arm)} by {int(own['solved'].sum())} of {len(own)} seeds (reach "
+    keys = [*TOGETHER, "clip_norm", "length", "training_steps", "needed_distance"]
+    for rows in groups(frame, keys):
+        told = []
+        for arm, found in arms(rows).items():
+            own = pd.DataFrame(found)
+            told.append(
+                f"{arm} by {int(own['solved'].sum())} of {len(own)} seeds (reach "
                 f"{_middle(own, 'reach_init')} at initialisation, {_middle(own, 'reach_end')} at "
                 "the end)"
             )
         first = rows[0]
         lines.append(
-            f"{where(first)}, T={first['length']}, needs {first['needed_distance']} tokens; "
-            f"solved after {first['training_steps']} steps: {', '.join(arms)}."
+            f"{where(first, without=('seed',))}, T={first['length']}, needs "
+            f"{first['needed_distance']} tokens; solved after {first['training_steps']} steps: "
+            f"{', '.join(told)}."
         )
     verdicts = [text for when in ("init", "end") if (text := _association(frame, when))]
     verdicts.append(
@@ -54,7 +55,8 @@ def _association(frame: pd.DataFrame, when: str) -> str:
     for solved in (inside, outside):
         count, total = int(solved.sum()), len(solved)
         ends = intervals.share(count, total)
-        counts.append(f"{count} of {total} (95% interval {ends.low:.0%} to {ends.high:.0%})")
+        span = f"{percent(ends.low)} to {percent(ends.high)}"
+        counts.append(f"{count} of {total} (95% interval {span})")
     time = "At initialisation" if when == "init" else "At the end of training"
     told = (
         f"{time}: of trainings in which 1% reached the needed distance {counts[0]} solved the "

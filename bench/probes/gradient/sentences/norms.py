@@ -5,8 +5,9 @@ import math
 import pandas as pd
 
 from bench.frames.groups import groups
-from bench.probes.gradient.sentences.groups import TOGETHER, where
-from bench.registry import label
+from bench.page.numbers import percent
+from bench.page.words import clipped as above
+from bench.probes.gradient.sentences.groups import TOGETHER, Row, arms, where
 
 
 def clipped(frame: pd.DataFrame) -> list[str]:
@@ -15,17 +16,19 @@ def clipped(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     frame = frame[(frame["group"] == "all") & (frame["clip_norm"] < math.inf)]
-    for rows in groups(frame, [*TOGETHER, "clip_norm"]):
+    for rows in groups(frame, [*TOGETHER, "probe", "clip_norm"]):
         longest = max((row["training_steps"], row["length"]) for row in rows)
         rows = [row for row in rows if (row["training_steps"], row["length"]) == longest]
-        shares: dict[str, list[float]] = {}
-        for row in rows:
-            shares.setdefault(row["arm"], []).append(row["clipped_share"])
-        told = ", ".join(
-            f"{label(arm)} {sum(found) / len(found):.0%}" for arm, found in shares.items()
-        )
+        told = ", ".join(f"{arm} {percent(_mean(own))}" for arm, own in arms(rows).items())
+        first = rows[0]
         lines.append(
-            f"{where(rows[0])}, T={rows[0]['length']}, {rows[0]['training_steps']} steps, clipped "
-            f"above {rows[0]['clip_norm']:,.10g}: {told} of the steps."
+            f"{where(first, without=('clip_norm', 'seed'))}, T={first['length']}, "
+            f"{first['training_steps']} steps of probe {first['probe']}, "
+            f"{above(first['clip_norm'])}: {told} of the steps."
         )
     return lines
+
+
+def _mean(rows: list[Row]) -> float:
+    """The share of clipped steps over seeds."""
+    return sum(row["clipped_share"] for row in rows) / len(rows)

@@ -1,30 +1,33 @@
-"""Over how many tokens a gradient reaches, how level it is, and what lengthens the reach."""
+"""Over how many tokens a gradient reaches, what comes to the far end, what lengthens the reach."""
 
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.page import words
 from bench.page.captions import EXPLORATORY
-from bench.page.numbers import cell_text, number
+from bench.page.numbers import cell_text, counted, number, significant
 from bench.probes.gradient.flow import LEFT
-from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
+from bench.probes.gradient.sentences.groups import TOGETHER, Row, arms, place, seeds, where
 from bench.registry import label
 
 #: What is the same where one thing is varied, beside what else may be.
 _FIXED = [
-    "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals", "matched_to",
-    "width", "when", "steps",
+    "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals", "threads",
+    "matched_to", "width", "when", "steps",
 ]  # fmt: skip
 #: What may lengthen a reach, beside training, and how it is called.
 _VARIED = {
-    "layers": "number of layers {}",
-    "initialization": "initialisation {}",
-    "clip_norm": "clipped above {:,.10g}",
+    "layers": lambda value: f"with {counted(value, 'layer')}",
+    "initialization": lambda value: f"initialisation {value}",
+    "clip_norm": words.clipped,
 }
-_LEVEL = 2.0  # a norm that changes by less than this factor along the window is called level
+#: Ends of a window that differ by less than this factor are alike, as reaches are in the claims.
+_ALIKE = 1.25
+_THIN = 10.0  # times its neighbour's, from which the loss's own position is worth a sentence
 _START, _END = "init", "100%"
 
 
@@ -35,12 +38,13 @@ def reached(frame: pd.DataFrame) -> list[str]:
     """
     lines = []
     for together in groups(frame, TOGETHER):
-        arms = [[row for row in together if row["arm"] == arm] for arm in _arms(together)]
+        each = arms(together)
         if any(row["when"] == _END for row in together):
-            lines += [_told(rows) for rows in arms]
-        elif starts := [_longest([r for r in rows if r["when"] == _START]) for rows in arms]:
-            told = ", ".join(f"{label(row['arm'])} {_tokens(row)}" for row in starts if row)
-            lines.append(f"{where(together[0])}, at initialisation: {told}.")
+            lines += [_told(arm, rows) for arm, rows in each.items()]
+            continue
+        starts = [(arm, _longest(rows, _START)) for arm, rows in each.items()]
+        if told := [f"{arm} {_tokens(row)}" for arm, row in starts if row]:
+            lines.append(f"{where(together[0])}, at initialisation: {', '.join(told)}.")
     if lines:
         lines.insert(
             0,
@@ -51,38 +55,45 @@ def reached(frame: pd.DataFrame) -> list[str]:
 
 
 def level(frame: pd.DataFrame) -> list[str]:
-    """Of arms whose whole window is reached from the start: how level, and how thin."""
+    """Of arms whose whole window is reached from the start: how much comes to its far end."""
     if frame.empty:
         return []
     lines = []
     start = frame[frame["whole_window"] & (frame["when"] == _START)]
     whole = frame[frame["whole_window"] & frame["arm"].isin(set(start["arm"]))]
-    for rows in groups(whole, [*TOGETHER, "arm"]):
-        parts = []
-        for when, at in ((_START, "at initialisation"), (_END, "after training")):
-            row = _longest([row for row in rows if row["when"] == when])
-            if row is None or math.isnan(row["far_over_near"]):
-                continue
-            flat = 1 / _LEVEL <= row["far_over_near"] <= _LEVEL
-            text = (
-                f"{at}, T={row['length']}, {'level' if flat else 'not level'}: the farthest "
-                "tenth of the window gets "
-                f"{number(row['far_over_near'])} times the norm of the nearest"
-            )
-            if not math.isnan(row["decay_per_token_low"]):
-                total = [
-                    row[f"decay_per_token{end}"] ** row["farthest"] for end in ("_low", "_high")
-                ]
-                text += f" (by the fitted slope {number(total[0])} to {number(total[1])})"
-            if not math.isnan(row["nearest_over_loss"]):
-                text += (
-                    f", and a token gets {number(row['nearest_over_loss'], 2)} times what the "
-                    "loss's own position gets"
-                )
-            parts.append(text)
-        if parts:
-            lines.append(f"{label(rows[0]['arm'])} ({where(rows[0])}): {'; '.join(parts)}.")
+    for together in groups(whole, TOGETHER):
+        for arm, rows in arms(together).items():
+            parts = []
+            for when, at in ((_START, "at initialisation"), (_END, "after training")):
+                row = _longest(rows, when)
+                if row is not None and not math.isnan(row["far_over_near"]):
+                    parts.append(f"{at}, T={row['length']}, {_ends(row)}{_own(row)}")
+            if parts:
+                lines.append(f"{arm} ({where(rows[0])}) does not vanish: {'; '.join(parts)}.")
     return lines
+
+
+def _ends(row: Row) -> str:
+    """What the farthest tenth of the window gets of what the nearest gets."""
+    found = estimate(row, "far_over_near")
+    known = not math.isnan(found.low)
+    span = f" [{number(found.low)}, {number(found.high)}]" if known else f" ({_seeds(row)})"
+    low, high = (found.low, found.high) if known else (found.value, found.value)
+    times = f"{number(found.value)} times{span}"
+    if low > 1 / _ALIKE and high < _ALIKE:
+        return f"the farthest tenth of the window gets as much as the nearest, {times}"
+    return f"the farthest tenth of the window gets {times} the gradient of the nearest"
+
+
+def _own(row: Row) -> str:
+    """How much more the position gets that the loss is read at, where that is far more."""
+    share = row["nearest_over_loss"]
+    if math.isnan(share) or not 0 < share < 1 / _THIN:
+        return ""
+    return (
+        ", and the position that the loss is read at gets "
+        f"{number(float(significant(1 / share, 2)))} times the gradient of its neighbour"
+    )
 
 
 def lengthened(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
@@ -105,47 +116,62 @@ def lengthened(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
                     varied.setdefault(row[name], row)
             if len(varied) == 1:
                 continue
-            told = "; ".join(f"{called.format(key)}: {_tokens(row)}" for key, row in varied.items())
-            when = "at initialisation" if base["when"] == _START else f"after {base['steps']} steps"
-            lines.append(
-                f"{label(base['arm'])} ({words.task(base)}, T={base['length']}, {when}): {told}."
-            )
+            told = "; ".join(f"{called(key)} {_tokens(row)}" for key, row in varied.items())
+            lines.append(f"{_arm(base, ends)} ({_under(base, name)}): {told}.")
     return lines
 
 
-def _told(rows: Sequence[Row]) -> str:
+def _arm(row: Row, frame: pd.DataFrame) -> str:
+    """An arm, with its kernel where others have another."""
+    several = frame[frame["arm"] == row["arm"]]["kernel"].nunique() > 1
+    return label(row["arm"]) + (f"/{row['kernel']}" if several else "")
+
+
+def _under(row: Row, name: str) -> str:
+    """What is the same of everything varied."""
+    when = "at initialisation" if row["when"] == _START else f"after {row['steps']} steps"
+    parts = [f"task {words.task(row)}", f"T={row['length']}", when]
+    return ", ".join([*parts, *place(row, without=[name])])
+
+
+def _told(arm: str, rows: Sequence[Row]) -> str:
     """One arm: its longest window at initialisation, and its longest training."""
-    starts = [row for row in rows if row["when"] == _START]
-    start, end = _longest(starts), _longest([row for row in rows if row["when"] == _END])
+    start, end = _longest(rows, _START), _longest(rows, _END)
     parts = []
     if start:
         parts.append(f"at initialisation {_tokens(start)}{_halves(start)}")
     if end:
+        starts = [row for row in rows if row["when"] == _START]
         before = next((row for row in starts if _same_training(row, end)), None)
         if before is not None and before is not start:
             parts.append(f"at T={end['length']} {_tokens(before)} at initialisation")
         parts.append(f"{_tokens(end)} after {end['steps']} training steps")
-    return f"{label(rows[0]['arm'])} ({where(rows[0])}): {'; '.join(parts)}."
+    return f"{arm} ({where(rows[0])}) reaches {'; '.join(parts)}."
 
 
 def _tokens(row: Row) -> str:
-    """``14 tokens [12, 17] of 4,095 (6 seeds)``, or that the whole window is reached."""
+    """``14 [12, 17] of 4,095 tokens (6 seeds)``, or that the whole window is reached."""
     if math.isnan(row["reach_tokens"]):
         return f"no token ({row['fate']})"
-    seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
-    if row["begun_seeds"] > row["seeds"]:
-        seeds = f"{row['seeds']} of {row['begun_seeds']} seeds, as the others diverged"
-    if row["seeds"] < EXPLORATORY:
-        seeds += ", exploratory"
     if row["whole_window"]:
-        text = f"all {_number(row, 'farthest')} tokens of the window ({seeds}"
-        return text + (f", {row['fate']})" if row["fate"] != "lasts" else ")")
-    text = f"{_number(row, 'reach_tokens')} tokens"
+        fate = f", {row['fate']}" if row["fate"] != "lasts" else ""
+        of = counted(row["farthest"], "token")
+        return f"the whole window of {of} ({_seeds(row)}{fate})"
+    text = _number(row, "reach_tokens")
+    ends = [_number(row, f"reach_tokens{end}") for end in ("_low", "_high")]
     if not math.isnan(row["reach_tokens_low"]):
-        text += f" [{_number(row, 'reach_tokens_low')}, {_number(row, 'reach_tokens_high')}]"
+        text += f" [{', '.join(ends)}]" if set(ends) != {text} else ""
     elif row["seeds"] > 1:
         text += f" (from {_number(row, 'reach_least')} to {_number(row, 'reach_most')})"
-    return f"{text} of {_number(row, 'farthest')} ({seeds})"
+    return f"{text} of {counted(row['farthest'], 'token')} ({_seeds(row)})"
+
+
+def _seeds(row: Row) -> str:
+    """How many seeds there are, and of how many begun; too few for an interval is said."""
+    text = seeds(row["seeds"])
+    if row["begun_seeds"] > row["seeds"]:
+        text = f"{row['seeds']} of {seeds(row['begun_seeds'])}, as the others diverged"
+    return text + (", exploratory" if row["seeds"] < EXPLORATORY else "")
 
 
 def _number(row: Row, column: str) -> str:
@@ -154,23 +180,17 @@ def _number(row: Row, column: str) -> str:
 
 def _halves(row: Row) -> str:
     half = row["half_life_tokens"]
-    if half is None or not math.isfinite(half) or row["whole_window"]:
+    if half is None or math.isnan(half) or row["whole_window"]:
         return ""
-    return f", halving every {_number(row, 'half_life_tokens')} tokens"
+    if math.isinf(half):
+        return ", and does not decay measurably within the window"
+    return f", halving every {counted(half, 'token')}"
 
 
-def _arms(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row["arm"] for row in rows))
-
-
-def _enough(row: Row) -> bool:
-    """Whether there are seeds enough for an interval."""
-    return bool(row["seeds"] >= EXPLORATORY)
-
-
-def _longest(rows: Sequence[Row]) -> Row | None:
+def _longest(rows: Sequence[Row], when: str) -> Row | None:
     """Of those with seeds enough for an interval the longest window, else of all."""
-    enough = [row for row in rows if _enough(row)]
+    rows = [row for row in rows if row["when"] == when]
+    enough = [row for row in rows if row["seeds"] >= EXPLORATORY]
     return max(enough or rows, key=lambda row: (row["length"], row["seeds"]), default=None)
 
 

@@ -7,9 +7,8 @@ import pandas as pd
 from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
-from bench.page.numbers import cell_text, times
-from bench.probes.gradient.sentences.groups import TOGETHER, where
-from bench.registry import label
+from bench.page.numbers import cell_text, counted, number, times
+from bench.probes.gradient.sentences.groups import TOGETHER, arms, where
 
 
 def cost(frame: pd.DataFrame) -> list[str]:
@@ -18,13 +17,17 @@ def cost(frame: pd.DataFrame) -> list[str]:
         return []
     lines = []
     here = frame[frame["device"] == "cpu"]
-    for rows in groups(here, [*TOGETHER[:-1], "threads", "batch_size"]):
-        for arm in dict.fromkeys(row["arm"] for row in rows):
+    keys = [name for name in TOGETHER if name != "denormals"] + ["batch_size", "seed"]
+    keys = [name for name in keys if name in frame.columns]
+    for rows in groups(here, keys):
+        place = f"{where(rows[0], without=('denormals',))}, batch {rows[0]['batch_size']}"
+        for arm, own in arms(rows).items():
             parts = []
-            for row in sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["length"]):
+            for row in sorted(own, key=lambda row: row["length"]):
                 text = (
-                    f"T={row['length']} {times(estimate(row, 'speedup'))} with "
-                    f"{_share(row['subnormal_share'])} of the entries at the embeddings subnormal"
+                    f"{times(estimate(row, 'speedup'))} as fast at T={row['length']}, where "
+                    f"{_share(row['subnormal_share'])} of the gradient at the embeddings is "
+                    "subnormal"
                 )
                 verdict = row["verdict"]
                 if row["status"] == UNSTABLE:
@@ -33,21 +36,31 @@ def cost(frame: pd.DataFrame) -> list[str]:
                     text += f" ({verdict})"
                 parts.append(text)
             lines.append(
-                f"{label(arm)} trains with them flushed, beside kept ({where(rows[0])}, batch "
-                f"{rows[0]['batch_size']}): {'; '.join(parts)}."
+                f"With subnormal floats flushed instead of kept, {arm} trains ({place}) "
+                f"{'; '.join(parts)}."
             )
-        if not math.isnan(rows[0]["product_ratio"]):
-            product, elementwise, sigmoid = (
-                cell_text(rows[0][name], name)
-                for name in ("product_ratio", "elementwise_ratio", "sigmoid_ratio")
-            )
-            lines.append(
-                f"This processor itself takes {product} times as long for a matrix product of "
-                f"subnormal numbers as for one of normal ones, {elementwise} times for an "
-                f"elementwise product, {sigmoid} times for a sigmoid: where these are near 1, "
-                "there is nothing for flushing to win."
-            )
+    return lines + _processor(here)
+
+
+def _processor(frame: pd.DataFrame) -> list[str]:
+    """What arithmetic on subnormal numbers itself costs, a sentence for each number of threads."""
+    names = ["product_ratio", "elementwise_ratio", "sigmoid_ratio"]
+    lines = []
+    for row in frame.drop_duplicates(["threads", *names]).to_dict("records"):
+        if math.isnan(row["product_ratio"]):
+            continue
+        product, elementwise, sigmoid = (number(row[name]) for name in names)
+        lines.append(
+            f"On {_threads(row['threads'])} this processor itself takes {product} times as long "
+            "for a matrix product of subnormal numbers as for one of normal ones, "
+            f"{elementwise} times for an elementwise product, {sigmoid} times for a sigmoid: where "
+            "these are near 1, flushing has nothing to win."
+        )
     return lines
+
+
+def _threads(threads: int | str) -> str:
+    return "all threads" if threads == "all" else counted(int(threads), "thread")
 
 
 def _share(value: float) -> str:

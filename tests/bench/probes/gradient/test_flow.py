@@ -145,6 +145,14 @@ def test_half_life_of_what_does_not_fall():
     assert half_life(None) is None
 
 
+def test_half_life_of_what_falls_by_less_than_can_be_told():
+    assert half_life(-1e-7, 8191) == math.inf, "seven million tokens, of a window of eight thousand"
+    assert half_life(-0.01, 100, most=0.002) == math.inf, "its interval holds no decay"
+    assert half_life(-0.01, 100, most=-0.005) == pytest.approx(69.3, abs=0.1)
+    assert half_life(math.log(0.5) / 1000, 100) == pytest.approx(1000), "ten windows"
+    assert half_life(math.log(0.5) / 1001, 100) == math.inf
+
+
 class TestReach:
     @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
     def test_of_a_geometric_curve(self, rate):

@@ -23,36 +23,70 @@ def test_seeds_have_an_interval_from_six_on_and_a_range_before():
     assert (row["reach_tokens_low"], row["reach_tokens_high"]) == (expected.low, expected.high)
     text = told(records)
     value, low, high = (cell_text(row[f"reach_tokens{end}"], "reach_tokens") for end in ENDS)
-    assert f"{value} tokens [{low}, {high}]" in text, "as the table beside it has them"
+    assert f"{value} [{low}, {high}] of 100 tokens" in text, "as the table beside it has them"
     assert "exploratory" not in text
     few = told(records[:3])
-    assert f"(from {min(each[:3])} to {max(each[:3])}) of 100 (3 seeds, exploratory)" in few
+    assert f"(from {min(each[:3])} to {max(each[:3])}) of 100 tokens (3 seeds, exploratory)" in few
 
 
 def test_initialisation_stands_beside_the_end_of_training():
     text = told([record([falling(0.5), falling(0.7), falling(0.9)])])
-    assert "at initialisation 7 tokens of 100 (1 seed, exploratory), halving every 1 tokens" in text
-    assert "44 tokens of 100 (1 seed, exploratory) after 60 training steps" in text
+    assert "reaches at initialisation 7 of 100 tokens (1 seed, exploratory), halving" in text
+    assert "halving every 1 token;" in text
+    assert "44 of 100 tokens (1 seed, exploratory) after 60 training steps" in text
 
 
 def test_the_reach_of_a_task_with_a_known_need_is_told_beside_who_learned_it():
     text = told([learned("gru", 0.5, 1.0, True), record(falling(0.5))])
     first, _, rest = text.partition("Does that explain")
-    assert "task package, at initialisation: LSTM" in first
+    assert "task package, 1 thread, at initialisation: LSTM" in first
     assert "adding" not in first
     assert "GRU by 1 of 1 seeds (reach 7 at initialisation, 100 at the end)" in rest
 
 
-def test_a_level_gradient_is_said_to_be_thin():
+def test_a_gradient_that_does_not_vanish_is_said_to_be_thin():
     def thin(distance):
         return 0.01 if distance else 1.0
 
     text = told([record(thin, arm="transformer", seed=seed) for seed in range(6)])
-    assert "scratch, task package, at initialisation: transformer all 100 tokens" in text
-    assert "level: the farthest tenth of the window gets 1 times the norm of the nearest" in text
-    slope = [record(lambda d: 0.97**d, arm="transformer", seed=seed) for seed in range(6)]
-    assert "not level: the farthest tenth of the window gets 0.0645 times" in told(slope)
-    assert "a token gets 0.01 times what the loss's own position gets" in text
+    assert "at initialisation: transformer the whole window of 100 tokens (6 seeds)" in text
+    assert "does not vanish: at initialisation, T=101, the farthest tenth of the window gets as " \
+        "much as the nearest, 1 times [1, 1], and the position that the loss is read at gets 100 " \
+        "times the gradient of its neighbour." in text  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1.94, "gets 1.94 times [1.94, 1.94] the gradient of the nearest"),
+        (0.608, "gets 0.608 times [0.608, 0.608] the gradient of the nearest"),
+        (1.02, "gets as much as the nearest, 1.02 times [1.02, 1.02]"),
+    ],
+)
+def test_what_comes_to_the_far_end_is_said_with_its_number(factor, said):
+    def stepped(distance):
+        return 1.0 if distance <= 50 else factor
+
+    text = told([record(stepped, arm="transformer", seed=seed) for seed in range(6)])
+    assert said in text
+    assert "level" not in text
+
+
+def test_too_few_seeds_give_no_interval_of_what_comes_to_the_far_end():
+    text = told([record(lambda d: 1.0, arm="transformer", seed=seed) for seed in range(2)])
+    assert "as much as the nearest, 1 times (2 seeds, exploratory)" in text
+
+
+def test_what_hardly_falls_does_not_halve_in_millions_of_tokens():
+    """It vanishes at the very end only, so that its window is not reached whole."""
+    flat = [1.0 - 1e-9 * d for d in range(90)] + [1e-5] * 11
+    slopes = {"log_decay_float64": [[-1e-9] * 8]}
+    records = [record([flat, flat], seed=seed) for seed in range(6)]
+    for found in records:
+        found["samples"] |= {"log_decay_float64": slopes["log_decay_float64"] * 2}
+    text = told(records)
+    assert "does not decay measurably within the window" in text
+    assert "halving" not in text
 
 
 def test_trainings_are_counted_with_the_needed_distance_inside_the_reach_and_outside():
@@ -97,11 +131,11 @@ def test_what_is_varied_stands_beside_the_usual():
     chrono = [record(falling(1.0), initialization="chrono", comparison="chrono")]
     text = told(usual + deep + chrono)
     assert (
-        "number of layers 2: 7 tokens (from 7 to 7) of 100 (3 seeds, exploratory); "
-        "number of layers 4: 44 tokens"
+        "with 2 layers 7 (from 7 to 7) of 100 tokens (3 seeds, exploratory); "
+        "with 4 layers 44 of 100 tokens"
     ) in text, "and not those of another match"
-    assert "initialisation default: 7 tokens" in text
-    assert "initialisation chrono: all 100 tokens" in text
+    assert "initialisation default 7 (from 7 to 7) of 100 tokens" in text
+    assert "initialisation chrono the whole window of 100 tokens" in text
     first = text.partition("What lengthens the reach?")[0]
     assert "deep" not in first, "what is varied is told of where it is varied"
 
@@ -122,7 +156,7 @@ def test_seeds_that_diverged_are_said_where_the_others_ended():
 def test_the_longest_window_with_an_interval_is_told_first():
     seeds = [record(falling(0.5), seed=seed) for seed in range(6)]
     alone = record(falling(0.9), length=2 * LENGTH)
-    assert "at initialisation: LSTM 7 tokens [7, 7] of 100 (6 seeds)" in told([*seeds, alone])
+    assert "at initialisation: LSTM 7 of 100 tokens (6 seeds)" in told([*seeds, alone])
 
 
 def test_a_report_without_gradients_has_no_sentence_of_them():

@@ -99,12 +99,12 @@ def test_the_cost_of_subnormals_stands_beside_their_share():
     assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == (3.0, 2.5, 3.5)
     assert (row["subnormal_share"], row["state_subnormal_share"]) == (0.25, 0.5)
     text = told(records, flushed())
-    assert "T=101 3.00× [2.50, 3.50] with 25.0% of the entries" in text
+    assert "3.00× [2.50, 3.50] as fast at T=101, where 25.0% of the gradient" in text
     assert "(faster)" in text
     assert "unstable, so no claim" in told(records, flushed(status="unstable"))
     (row,) = Known(records, flushed(length=7))["subnormals"].to_dict("records")
     assert math.isnan(row["subnormal_share"]), "what was not measured is unknown, not left out"
-    assert "with an unknown share" in told(records, flushed(length=7))
+    assert "where an unknown share of the gradient" in told(records, flushed(length=7))
 
 
 def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
@@ -113,7 +113,7 @@ def test_a_processor_that_is_slow_on_subnormals_is_said_to_be():
     records = [record(falling(0.5))]
     frame = Known(records, flushed(), ceilings)["subnormals"]
     assert frame["product_ratio"].tolist() == [40.0]
-    assert "takes 40.00 times as long for a matrix product" in told(records, flushed(), ceilings)
+    assert "takes 40 times as long for a matrix product" in told(records, flushed(), ceilings)
     assert "itself takes" not in told(records, flushed())
 
 
@@ -124,3 +124,33 @@ def test_a_seed_that_reaches_nothing_counts_as_nothing():
     (row,) = Evidence(records)["reach"].to_dict("records")
     assert (row["seeds"], row["reach_tokens"], row["reach_most"]) == (6, 0.0, 7.0)
     assert row["fate"] == "zero in 4, vanishes in 2"
+
+
+def asked(arm, initialization="default", chrono_length=None, forget_bias=None, **changes):
+    """Where a record stands whose study asks two layers, and these options, of its arms."""
+    found = record(falling(0.5), arm=arm) | changes
+    found["cell"]["model"]["recurrent"] = {
+        "initialization": initialization, "chrono_length": chrono_length,
+        "forget_bias": forget_bias,
+    }  # fmt: skip
+    (row,) = Evidence([found])["reach"].to_dict("records")
+    return row["layers"], row["initialization"]
+
+
+def test_a_setting_is_that_of_the_model_and_not_what_was_asked_of_others():
+    assert asked("pretrained", model={"layers": 6}) == (6, "pretrained")
+    assert asked("transformer", "orthogonal") == (2, "default")
+    assert asked("lstm", "orthogonal") == (2, "orthogonal")
+    assert asked("lstm", "chrono", 256) == (2, "chrono, to 256")
+    assert asked("lstm", forget_bias=1.0) == (2, "default, forget bias 1")
+    assert asked("gru", forget_bias=1.0) == (2, "default"), "a GRU has none"
+    assert asked("lstm", model={"layers": 1}) == (1, "default"), "as one layer was built"
+
+
+def test_an_older_record_names_its_layers_by_its_states():
+    states = [f"residual, layer {number}" for number in range(1, 7)]
+    older = record(falling(0.5), arm="pretrained")
+    older["samples"]["states"] = states
+    (row,) = Evidence([older])["reach"].to_dict("records")
+    assert row["layers"] == 6
+    assert asked("pretrained") == (0, "pretrained"), "nobody knows"

@@ -44,7 +44,7 @@ class TestSentences:
     def test_speak_of_the_metric_its_direction_and_who_solved(self, trained):
         lines = said(retold(trained, ADDING, {"lstm": [5e-5, 0.16], "transformer": [0.2, 0.3]}))
         (line,) = [line for line in lines if line.startswith("T=16")]
-        assert "test mean squared error after 3 steps" in line
+        assert "test mean squared error on 8 rows after 3 steps" in line
         assert "lower is better: LSTM 0.08 (5e-05–0.16), solved by 1 of 2; transformer 0.25" in line
         assert line.endswith("Floor 0.167.")
         assert any(line.startswith("Expected of package: either") for line in lines)
@@ -56,7 +56,7 @@ class TestSentences:
     def test_tell_what_is_left_on_longer_windows_and_who_reads_none(self, trained):
         made = retold(trained, PARITY, {"lstm": [1, 1], "transformer": [0.6, 0.7]}, BEYOND, 8)
         (line,) = [line for line in said(made) if line.startswith("Trained at")]
-        assert "T=8–16, tested to T=64" in line
+        assert "T=8–16 for 3 steps of batch 4, tested to T=64 on 8 rows" in line
         assert "LSTM 1.00 → 0.80, transformer 0.65 → 0.50 at T=32, and reads none longer" in line
         assert "Floor there 0.5" in line
 
@@ -75,8 +75,8 @@ class TestSentences:
         assert first == (
             "Of 3 published figures, ours agree with 1 and disagree with 1; of 1 it cannot be told."
         )
-        assert others[0].startswith("package, LSTM (T=16, accuracy): published does not solve it, ")
-        assert "ours 0.6. Disagrees: 1 of 2 seeds solve it." in others[0]
+        assert others[0].startswith("package, LSTM (scratch, T=16, accuracy): published does not ")
+        assert "ours 0.6. Disagrees: 1 of 2 seeds solve it. Source: a paper." in others[0]
         assert "published 0.99, ours 0.55. Cannot tell: 0 of 2" in others[1]
 
 
