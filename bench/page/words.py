@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench import registry
+from bench import phases, registry
 
 Row = dict[str, Any]
 #: What the rows of one sentence have in common.
@@ -31,8 +31,7 @@ def named(row: Row, rows: Sequence[Row]) -> str:
 
 def phase(row: Row) -> str:
     """What was done: a training step, a forward pass."""
-    words = {"training": "training step", "forward": "forward pass", "decode": "decoding"}
-    return words.get(row["phase"], str(row["phase"]))
+    return phases.noun(str(row["phase"]))
 
 
 def where(row: Row) -> str:
