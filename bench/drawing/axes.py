@@ -100,19 +100,38 @@ def names_beside(here: Axes, heights: Mapping[str, float], size: float) -> None:
         heights: arm to where its line ends; those too near are moved apart.
         size: of the letters, in points.
     """
-    scale = here.transLimits.transform
-    place = here.transScale.transform
+    fraction = here.transScale + here.transLimits
     wanted = {
-        arm: float(scale(place((here.get_xlim()[1], height)))[1])
+        arm: float(fraction.transform((here.get_xlim()[1], height))[1])
         for arm, height in sorted(heights.items(), key=lambda item: item[1])
     }
-    apart, low = _LINE * size / _size(here, "height"), -math.inf
-    for arm, height in wanted.items():
-        low = max(height, low + apart)
+    places = _moved(list(wanted.values()), _LINE * size / _size(here, "height"))
+    for arm, place in zip(wanted, places, strict=True):
         here.annotate(
-            label(arm), (1, low), xycoords="axes fraction", xytext=(4, 0), size=size,
+            label(arm), (1, place), xycoords="axes fraction", xytext=(4, 0), size=size,
             textcoords="offset points", color=ink(arm), va="center", annotation_clip=False,
         )  # fmt: skip
+
+
+def _moved(heights: Sequence[float], apart: float) -> list[float]:
+    """Growing heights with so much between them at least, each group around its own middle."""
+    groups: list[list[float]] = []
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1 and _top(groups[-2], apart) + apart > _bottom(groups[-1], apart):
+            last = groups.pop()
+            groups[-1] += last
+    return [
+        _bottom(group, apart) + number * apart for group in groups for number in range(len(group))
+    ]
+
+
+def _bottom(group: Sequence[float], apart: float) -> float:
+    return sum(group) / len(group) - apart * (len(group) - 1) / 2
+
+
+def _top(group: Sequence[float], apart: float) -> float:
+    return _bottom(group, apart) + apart * (len(group) - 1)
 
 
 def _size(here: Axes, side: str) -> float:

@@ -239,7 +239,5 @@ class _Telling:
                 continue
             style.save(figure, self.folder, file, png=True)
             caption = self.tries(f"caption of {file}", picture.caption, facet)
-            of = dict.fromkeys(record["cell"]["comparison"] for record in records)
-            summary = "; ".join(self.comparisons[one]["summary"] for one in of)
-            common = captions.common(section.title, summary, records)
-            yield Shown(file, f"{section.title}: {name}", f"{common} {caption or ''}".strip())
+            whole = captions.whole(caption or "", records)
+            yield Shown(file, f"{section.title}: {name}", whole)

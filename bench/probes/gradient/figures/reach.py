@@ -39,10 +39,10 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
         return None
     figure, (here,) = grid(1, height=2.9)
     kinds = []
-    for when in _DASHES:
+    for when, dash in _DASHES.items():
         chosen = at_stage(rows, when)
         if len(chosen):
-            _lines(here, chosen, when)
+            _lines(here, chosen, when, dash)
             kinds.append(entry("o", in_words(when), hollow=when == "init"))
     _whole(here, rows)
     _axes(here, rows)
@@ -58,6 +58,7 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
     return figure
 
 
+@mpl.rc_context(STYLE)
 def against_window(here: Axes, rows: pd.DataFrame) -> None:
     """The same at initialisation alone, names beside the lines.
 
@@ -65,9 +66,10 @@ def against_window(here: Axes, rows: pd.DataFrame) -> None:
         here: axes of half a page's width.
         rows: of the table ``reach``, one for each arm and length.
     """
-    _lines(here, rows, "init")
+    _lines(here, rows, "init", "-")
     _whole(here, rows)
     _axes(here, rows)
+    here.set_ylabel("reach at initialisation (tokens)")
     middle = float(np.sqrt(rows["length"].min() * rows["length"].max()))
     style = {"fontsize": SMALL, "color": GREY, "ha": "right", "va": "bottom"}
     here.text(middle, middle, "the whole window ", **style)
@@ -76,38 +78,40 @@ def against_window(here: Axes, rows: pd.DataFrame) -> None:
     names_beside(here, dict(zip(known["arm"], known["reach_tokens"], strict=True)), SMALL + 0.5)
 
 
-def finding(rows: pd.DataFrame) -> str:
+def finding(rows: pd.DataFrame, most_words: int = 20) -> str:
     """How far gradients reach that stay as the window grows, or what is asked.
 
     Nothing is found with fewer seeds than an interval takes, nor in windows that are alike.
+
+    Args:
+        rows: of the table ``reach``.
+        most_words: arms whose names need more than that are not named.
     """
     start = rows[(rows["steps"] == 0) & (rows["seeds"] >= EXPLORATORY)]
-    level, reaches = [], []
-    for arm, series in start.groupby("arm", sort=False):
-        lengths, reached = series["length"], series["reach_tokens"]
-        stays = reached.min() > 0 and reached.max() < _SAME * reached.min()
-        vanishes = (series["fate"] == "vanishes").all()
-        if stays and vanishes and lengths.max() >= _LONGER * lengths.min():
-            level.append(str(arm))
-            reaches += reached.tolist()
+    level = {str(arm): s["reach_tokens"] for arm, s in start.groupby("arm") if _stays(s)}
     if not level:
         return "How far does a gradient reach, as the window grows?"
-    least, most = (cell_text(end, "reach_tokens") for end in (min(reaches), max(reaches)))
-    span = least if least == most else f"{least} to {most}"
-    if len(level) == 1:
-        return f"The {label(level[0])}'s gradient reaches {span} tokens, however long the window"
+    reaches = pd.concat(level.values())
+    least, most = (cell_text(end, "reach_tokens") for end in (reaches.min(), reaches.max()))
+    text = f"gradients reach {least if least == most else f'{least} to {most}'} tokens, however "
+    text += "long the window"
     families = {registry.family(arm) for arm in level}
-    alike = [arm for arm in start["arm"].unique() if registry.family(arm) in families]
-    if len(families) == 1 and "" not in families and set(alike) == set(level):
-        (family,) = families
-        return (
-            f"{str(family).capitalize()} networks' gradients reach {span} tokens, "
-            "however long the window"
-        )
-    return f"Gradients of {labels(level)} reach {span} tokens, however long the window"
+    alike = {arm for arm in start["arm"] if registry.family(arm) in families}
+    if len(level) > 1 and len(families) == 1 and "" not in families and alike == set(level):
+        return f"{families.pop().capitalize()} networks' {text}"
+    named = f"{labels(level)} {text}"
+    return named if len(named.split()) <= most_words else f"Some {text}"
 
 
-def _lines(here: Axes, rows: pd.DataFrame, when: str) -> None:
+def _stays(rows: pd.DataFrame) -> bool:
+    """Whether one arm's gradient vanishes, and its reach is the same in a far longer window."""
+    lengths, reached = rows["length"], rows["reach_tokens"]
+    longer = lengths.max() >= _LONGER * lengths.min()
+    same = reached.min() > 0 and reached.max() < _SAME * reached.min()
+    return bool(longer and same and (rows["fate"] == "vanishes").all())
+
+
+def _lines(here: Axes, rows: pd.DataFrame, when: str, dash: Literal["--", "-"]) -> None:
     """An arm's reach with its bars, joined where it was trained alike."""
     names = sorted(rows["arm"].unique(), key=rank)
     for number, arm in enumerate(names):
@@ -117,8 +121,8 @@ def _lines(here: Axes, rows: pd.DataFrame, when: str) -> None:
         alike = [series] if when == "init" else [s for _, s in series.groupby("training_steps")]
         for part in alike:
             here.plot(
-                part["place"], part["reach_tokens"], color=colour(arm), linestyle=_DASHES[when],
-                linewidth=1.7 if when == "end" else 1.0,
+                part["place"], part["reach_tokens"], color=colour(arm), linestyle=dash,
+                linewidth=1.7 if dash == "-" else 1.0,
             )  # fmt: skip
         for row in series.to_dict("records"):
             if not np.isnan(row["reach_tokens"]):
