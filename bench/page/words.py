@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import registry
+from bench import phases, registry
 from bench.page.numbers import counted
 
 Row = dict[str, Any]
@@ -59,8 +59,7 @@ def named(row: Row, rows: Sequence[Row]) -> str:
 
 def phase(row: Row) -> str:
     """What was done: a training step, a forward pass."""
-    words = {"training": "training step", "forward": "forward pass", "decode": "decoding"}
-    return words.get(row["phase"], str(row["phase"]))
+    return phases.noun(str(row["phase"]))
 
 
 def step(row: Row) -> str:

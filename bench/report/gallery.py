@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.drawing import style
+from bench.page import captions
 from bench.page.contract import Facet, Hero, Picture, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets, stem
@@ -94,7 +95,7 @@ class Gallery:
         style.save(figure, self._folder, shot.stem, png=png)
         caption = self._tries(f"caption of {shot.stem}", shot.picture.caption, facet) or ""
         where = f"{shot.section.title}: {shot.where}" if shot.where else shot.section.title
-        return blocks.Figure(shot.stem, f"{where}.", f"{where}. {caption}".strip(), png)
+        return blocks.Figure(shot.stem, f"{where}.", captions.whole(caption, facet.records), png)
 
     def _facet(self, rows: pd.DataFrame, keys: Sequence[str]) -> Facet:
         records = [self._evidence.by_key[key] for key in keys]
