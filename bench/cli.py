@@ -201,10 +201,12 @@ def report(
         path = archive.find(records)
     except StoreError as error:
         fail(str(error), 2)
+    folder = output or path.parent
     try:
         source = archive.opened(path)
+        if isinstance(source, archive.Archive) and source.lacks:
+            print(source.lacks, file=sys.stderr)
         try:
-            folder = output or path.parent
             folder.mkdir(parents=True, exist_ok=True)
             print(f"report: {render.write(source, folder)}")
         finally:
@@ -217,6 +219,31 @@ def report(
         fail(str(error), 3)
     except OSError as error:
         fail(f"cannot write the report to {folder}: {error.strerror}", 3)
+
+
+@app.command()
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="A report's folder, its records inside.")
+    ],
+) -> None:
+    """Recompute every number of a report from its records, and these from their samples.
+
+    Exit codes: 0 consistent, 1 inconsistent or decision-inconsistent, 2 there is no such report,
+    3 its records are damaged.
+    """
+    from bench.report import verify
+    from bench.store import StoreError
+
+    try:
+        found = verify.verify(folder)
+    except verify.NoReportError as error:
+        fail(str(error), 2)
+    except StoreError as error:
+        fail(str(error), 3)
+    for line in found.lines():
+        print(line)
+    raise typer.Exit(0 if found.state == verify.CONSISTENT else 1)
 
 
 def names(text: str | None) -> list[str] | None:

@@ -53,6 +53,11 @@ class Metric:
         return score >= threshold if self.higher_is_better else score <= threshold
 
 
+def solved(metric: str, score: float, threshold: float | None) -> bool | None:
+    """Whether a score solves its task; None where nobody does."""
+    return None if threshold is None else METRICS[metric].reaches(score, threshold)
+
+
 def _alike(name: str, truth: Any, guess: Any) -> None:
     if len(truth) != len(guess) or len(truth) == 0:
         raise ValueError(

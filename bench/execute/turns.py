@@ -14,6 +14,7 @@ from bench.execute.seats import Listener, Seat
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.statistics import intervals
 from bench.statistics.decisions import next_look
+from bench.statistics.summaries import of_turns
 from bench.store import pressure
 from bench.study import Cell, references
 
@@ -202,11 +203,8 @@ def _timed(
     seat.samples |= rounds.samples()
     if canary is not None:
         seat.samples["canary_seconds"] = canary.samples["seconds"]
-    step_s = intervals.median(seat.samples["seconds"], 2).value
-    seat.metrics |= {"step_s": step_s, "tokens_per_s": seat.metrics["tokens_per_step"] / step_s}
-    further = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
-    for metric, sample in further.items():
-        seat.metrics[metric] = intervals.median(seat.samples[sample], 2).value
+    medians = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
+    seat.metrics |= of_turns(seat.samples, seat.metrics["tokens_per_step"], medians)
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 
 

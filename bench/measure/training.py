@@ -32,10 +32,6 @@ class Training:
     group_norms: dict[str, list[float]]
     seconds: list[float]
 
-    def clipped_share(self, clip_norm: float) -> float:
-        """The share of steps whose gradient was scaled down."""
-        return sum(norm > clip_norm for norm in self.norms) / max(1, len(self.norms))
-
     def samples(self) -> dict[str, list[Any]]:
         """The traces of a record, with the seven digits that float32 has, or four."""
         return {

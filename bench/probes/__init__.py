@@ -24,6 +24,8 @@ Beside it stand
 - ``section.py``: ``SECTIONS`` of the page, with their pictures, captions and tables, and
   ``QUESTIONS`` with the sentences that answer them, see :mod:`bench.page.contract`
 - ``figures.py``, or a folder ``figures``: what draws them
+- ``recompute.py``, if metrics follow from what else a record says, beside those of every arm that
+  is taken in turn: ``metrics(record)``, each by the formula that it was measured with
 - ``line.py``, if a finished cell has a number of its own to say: ``line(metrics, samples)``
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 from models import autoclasses
 
 #: The parts of a probe's folder that a report is made of.
-TOLD = ("tables.py", "section.py", "line.py", "figures.py", "figures")
+TOLD = ("tables.py", "section.py", "line.py", "recompute.py", "figures.py", "figures")
 
 
 #: What every grid has, whatever its probe.
@@ -162,4 +162,8 @@ PARTS = {  # of a probe's folder, and what each must define
     "measure.py": ("Measurement",),
     "tables.py": ("TABLES",),
     "section.py": ("SECTIONS", "QUESTIONS"),
+}
+OPTIONAL_PARTS = {  # the same of what it may have
+    "line.py": ("line",),
+    "recompute.py": ("metrics",),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.registry.kinds import PARTS, PROBES, TOLD, Kind
+from bench.registry.kinds import OPTIONAL_PARTS, PARTS, PROBES, TOLD, Kind
 
 _HEAVY = ("torch", "transformers", "datasets", "tokenizers", "safetensors")
 #: What of this suite imports torch.
@@ -110,7 +110,7 @@ def _parts(folder: Path, module: str, interleaved: Any) -> list[str]:
         parts = path.relative_to(folder).with_suffix("").parts
         name = ".".join([module, *(part for part in parts if part != "__init__")])
         trees[name] = path.relative_to(folder), tree, path.name == "__init__.py"
-        defines = set(needed.get(str(path.relative_to(folder)), ()))
+        defines = set((needed | OPTIONAL_PARTS).get(str(path.relative_to(folder)), ()))
         if lacks := defines - set(_defined(tree)):
             wrong.append(f"{path.name} lacks {', '.join(sorted(lacks))}.")
     told = [name for name, (path, *_) in trees.items() if path.parts[0] in TOLD]

@@ -6,8 +6,10 @@ Nothing here needs pandas or matplotlib, so that a citation is there at once.
 
 import json
 import math
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from bench.claims import Judged
 
 FILE = "claim.json"
+_DRAWING = ("jinja2", "matplotlib", "numpy", "pandas", "scipy")
 SCHEMA = 1
 
 
@@ -42,7 +45,7 @@ def document(
         source: of the records.
         judged: the claims, those that cannot be judged too, in the order of the page.
         file: name of the file of records beside it.
-        digest: of all records, see ``archive.digest``.
+        digest: of all records, see ``archive.write``.
         figures: by claim, the stem of the first page's figure that shows it.
         recomputed: how many numbers of the records follow from their samples, of how many.
     """
@@ -57,15 +60,22 @@ def document(
         "options": list(source.meta("options") or ()),
         "begun": source.meta("begun"),
         "version": __version__,
+        "drawn_by": drawn_by(),
         "machines": _distinct(_machine(record) for record in records),
         "code": _distinct(_code(record) for record in records),
         "records": {"file": file, "count": len(records), "sha256": digest},
         "recomputed": {"agreeing": recomputed[0], "of": recomputed[1]},
         "rule": RULE,
-        "claims": [
-            _claim(claim) | {"figure": (figures or {}).get(claim.name)} for claim in judged
-        ],
+        "claims": [_claim(claim) | {"figure": (figures or {}).get(claim.name)} for claim in judged],
     }
+
+
+def drawn_by() -> dict[str, str]:
+    """Versions of what a report's numbers, words and figures go through, and kind of processor.
+
+    Where these are the same, the same records give the same bytes.
+    """
+    return {name: metadata.version(name) for name in _DRAWING} | {"processor": platform.machine()}
 
 
 def write(answers: Mapping[str, Any], path: Path) -> None:

@@ -73,9 +73,7 @@ def of(content: Content) -> list[tuple[str, str]]:
     facts = [("Cells", f"{content.planned} planned; {done}")]
     if elapsed := content.meta("elapsed_s"):
         estimate = content.meta("estimate_s", 0)
-        facts.append(
-            ("Time", f"{elapsed / 60:.1f} min; the plan had said {estimate / 60:.1f} min")
-        )
+        facts.append(("Time", f"{elapsed / 60:.1f} min; the plan had said {estimate / 60:.1f} min"))
     facts += _numbered("Machine", sorted({machine(record) for record in records}))
     facts += _corpus(content)
     if data := content.meta("data"):

@@ -234,7 +234,9 @@ def _excerpt(
 
 def _method(content: Content) -> list[Block]:
     pages: list[Parts] = [
-        [Link(part.summary.rstrip("."), part.probe)] for part in content.parts if part_told(part, content)
+        [Link(part.summary.rstrip("."), part.probe)]
+        for part in content.parts
+        if part_told(part, content)
     ]
     cells = facts.of(content)[0][1]
     return [

@@ -104,7 +104,9 @@ class Gallery:
         """The first two halves that have anything to show, side by side."""
         halves = []
         for hero in sorted(heroes, key=lambda hero: hero.place):
-            rows = self._tries(f"rows of the picture on top, {hero.place}", hero.rows, self._evidence)
+            rows = self._tries(
+                f"rows of the picture on top, {hero.place}", hero.rows, self._evidence
+            )
             if rows is not None and not rows.empty:
                 halves.append((hero, self._facet(rows, list(dict.fromkeys(rows["record"])))))
         return self._tries("picture on top", self._joined, halves[:2]) if halves else None

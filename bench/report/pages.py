@@ -57,7 +57,10 @@ class Writer:
     def write(self, page: Page) -> None:
         """Both files of a page."""
         place = self._folder / FOLDER / page.slug if page.slug else None
-        for ending, first, text in (("md", PAGE, self.text(page)), ("html", HTML, self._html(page))):
+        for ending, first, text in (
+            ("md", PAGE, self.text(page)),
+            ("html", HTML, self._html(page)),
+        ):
             path = self._folder / first if place is None else place.with_suffix(f".{ending}")
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -58,13 +58,13 @@ def _files(folder: Path, parts: Sequence[str]) -> Iterator[str]:
 
 def _changed(folder: Path, parts: Sequence[str], new: dict[str, str]) -> Iterator[str]:
     """Files that would be lost: neither as they were written nor as they will be."""
-    written = _written(folder)
+    before = written(folder)
     for path in _files(folder, parts):
-        if _digest(folder / path) not in (written.get(path), new.get(path)):
+        if _digest(folder / path) not in (before.get(path), new.get(path)):
             yield path
 
 
-def _written(folder: Path) -> dict[str, str]:
+def written(folder: Path) -> dict[str, str]:
     """What the last report wrote; nothing where no list of it is left."""
     try:
         found = json.loads((folder / LIST).read_text("utf-8"))

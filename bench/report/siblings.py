@@ -93,7 +93,9 @@ def _not_drawn(shots: Sequence[Shot]) -> list[Block]:
     rest = len(shots) - len(named)
     return [
         Heading("Not drawn here", "not-drawn"),
-        Text([f"{len(shots)} more figures; ", Code("rvt plot"), " draws any column of the tables."]),
+        Text(
+            [f"{len(shots)} more figures; ", Code("rvt plot"), " draws any column of the tables."]
+        ),
         Folded("Which they are", [Items([*named, *([[f"{rest} more."]] if rest else [])])]),
     ]
 

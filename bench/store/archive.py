@@ -8,30 +8,43 @@ what they are of is told from the records then, and nothing proves them.
 import gzip
 import hashlib
 import json
-import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench.outcome import STATUSES
+from bench.store import lines
 from bench.store.database import FILE, Store, StoreError
-from bench.store.records import Record
+from bench.store.records import COORDINATES, Record
 
 PLAIN = "records.jsonl"
 PACKED = "records.jsonl.gz"
 _SCHEMA = 1
-_LONGEST_LINE = 16 << 20
-_DEEPEST = 20
-#: What a report says of a study beside its records.
-_META = (
-    "study", "source", "options", "title", "question", "summary", "comparisons", "published", "data",
-    "plan", "ceilings", "corpus", "begun", "elapsed_s", "estimate_s",
-)  # fmt: skip
-_NEEDED = {
-    "key": str, "status": str, "cell": dict, "model": dict, "environment": dict,
-    "provenance": dict, "metrics": dict, "samples": dict,
+#: What a report says of a study beside its records, and what it is.
+_META: dict[str, tuple[type, ...]] = {
+    "study": (str,), "source": (str,), "title": (str,), "summary": (str,),
+    "comparisons": (dict,), "plan": (list,),
+    **dict.fromkeys(("options", "published"), (list, type(None))),
+    **dict.fromkeys(("data", "ceilings", "corpus"), (dict, type(None))),
+    **dict.fromkeys(("begun", "question"), (str, type(None))),
+    **dict.fromkeys(("elapsed_s", "estimate_s"), (int, float, type(None))),
 }  # fmt: skip
+#: What a record has, and what a report reads in it by name.
+_NEEDED: dict[str, tuple[type, frozenset[str]]] = {
+    "key": (str, frozenset()),
+    "status": (str, frozenset()),
+    "cell": (
+        dict,
+        frozenset({*COORDINATES, "probe", "seed", "axes", "protocol", "model"} - {"data"}),
+    ),
+    "model": (dict, frozenset({"parameters", "match"})),
+    "environment": (dict, frozenset({"cpu", "threads", "versions", "commit", "dirty"})),
+    "provenance": (dict, frozenset({"code", "corpus"})),
+    "metrics": (dict, frozenset()),
+    "samples": (dict, frozenset()),
+}
+_OF_NONE = frozenset({"reason", "alike", "together"})
 
 
 class Source(Protocol):
@@ -50,6 +63,9 @@ class Archive:
     Args:
         path: of the file, ``.jsonl`` or ``.jsonl.gz``.
 
+    Attributes:
+        lacks: what a file of before does not say, in a sentence; None where it says all.
+
     Raises:
         StoreError: it is not there, not readable, or a line is not what it should be; the line is
             named.
@@ -57,32 +73,43 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lacks: str | None = None
         self._records: list[Record] = []
-        self._meta: dict[str, Any] | None = None
-        digests: list[str] = []
-        for number, text in enumerate(_lines(path), 1):
-            value = _parsed(path, number, text)
+        header: dict[str, Any] | None = None
+        proofs: list[str] = []
+        at: dict[str, int] = {}  # the line of each cell
+        for number, text in lines.read(path):
+            value = lines.parsed(path, number, text)
             if number == 1 and "schema" in value:
-                self._meta, digests = _header(path, value)
+                header, proofs = _header(path, value)
                 continue
-            if self._meta is not None:
-                _prove(path, number, text, digests, len(self._records))
+            if header is not None:
+                _prove(path, number, text, proofs)
             _refuse(path, number, value)
+            if at.setdefault(value["key"], number) != number:
+                raise StoreError(
+                    f"{path}: line {number} is of the cell of line {at[value['key']]}: expected "
+                    "each once."
+                )
             self._records.append(value)
-        if self._meta is not None and len(self._records) < len(digests):
+        if header is not None and len(self._records) < len(proofs):
             raise StoreError(
-                f"{path}: expected {len(digests)} records. It ends behind line "
+                f"{path}: expected {len(proofs)} records. It ends behind line "
                 f"{len(self._records) + 1}: take a whole copy."
             )
-        if not self._records and self._meta is None:
-            raise StoreError(f"{path}: expected records, one JSON object a line. Got none.")
-        #: Whether each line is as its first line says; files of before have none.
-        self.proven = self._meta is not None
-        if self._meta is None:
-            self._meta = _told(path, self._records)
-        twice = [key for key, n in Counter(r["key"] for r in self._records).items() if n > 1]
-        if twice:
-            raise StoreError(f"{path}: expected each cell once. Got {twice[0]} several times.")
+        if header is None:
+            if not self._records:
+                raise StoreError(f"{path}: expected records, one JSON object a line. Got none.")
+            self.lacks = (
+                f"{path} has no first line, which says the study's title, plan and ceilings, and "
+                "the digest of every record: the title is the folder's name, cells that were "
+                "never run are not known, and nothing proves the records."
+            )
+            header = _told(path, self._records)
+        self._meta = header
+        self._complete(path)
+        #: One for the first line and all records, see ``write``; empty where nothing proves them.
+        self.digest = "" if self.lacks else _of_all(header, proofs)
 
     def records(self) -> list[Record]:
         """The records, in the order of the plan."""
@@ -90,36 +117,48 @@ class Archive:
 
     def meta(self, name: str, default: Any = None) -> Any:
         """What the first line says."""
-        assert self._meta is not None
         if name == "cells":
             return self._meta["cells"] | {r["key"]: r["cell"] for r in self._records}
         return self._meta.get(name, default)
 
+    def _complete(self, path: Path) -> None:
+        """Refuse a first line that does not say what its records are of.
+
+        Raises:
+            StoreError: it lacks a cell of the plan, or a comparison.
+        """
+        cells, told = self.meta("cells"), self._meta["comparisons"]
+        unknown = [key for key in self._meta["plan"] if key not in cells]
+        unknown += [c for cell in cells.values() if (c := cell.get("comparison")) not in told]
+        if unknown:
+            raise StoreError(f"{path}: line 1 does not say what {unknown[0]!r} is")
+
 
 def write(source: Source, path: Path) -> str:
-    """Write the records of a source; returns the digest of all of them.
+    """Write the records of a source.
+
+    Returns:
+        The digest of all: of what they are of, and of each record. It is the same wherever they
+        lie, packed or not.
 
     Raises:
         OSError: the file cannot be written.
     """
+    if isinstance(source, Archive) and source.digest and source.path.suffix == path.suffix:
+        if source.path != path:
+            shutil.copyfile(source.path, path)  # proven, so it is what would be written
+        return source.digest
     records = source.records()
-    lines = [_dumps(record) for record in records]
-    digests = [_digest(line) for line in lines]
+    texts = [_dumps(record) for record in records]
+    proofs = [_digest(text.encode()) for text in texts]
     cells, known = source.meta("cells") or {}, {record["key"] for record in records}
-    header = {
-        "schema": _SCHEMA,
-        "digests": digests,
-        "of": {name: source.meta(name) for name in _META}
-        | {"cells": {key: cell for key, cell in cells.items() if key not in known}},
+    of = {name: source.meta(name) for name in _META} | {
+        "cells": {key: cell for key, cell in cells.items() if key not in known}
     }
-    text = "".join(f"{line}\n" for line in (_dumps(header), *lines)).encode()
+    header = {"schema": _SCHEMA, "digests": proofs, "of": of}
+    text = "".join(f"{line}\n" for line in (_dumps(header), *texts)).encode()
     path.write_bytes(gzip.compress(text, 9, mtime=0) if path.suffix == ".gz" else text)
-    return _of_all(digests)
-
-
-def digest(records: list[Record]) -> str:
-    """One digest for all records: the same ones in the same order have it, wherever they lie."""
-    return _of_all(_digest(_dumps(record)) for record in records)
+    return _of_all(of, proofs)
 
 
 def find(place: Path) -> Path:
@@ -129,78 +168,26 @@ def find(place: Path) -> Path:
         StoreError: there is none.
     """
     if place.is_file():
+        if place.name != FILE and not place.name.endswith((".jsonl", ".jsonl.gz")):
+            raise StoreError(
+                f"{place} is no file of records: expected {FILE}, {PACKED} or {PLAIN}, or another "
+                "file of records, .jsonl or .jsonl.gz"
+            )
         return place
     for name in (FILE, PACKED, PLAIN):
         if (place / name).is_file():
             return place / name
-    raise StoreError(f"no records in {place}: expected the file {FILE}, {PACKED} or {PLAIN}")
+    why = "" if place.exists() else ", which is not there"
+    raise StoreError(f"no records in {place}{why}: expected the file {FILE}, {PACKED} or {PLAIN}")
 
 
 def opened(path: Path) -> Store | Archive:
-    """A store or an archive, by the file's name.
+    """A store or an archive, by the name of a file that ``find`` has found.
 
     Raises:
         StoreError: it cannot be read as what its name says.
     """
-    if path.name.endswith((".jsonl", ".jsonl.gz")):
-        return Archive(path)
-    if path.name != FILE:
-        raise StoreError(f"{path}: expected {FILE}, or a file of records, .jsonl or .jsonl.gz")
-    return Store(path.parent)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, each whole and not too long."""
-    number = 0
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            while line := file.readline(_LONGEST_LINE + 1):
-                number += 1
-                if len(line) > _LONGEST_LINE:
-                    raise StoreError(
-                        f"{path}: line {number}: expected at most {_LONGEST_LINE >> 20} MiB"
-                    )
-                yield line.removesuffix(b"\n")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise StoreError(
-            f"{path}: damaged behind line {number} ({error}). Take a whole copy."
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _parsed(path: Path, number: int, text: bytes) -> dict[str, Any]:
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no JSON")
-
-    try:
-        value = json.loads(text, parse_constant=refuse)
-        if not isinstance(value, dict):
-            raise TypeError(f"expected an object, got {type(value).__name__}")
-        if _depth(value) > _DEEPEST:
-            raise ValueError(f"nested deeper than {_DEEPEST}")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise StoreError(f"{path}: line {number} is no record: {error}"[:300]) from None
-    return value
-
-
-def _depth(value: Any) -> int:
-    """How deep lists and objects lie in one another."""
-    depth, level = 0, [value]
-    while level and depth <= _DEEPEST:
-        depth += 1
-        inside = [v for v in level if isinstance(v, dict | list) and v]
-        level = [
-            one
-            for v in inside
-            for one in (v.values() if isinstance(v, dict) else v if _nested(v) else ())
-        ]
-    return depth
-
-
-def _nested(values: list[Any]) -> bool:
-    """Whether a list holds lists or objects; traces, which are long, hold numbers only."""
-    return isinstance(values[0], dict | list) or any(isinstance(v, dict | list) for v in values)
+    return Store(path.parent) if path.name == FILE else Archive(path)
 
 
 def _header(path: Path, value: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -209,27 +196,36 @@ def _header(path: Path, value: dict[str, Any]) -> tuple[dict[str, Any], list[str
             f"{path}: expected records of schema {_SCHEMA}, which this version reads. Got "
             f"{value['schema']!r}."
         )
-    meta, digests = value.get("of"), value.get("digests")
-    if not isinstance(meta, dict) or not isinstance(digests, list):
+    of, proofs = value.get("of"), value.get("digests")
+    if not isinstance(of, dict) or not isinstance(proofs, list):
         raise StoreError(f"{path}: line 1 does not say what the records are of")
-    return {"cells": {}} | meta, digests
+    wrong = [name for name, kinds in _META.items() if not isinstance(of.get(name), kinds)]
+    if wrong or not isinstance(of.get("cells"), dict):
+        raise StoreError(f"{path}: line 1 does not say the study's {(*wrong, 'cells')[0]}")
+    return of, proofs
 
 
-def _prove(path: Path, number: int, text: bytes, digests: list[str], index: int) -> None:
-    if index >= len(digests):
-        raise StoreError(f"{path}: line {number}: expected {len(digests)} records. Got more.")
-    if _digest(text.decode("utf-8", "surrogateescape")) != digests[index]:
+def _prove(path: Path, number: int, text: bytes, proofs: list[str]) -> None:
+    if number - 2 >= len(proofs):
+        raise StoreError(f"{path}: line {number}: expected {len(proofs)} records. Got more.")
+    if _digest(text) != proofs[number - 2]:
         raise StoreError(f"{path}: line {number} is not what was written: its digest differs")
 
 
-def _refuse(path: Path, number: int, record: Mapping[str, Any]) -> None:
-    """Refuse what a report could not read as a record."""
-    for name, kind in _NEEDED.items():
+def _refuse(path: Path, number: int, record: Record) -> None:
+    """Refuse what a report could not read as a record.
+
+    Raises:
+        StoreError: naming what is not there.
+    """
+    no_record = f"{path}: line {number} is no record of this schema: expected"
+    for name, (kind, inside) in _NEEDED.items():
         if not isinstance(record.get(name), kind):
-            raise StoreError(
-                f"{path}: line {number} is no record of this schema: expected {name!r}, "
-                f"{'a text' if kind is str else 'an object'}"
-            )
+            raise StoreError(f"{no_record} {name!r}, {'a text' if kind is str else 'an object'}")
+        if inside and (lacks := inside - record[name].keys()):
+            raise StoreError(f"{no_record} {min(lacks)!r} in {name!r}")
+    if lacks := _OF_NONE - record.keys():
+        raise StoreError(f"{no_record} {min(lacks)!r}")
     if record["status"] not in STATUSES:
         raise StoreError(
             f"{path}: line {number}: status must be one of {', '.join(STATUSES)}. Got "
@@ -255,9 +251,9 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, allow_nan=False, sort_keys=True)
 
 
-def _of_all(digests: Iterable[str]) -> str:
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+def _of_all(of: dict[str, Any], proofs: Iterable[str]) -> str:
+    return hashlib.sha256("".join([_digest(_dumps(of).encode()), *proofs]).encode()).hexdigest()
 
 
-def _digest(line: str) -> str:
-    return hashlib.sha256(line.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()[:16]

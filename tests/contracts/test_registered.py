@@ -20,9 +20,13 @@ import models.arms
 from bench import claims, registry, tasks
 from bench.data import metrics
 from bench.measure import contract
+from bench.outcome import MEASURED
 from bench.page.contract import LAST, Question, Section
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
+from bench.report import recompute
+from bench.store import Store
+from bench.store.records import of
 from bench.tools import inventory
 from models.arms import Arm
 from models.cost import count_flops, count_parameters
@@ -82,6 +86,18 @@ class TestProbe:
         assert 0 < quick[1] < slow[1]
         assert slow[1] >= 10.0
 
+    def test_recomputes_what_it_measured(self, name, tiny):
+        """If it can: nothing that it says of samples is another metric's, or another number."""
+        with Store(tiny.folder) as store:
+            records = of(store.records(), name, *MEASURED)
+        found = recompute.check(records)
+        assert found.mistakes == []
+        again = registry.part(name, "recompute")
+        if again is not None and records:
+            assert found.of >= len(records)
+            for record in records:
+                assert again.metrics(record).keys() <= record["metrics"].keys()
+
     def test_has_tables_even_of_nothing(self, name, nothing):
         for table, make in part(name, "tables").TABLES.items():
             assert isinstance(make(nothing), pd.DataFrame), table
@@ -129,7 +145,7 @@ import sys
 from bench import registry
 from importlib import import_module
 for probe in registry.probes():
-    for part in ("tables", "section", "line", "figures"):
+    for part in ("tables", "section", "line", "recompute", "figures"):
         registry.part(probe, part)
 for claim in registry.claims().values():
     import_module(claim.module)

@@ -20,6 +20,7 @@ from bench.outcome import Diverged, Unsupported
 from bench.probes.gradient import flow as curves
 from bench.probes.gradient.designated import EVERYWHERE, Designated, drawn, flow
 from bench.probes.gradient.norms import subnormal_share, vector_norms, zero_share
+from bench.statistics.summaries import clipped_share
 from bench.store.records import short
 from models.autoclasses import SEQ2SEQ
 
@@ -104,15 +105,14 @@ class Measurement:
         if self.trainer is not None:
             rows = self.subject.rows("test", self.protocol["eval_rows"], seed=0)
             score = evaluate(self.subject, self.model, rows, self.protocol["batch_size"])
-            metric = metrics.METRICS[task.METRIC]
             found |= {
                 "test_metric": score.metric,
                 "test_loss": score.loss,
                 "solved_at": task.SOLVED,
-                "solved": None
-                if task.SOLVED is None
-                else metric.reaches(score.metric, task.SOLVED),
-                "clipped_share": self.trainer.training().clipped_share(self.protocol["clip_norm"]),
+                "solved": metrics.solved(task.METRIC, score.metric, task.SOLVED),
+                "clipped_share": clipped_share(
+                    self._samples()["gradient_norm"], self.protocol["clip_norm"]
+                ),
             }
         return Result(found, self._samples())
 

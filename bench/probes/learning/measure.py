@@ -14,6 +14,7 @@ from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject
 from bench.measure.training import Trainer
 from bench.outcome import Diverged, Unsupported
+from bench.probes.learning.recompute import best_rate, of_samples
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
 
@@ -66,13 +67,12 @@ class Measurement:
         rows = self.protocol["eval_rows"]
         self.validation = subject.rows("validation", rows, seed=0)
         self.test = subject.rows("test", rows, seed=0)
-        self.trials: list[dict[str, Any]] = []
+        self.trials: list[list[float]] = []  # learning rate and validation loss of each
         self.curve: list[tuple[int, float, float]] = []
         self.tokens = 0
 
     def round(self) -> None:
         rate = self._best_learning_rate()
-        self.learning_rate = rate
         model = self.subject.build()
         self.initial = self._evaluate(model, self.test).metric
         self.trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
@@ -89,35 +89,26 @@ class Measurement:
             raise
 
     def result(self) -> Result:
-        training = self.trainer.training()
         test = self._evaluate(self.trainer.model, self.test)
         task, length = self.subject.task, self.subject.cell.length
         metric = metrics.METRICS[task.METRIC]
         beyond = self._out_of_distribution()
-        steady = sorted(training.seconds[1:] or training.seconds)
-        median = steady[len(steady) // 2]
-        per_step = self.tokens / len(training.losses)
+        samples = self._samples()
         return Result(
             {
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
                 "floor": tasks.floor(task, length, self.protocol["eval_rows"]),
                 "solved_at": task.SOLVED,
-                "solved": None if task.SOLVED is None else metric.reaches(test.metric, task.SOLVED),
+                "solved": metrics.solved(task.METRIC, test.metric, task.SOLVED),
                 "initial_metric": self.initial,
                 "test_metric": test.metric,
                 "test_loss": test.loss,
-                "validation_metric": self.curve[-1][2],
                 **{f"test_{metrics.METRICS[name].slug}": test.others[name] for name in test.others},
-                "tokens_per_s": per_step / median,
-                "step_s": median,
-                "train_s": sum(training.seconds),
                 "tokens": self.tokens,
-                "learning_rate": self.learning_rate,
-                "learning_rate_trials": len(self.trials),
-                "clipped_share": training.clipped_share(self.protocol["clip_norm"]),
+                **of_samples(samples, self.protocol, self.tokens),
             },
-            self._samples() | {"out_of_distribution": beyond},
+            samples | {"out_of_distribution": beyond},
         )
 
     def _batches(self, start: int, stop: int) -> list[Batch]:
@@ -157,7 +148,7 @@ class Measurement:
         return training.samples() | {
             "seconds": training.seconds,
             "validation": [list(point) for point in self.curve],
-            "trials": [list(trial.values()) for trial in self.trials],
+            "trials": self.trials,
         }
 
     def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
@@ -181,11 +172,10 @@ class Measurement:
             try:
                 trainer.run(batches)
             except Diverged:
-                self.trials.append({"learning_rate": rate, "validation_loss": float("inf")})
+                self.trials.append([rate, math.inf])
                 continue
             loss = self._evaluate(trainer.model, self.validation).loss
             loss = loss if math.isfinite(loss) else math.inf  # the last step may have been too far
-            self.trials.append({"learning_rate": rate, "validation_loss": loss})
+            self.trials.append([rate, loss])
         self.tokens = 0  # a trial's are not the training's
-        best: float = min(self.trials, key=lambda trial: trial["validation_loss"])["learning_rate"]
-        return best
+        return best_rate(self.trials)

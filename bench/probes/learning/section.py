@@ -23,7 +23,9 @@ _VERDICTS = (AGREES, DISAGREES, OPEN)
 
 
 def _agreements_first(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.sort_values("verdict", key=lambda verdicts: verdicts.map(_VERDICTS.index), kind="stable")
+    return frame.sort_values(
+        "verdict", key=lambda verdicts: verdicts.map(_VERDICTS.index), kind="stable"
+    )
 
 
 def _drawn(evidence: Evidence) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import ctypes
 import gc
 import re
-import statistics
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from bench.measure import devices, objective
 from bench.measure.contract import Progress, Result
 from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.probes.memory.recompute import of_repeats
 
 _LEARNING_RATE = 1e-5
 _CLIP_NORM = 1.0
@@ -192,7 +192,7 @@ class Measurement:
 
     def _keep(self, name: str, values: Sequence[int | None]) -> None:
         known = [value for value in values if value is not None]
-        self.metrics[name] = statistics.median_low(known) if known else None
+        self.metrics[name] = of_repeats({name: known}).get(name)
         self.samples[name] = known
 
     def _tensors(self) -> None:

@@ -37,9 +37,18 @@ def test_words_are_those_that_a_reader_sees():
 def test_what_is_over_its_budget_is_named(tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables/empty.csv").write_text("a,b\n")
-    figures = "".join(f'<img src="figures/{n}.png">\n*{"word " * 41}* ([SVG](x))\n' for n in "aabcdefgh")
+    figures = "".join(
+        f'<img src="figures/{n}.png">\n*{"word " * 41}* ([SVG](x))\n' for n in "aabcdefgh"
+    )
     (tmp_path / "README.md").write_text(figures + "word " * 1500)
     (tmp_path / "report.html").write_text("x" * (budget.BYTES + 1))
     said = "\n".join(budget.over(tmp_path))
-    for words in ("words, at most", "9 figures", "a is there twice", "caption of 41", "bytes", "empty.csv"):
+    for words in (
+        "words, at most",
+        "9 figures",
+        "a is there twice",
+        "caption of 41",
+        "bytes",
+        "empty.csv",
+    ):
         assert words in said

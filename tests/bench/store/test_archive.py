@@ -35,12 +35,12 @@ def rewrite(path, changed):
 
 def test_what_is_written_is_read(path, store):
     read = Archive(path)
-    assert read.proven
+    assert read.lacks is None
     assert read.records() == store.records()
     for name in ("title", "summary", "plan", "comparisons", "published", "source", "cells"):
         assert read.meta(name) == store.meta(name), name
     assert read.meta("nothing", 3) == 3
-    assert archive.digest(read.records()) == archive.digest(store.records())
+    assert read.digest == archive.write(store, path)
 
 
 def test_same_records_same_bytes(path, store):
@@ -137,11 +137,53 @@ def test_an_unknown_status_or_schema_is_refused(store, tmp_path):
         Archive(path)
 
 
+def test_what_a_report_reads_must_be_there(store, tmp_path):
+    path, record = tmp_path / archive.PLAIN, store.records()[0]
+    for name, inside in (("cell", "arm"), ("environment", "cpu"), ("provenance", "code")):
+        kept = {key: value for key, value in record[name].items() if key != inside}
+        rewrite(path, [json.dumps(record), json.dumps(record | {name: kept})])
+        with pytest.raises(StoreError, match=f"line 2 is no record.*'{inside}' in '{name}'"):
+            Archive(path)
+    rewrite(path, [json.dumps({key: record[key] for key in record if key != "reason"})])
+    with pytest.raises(StoreError, match=r"line 1 is no record.*'reason'"):
+        Archive(path)
+    rewrite(path, [json.dumps(record)] * 3)
+    with pytest.raises(StoreError, match="line 2 is of the cell of line 1"):
+        Archive(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("title", None, "study's title"),
+        ("plan", {}, "study's plan"),
+        ("cells", [], "study's cells"),
+        ("plan", ["nothing"], "what 'nothing' is"),
+        ("comparisons", {}, "what 'scratch' is"),
+    ],
+)
+def test_a_first_line_says_what_the_records_are_of(path, name, value, said):
+    first, *others = lines(path)
+    header = json.loads(first)
+    header["of"][name] = value
+    rewrite(path, [json.dumps(header), *others])
+    with pytest.raises(StoreError, match=f"line 1 does not say .*{said}"):
+        Archive(path)
+
+
+def test_an_edited_first_line_has_another_digest(path):
+    before = Archive(path).digest
+    first, *others = lines(path)
+    rewrite(path, [first.replace('"elapsed_s": ', '"elapsed_s": 1'), *others])
+    assert Archive(path).digest != before
+
+
 def test_files_of_before_are_read_and_not_proven(store, tmp_path):
     path = tmp_path / archive.PLAIN
     rewrite(path, [json.dumps(record) for record in store.records()])
     read = Archive(path)
-    assert not read.proven
+    assert "no first line" in read.lacks
+    assert not read.digest
     assert read.records() == store.records()
     assert read.meta("plan") == [record["key"] for record in store.records()]
     assert set(read.meta("comparisons")) == {"scratch"}
@@ -153,5 +195,11 @@ def test_what_has_no_records_is_said(rvt, tmp_path, tiny):
     assert "expected the file records.sqlite, records.jsonl.gz or records.jsonl" in done.err
     shutil.copy(tiny.folder / "README.md", tmp_path / "other.md")
     done = rvt("report", str(tmp_path / "other.md"))
-    assert done.code == 3
+    assert done.code == 2
+    assert "expected records.sqlite, records.jsonl.gz or records.jsonl" in done.err
     assert "Traceback" not in done.err
+    (tmp_path / "in the way").write_text("")
+    shutil.copy(tiny.folder / "records.jsonl", tmp_path)
+    done = rvt("report", str(tmp_path), "--output", str(tmp_path / "in the way"))
+    assert (done.code, done.err.count("\n")) == (3, 1)
+    assert "in the way: File exists" in done.err

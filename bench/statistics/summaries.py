@@ -1,0 +1,39 @@
+"""What a record says of its own samples: the same when it is measured and when it is verified."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from bench.statistics.rounds import by_round, middle
+
+#: Samples that an arm leaves of a round: it is in the random order once, and in its reverse.
+PER_ROUND = 2
+
+
+def of_turns(
+    samples: Mapping[str, Sequence[float]], tokens_per_step: float, medians: Mapping[str, str]
+) -> dict[str, float]:
+    """Metrics of an arm that was taken in turn: medians over rounds.
+
+    Args:
+        samples: two a round, ``seconds`` of a step among them.
+        tokens_per_step: that are no padding.
+        medians: metric to the sample that it is the median of, beside those of a step.
+    """
+    step_s = _median(samples["seconds"])
+    return {
+        "step_s": step_s,
+        "tokens_per_s": tokens_per_step / step_s,
+        **{name: _median(samples[sample]) for name, sample in medians.items()},
+    }
+
+
+def clipped_share(norms: Sequence[float | None], clip_norm: float) -> float:
+    """The share of a training's steps whose gradient was scaled down to ``clip_norm``.
+
+    A norm that is not finite, None in a record, scales nothing down: it spoils all.
+    """
+    return sum(n is not None and clip_norm < n < math.inf for n in norms) / max(1, len(norms))
+
+
+def _median(samples: Sequence[float]) -> float:
+    return middle(by_round(samples, PER_ROUND).mean(axis=1))
