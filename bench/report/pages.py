@@ -15,7 +15,7 @@ from markupsafe import Markup
 from bench.drawing import svg
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.report.blocks import Code, Figure, File, Link, Page, Parts, Strong
-from bench.report.text import markdown
+from bench.report.text import fence, markdown
 
 PAGE = "README.md"
 HTML = "report.html"
@@ -35,7 +35,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {"md": markdown, "attribute": html.escape}
+    made.filters |= {"md": markdown, "attribute": html.escape, "fence": fence}
     made.globals |= {"signs": SIGNS}
     return made
 
