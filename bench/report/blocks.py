@@ -107,7 +107,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """One claim on screen one: its state, its words, what the records say, and where more stands."""
+    """One claim on screen one: its state, its words, what records say, and where more stands."""
 
     state: str
     sentence: str

@@ -12,8 +12,9 @@ FIGURES = 7
 CLAIMS = 7
 BYTES = 2_000_000
 ROWS = 12
-#: Figures of one probe on the pages beside the first.
-DRAWN = 24
+#: Figures of one probe on the pages beside the first, and records that they are drawn from: a
+#: figure takes about as long as sixty lines in it.
+DRAWN, DRAWN_RECORDS = 24, 1500
 
 _LINK = re.compile(r"\]\([^)]*\)")
 _TAG = re.compile(r"<[^>]*>")

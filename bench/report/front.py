@@ -52,7 +52,7 @@ _ROOMS = (
 
 
 def chosen(judged: Sequence[Judged]) -> list[Judged]:
-    """The claims of screen one: decided ones by place, then others that records say something of."""
+    """The claims of screen one: decided ones by place, then others that were looked at."""
     told = [claim for claim in judged if claim.judgements]
     return sorted(told, key=lambda claim: claim.state == UNDECIDED)[: budget.CLAIMS]
 

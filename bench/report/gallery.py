@@ -58,7 +58,10 @@ class Gallery:
 
     def shots(self, section: Section) -> list[list[Shot]]:
         """The facets of each of a section's pictures."""
-        return [self._of(section, picture) for picture in section.pictures]
+        return [
+            self._tries(f"picture {picture.name}", self._of, section, picture) or []
+            for picture in section.pictures
+        ]
 
     def _of(self, section: Section, picture: Picture) -> list[Shot]:
         known, found = self._shots.get(picture.name, (picture, None))

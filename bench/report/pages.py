@@ -2,7 +2,9 @@
 
 import base64
 import html
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from markupsafe import Markup
 from bench.drawing import svg
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.report.blocks import Code, Figure, File, Link, Page, Parts, Strong
-from bench.report.text import markdown
+from bench.report.text import fence, markdown
 
 PAGE = "README.md"
 HTML = "report.html"
 FOLDER = "pages"
 _LARGEST = 240_000  # bytes of a figure that stands inside the first page as it is
+_ROOM = 1_800_000  # of all its figures
 #: A verdict's sign, as its colour is not seen by everybody.
 SIGNS = {SUPPORTED: "✓", REFUTED: "✗", DEPENDS: "◐", UNDECIDED: "?"}
 
@@ -32,7 +35,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {"md": markdown, "attribute": html.escape}
+    made.filters |= {"md": markdown, "attribute": html.escape, "fence": fence}
     made.globals |= {"signs": SIGNS}
     return made
 
@@ -63,18 +66,36 @@ class Writer:
             path.write_text(text, encoding="utf-8")
 
     def _html(self, page: Page) -> str:
+        drawn = _Drawn(self._folder / "figures", math.inf if page.slug else _ROOM)
         return self._environment.get_template("page.html").render(
-            page=page, href=_href(page, "html", HTML), drawn=self._drawn, colours=svg.CSS
+            page=page, href=_href(page, "html", HTML), drawn=drawn, colours=svg.CSS
         )
 
-    def _drawn(self, figure: Figure) -> Markup:
-        """A figure inside HTML; in pixels where it is too large for that and they are there."""
-        path, alt = self._folder / "figures" / f"{figure.stem}.svg", html.escape(figure.alt)
-        if figure.png and path.stat().st_size > _LARGEST:
-            data = base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
-            return Markup(f'<img alt="{alt}" src="data:image/png;base64,{data}">')  # noqa: S704
+
+@dataclass
+class _Drawn:
+    """Puts figures into an HTML page.
+
+    Args:
+        folder: of the figures.
+        room: bytes that they may take together; one that does not fit is named only.
+    """
+
+    folder: Path
+    room: float
+
+    def __call__(self, figure: Figure) -> Markup:
+        """As it was drawn; in pixels where that is much smaller."""
+        path, alt = self.folder / f"{figure.stem}.svg", html.escape(figure.alt)
         # Its texts are escaped by who drew it.
         text = svg.inline(path).replace('role="img"', f'role="img" aria-label="{alt}"', 1)
+        if figure.png and len(text) > _LARGEST:
+            data = base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
+            pixels = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+            text = min(text, pixels, key=len)
+        if len(text) > self.room:
+            text = f'<p>Too large to stand here: <a href="figures/{path.name}">{path.name}</a></p>'
+        self.room -= len(text)
         return Markup(text)  # noqa: S704
 
 

@@ -10,8 +10,8 @@ from bench.report import budget, compared, facts, views
 from bench.report.blocks import (
     Block,
     Code,
-    File,
     Figure,
+    File,
     Folded,
     Heading,
     Items,
@@ -61,11 +61,13 @@ def _drawn(
     turns = [shot for turn in zip_longest(*pictures) for shot in turn if shot is not None]
     kept: dict[str, Figure] = {}
     left: list[Shot] = []
+    room = budget.DRAWN_RECORDS
     for shot in turns:
-        if len(kept) == budget.DRAWN:
+        if len(kept) == budget.DRAWN or len(shot.keys) > room:
             left.append(shot)
         elif (figure := gallery.figure(shot)) is not None:
             kept[shot.stem] = figure
+            room -= len(shot.keys)
     found: dict[str, list[Figure]] = {}
     for shots in pictures:
         for shot in shots:

@@ -14,13 +14,18 @@ def markdown(text: Any) -> str:
     return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", escaped).replace("\n", " ")
 
 
+def fence(text: str) -> str:
+    """What stands around lines as they are typed: longer than any such mark in them."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+
+
 def identifier(text: str) -> str:
     """The id of a heading."""
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
 
 
 def fitting(text: str, most: int = MOST_WORDS) -> str:
-    """As many whole sentences as have so many words; of a first one that is longer its beginning."""
+    """As many whole sentences as have so many words; of a longer first one its beginning."""
     kept: list[str] = []
     for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", text.strip()):
         if len(" ".join([*kept, sentence]).split()) > most:

@@ -1,5 +1,6 @@
 """Every page of every report: within its budget, whole, and readable by whoever reads it."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_ids_are_there_once_and_headings_go_down_by_one(report):
         levels = [int(tag[1]) for tag, _ in seen.tags if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), page.name
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), page.name
 
 
 def test_figures_refer_to_nothing_of_another(report):

@@ -1,8 +1,6 @@
 """Reports from real records, and from records somebody would rather not meet."""
 
 import copy
-import html.parser
-import json
 import re
 import shutil
 import subprocess
@@ -12,18 +10,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
-from bench import registry
+from bench import cli, registry
+from bench.outcome import MEASURED
 from bench.page.contract import TableView
 from bench.probes.learning import figures, section
 from bench.probes.memory import tables
-from bench.report import render, spreadsheet, views
-from bench.report.text import slug
+from bench.report import budget, render, spreadsheet, views
 from bench.store import Store
 from bench.store.records import of
 
 from ...records import elsewhere, probes, read_csv
 from ..probes.learning.trainings import LANGUAGE, PARITY, retold
+from .html_page import read
 
 NASTY = "<script>alert(1)</script> | `x` $y$ =1+1"
 
@@ -40,67 +40,63 @@ def records(tiny):
         return store.records()
 
 
+def text_of(folder):
+    """All pages of a report, one after the other."""
+    return "\n".join(
+        path.read_text() for path in [folder / "README.md", *folder.glob("pages/*.md")]
+    )
+
+
 def assert_all_is_there(folder, records):
-    """Of every probe that measured: a figure in both forms, a table with rows, and every table."""
+    """Of every probe that measured: a page, a figure for light and dark, a table with rows."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     for probe in probes(records):
+        assert {f"pages/{probe}.md", f"pages/{probe}.html"} <= names
         drawn = tuple(
-            f"figures/{slug(picture.name)}-"
+            f"figures/{picture.name}-"
             for section in registry.part(probe, "section").SECTIONS
             for picture in section.pictures
         )
-        for kind in ("svg", "png"):
-            assert any(n.startswith(drawn) and n.endswith(kind) for n in names), probe
+        figures = {name for name in names if name.startswith(drawn) and name.endswith(".svg")}
+        assert figures, probe
+        assert {name.replace("-dark", "") for name in figures} <= figures
         tables = [f"tables/{name}.csv" for name in registry.part(probe, "tables").TABLES]
-        assert set(tables) <= names
-        assert any(read_csv(folder / table) for table in tables), probe
-
-
-class Tags(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
+        assert any(read_csv(folder / table) for table in tables if table in names), probe
 
 
 def test_report_is_all_there(tiny, records):
     names = {path.relative_to(tiny.folder).as_posix() for path in tiny.folder.rglob("*")}
-    assert {"README.md", "report.html", "records.jsonl"} <= names
-    assert {"tables/models.csv", "tables/missing.csv"} <= names
+    assert {"README.md", "report.html", "claim.json", "records.jsonl"} <= names
+    assert {
+        "tables/models.csv",
+        "tables/missing.csv",
+        "pages/claims.md",
+        "pages/method.md",
+    } <= names
     assert set(probes(records)) == set(registry.probes()), "the tiny study measures by every probe"
     assert_all_is_there(tiny.folder, records)
-    links = re.findall(r"\]\(([^)]+)\)", (tiny.folder / "README.md").read_text())
-    assert links
-    assert all((tiny.folder / link).is_file() for link in links)
-
-
-def test_captions_say_where_it_was_measured_and_what_they_do_not_say(tiny):
-    text = (tiny.folder / "README.md").read_text()
-    captions = [line for line in text.splitlines() if line.startswith("*") and "SVG" in line]
-    assert len(captions) == len(list((tiny.folder / "figures").glob("*.png"))) >= 5
-    for caption in captions:
-        for words in ("thread", "CPU", "seed"):
-            assert words in caption
-        assert re.search(r"not |nothing (follows|of)", caption, re.IGNORECASE)
+    in_pixels = {path.stem for path in (tiny.folder / "figures").glob("*.png")}
+    shown = set(re.findall(r"figures/([^\"]+)\.png", (tiny.folder / "README.md").read_text()))
+    assert in_pixels == shown
 
 
 def test_cells_without_a_result_are_listed_with_their_reason(tiny):
     rows = read_csv(tiny.folder / "tables/missing.csv")
     assert [row["status"] for row in rows] == ["unsupported"] * 2
-    text = (tiny.folder / "README.md").read_text()
+    text = (tiny.folder / "pages/method.md").read_text()
     assert "beyond the 32 positions" in text
-    assert "| comparison | task | data | length | arm | seed | status | reason |" in text
+    assert "| comparison | task | data | length T | model | seed | status | reason |" in text
+    assert " cells have a result" in (tiny.folder / "README.md").read_text().splitlines()[2]
 
 
 def test_same_records_same_bytes(folder):
-    first = {p.name: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    first = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     with Store(folder) as store:
         render.write(store, folder)
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix in (".svg", ".png", ".csv", ".md", ".html", ".jsonl"):
-            assert path.read_bytes() == first[path.name], path.name
+            assert path.read_bytes() == first[path], path.name
+    assert not list(folder.glob("kept-*"))
 
 
 def test_rebuilt_without_torch(folder, tmp_path):
@@ -121,16 +117,31 @@ def test_hostile_text_stays_text(folder):
         store.put(record | {"status": "failed", "reason": NASTY, "metrics": {}, "samples": {}})
         store.set_meta(title=NASTY, summary=NASTY, cells=cells)
         render.write(store, folder)
-    page = (folder / "report.html").read_text()
-    tags = Tags()
-    tags.feed(page)
-    assert "script" not in {tag for tag, _ in tags.seen}
-    policy = [a["content"] for tag, a in tags.seen if a.get("http-equiv")]
-    assert policy[0].startswith("default-src 'none'")
-    assert all(a["src"].startswith("data:") for tag, a in tags.seen if tag == "img")
-    text = (folder / "README.md").read_text()
-    assert "<script>" not in text
-    assert NASTY not in text
+    for path in [*folder.rglob("*.html"), *folder.rglob("*.md")]:
+        text = re.sub(r"^(```+)\n.*?^\1$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+        assert "<script" not in text
+        assert NASTY not in text
+    assert "script" not in dict(read((folder / "report.html").read_text()).tags)
+    assert "alert(1)" in (folder / "pages/method.html").read_text()
+
+
+def test_names_that_are_formulas_or_markup_are_names(folder):
+    """A comparison's name goes into files, figures, tables and sentences."""
+    names = ["$x_1$ [/x]", "A", "a", "小"]
+    with Store(folder, write=True) as store:
+        cells, plan, named = store.meta("cells"), store.meta("plan"), store.meta("comparisons")
+        for name in names:
+            for record in of(store.records(), "learning"):
+                moved = elsewhere(record, comparison=name)
+                store.put(moved)
+                cells[moved["key"]] = moved["cell"]
+            named[name] = named["scratch"]
+        store.set_meta(cells=cells, plan=list(dict.fromkeys([*plan, *cells])), comparisons=named)
+        render.write(store, folder)
+    stems = [path.stem.lower() for path in (folder / "figures").glob("learning_curves-*.svg")]
+    assert len(set(stems)) == len(stems) == 2 * (1 + len(names))
+    page = (folder / "pages/learning.html").read_text()
+    assert all(name in page for name in names)
 
 
 def test_formulas_are_defused_and_numbers_untouched():
@@ -163,17 +174,18 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
             cells[moved["key"]] = moved["cell"]
         store.set_meta(cells=cells, plan=list(dict.fromkeys([*plan, *cells])))
         store.set_meta(options=["--data", "sst2"], data={"sst2": {"repo": "a/b", "revision": "c"}})
-        text = render.write(store, folder).read_text()
-    names = {path.stem for path in (folder / "figures").glob("*.png")}
+        render.write(store, folder)
+    text = text_of(folder)
+    names = {path.stem for path in (folder / "figures").glob("*.svg")}
     for name in (
-        "learning-curves-scratch-docstring-cpu-float32-threads-1",
-        "out-of-distribution-scratch-docstring-cpu-float32-threads-1",
-        "out-of-distribution-scratch-language-cpu-float32-threads-1",
-        "learning-curves-scratch-package-cpu-float32-threads-1",
-        "learning-curves-scratch-package-sst2-cpu-float32-threads-1",
+        "learning_curves-scratch-docstring-cpu-float32-threads-1",
+        "out_of_distribution-scratch-docstring-cpu-float32-threads-1",
+        "out_of_distribution-scratch-language-cpu-float32-threads-1",
+        "learning_curves-scratch-package-cpu-float32-threads-1",
+        "learning_curves-scratch-package-sst2-cpu-float32-threads-1",
     ):
         assert name in names, name
-    assert "out-of-distribution-scratch-package-cpu-float32-threads-1" not in names
+    assert "out_of_distribution-scratch-package-cpu-float32-threads-1" not in names
     assert len(read_csv(folder / "tables/out_of_distribution.csv")) == 2 * 4 * 3
     assert {(row["task"], row["data"]) for row in read_csv(folder / "tables/tasks.csv")} == {
         ("package", "offline"), ("package", "sst2"), ("docstring", "offline"),
@@ -188,24 +200,19 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
     assert "Task language, by bits per byte: lower is better" in text
 
 
-def test_costs_are_all_there(costs, tmp_path):
-    costs = shutil.copytree(costs, tmp_path / "costs")
+def test_costs_are_all_there(costs, reported_costs):
     with Store(costs) as store:
-        render.write(store, costs)
         records = store.records()
-    assert_all_is_there(costs, records)
+    assert_all_is_there(reported_costs, records)
     for probe in probes(records):  # here with rows each, but for those of other probes alone
         for name in registry.part(probe, "tables").TABLES:
-            assert read_csv(costs / f"tables/{name}.csv"), name
-    names = {path.name for path in (costs / "figures").glob("*.png")}
-    assert {path.stem for path in (costs / "figures").glob("*.svg")} == {n[:-4] for n in names}
-    text = (costs / "README.md").read_text()
+            assert read_csv(reported_costs / f"tables/{name}.csv"), name
+    text = text_of(reported_costs)
     for words in (
         "LSTM trains", "LSTM decodes", "Time to the first token", "takes equally long", "grows",
         "A row keeps", "flushed to zero instead of kept", "A/A, the reference beside itself",
     ):  # fmt: skip
         assert words in text, words
-    assert "There is no A/A control in this version" not in text
 
 
 def test_intervals_stand_beside_their_values():
@@ -219,11 +226,6 @@ def test_intervals_stand_beside_their_values():
     assert list(shown["step_s"]) == ["10 ms [9 ms, 12 ms]", "10 ms"]
 
 
-def test_jsonl_is_the_store(tiny, records):
-    _, *lines = (tiny.folder / "records.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == records
-
-
 def test_a_coordinate_is_shown_where_it_differs_and_where_it_always_is():
     frame = pd.DataFrame({"task": ["a", "a"], "seed": [0, 1], "empty": [None, None]})
     view = TableView("any", ["task", "seed", "empty", "absent"])
@@ -235,55 +237,92 @@ def test_a_coordinate_is_shown_where_it_differs_and_where_it_always_is():
 
 def test_claims_stand_before_everything_else(folder):
     with Store(folder) as store:
-        page = render.write(store, folder)
-    text = page.read_text()
+        text = render.write(store, folder).read_text()
     told = text.index("In a recurrent network the gradient vanishes")
-    assert told < text.index("At a glance")
+    assert told < text.index("What would overturn this: ") < text.index("How it was measured")
     assert "no window 4 times as long" in text or "fewer than 6 seeds" in text
-    assert "What would overturn it: " in text
-    assert "the gradient vanishes with distance" in (folder / "report.html").read_text()
+
+
+def broken(*_):
+    raise RuntimeError("made up")
 
 
 def test_what_cannot_be_made_is_said_and_the_rest_told(folder, monkeypatch, capsys):
     """A claim, a table and a picture of anybody's may raise: no records are left without a page."""
-
-    def broken(*_):
-        raise RuntimeError("made up")
-
     monkeypatch.setattr("bench.claims.gradient_vanishes.judge", broken)
     monkeypatch.setitem(tables.TABLES, "memory", broken)
     monkeypatch.setattr(figures, "learning_curves", broken)
-    with Store(folder) as store:
-        text = render.write(store, folder).read_text()
-    lacks = text[text.index("What could not be told") :]
-    assert "claim gradient\\_vanishes: RuntimeError: made up" in lacks
-    assert "table memory: RuntimeError: made up" in lacks
-    assert "picture learning-curves-scratch-package" in lacks
+    with Store(folder) as store, pytest.raises(render.Incomplete) as lacks:
+        render.write(store, folder)
+    text = lacks.value.page.read_text()
+    said = text[text.index("What could not be told") :]
+    assert "claim gradient\\_vanishes: RuntimeError: made up" in said
+    assert "table memory: RuntimeError: made up" in said
+    assert "picture learning\\_curves-scratch-package" in said
+    assert any("claim gradient_vanishes" in failure for failure in lacks.value.failures)
     assert "Traceback" in capsys.readouterr().err
-    assert "LSTM" in text
-    assert list((folder / "figures").glob("gradient-flow-*.png"))
+    assert list((folder / "figures").glob("gradient_flow-*.svg"))
+
+
+def test_a_report_that_lacks_parts_is_no_success(folder, monkeypatch, capsys):
+    monkeypatch.setattr("bench.claims.gradient_vanishes.judge", broken)
+    with pytest.raises(typer.Exit) as ended:
+        cli.report(folder)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr()
+    assert f"report: {folder / 'README.md'}" in said.out
+    assert "the report lacks 1 part: claim gradient_vanishes" in said.err
 
 
 def test_what_is_of_another_type_is_said(folder, monkeypatch):
     said = section.Question(900, "How?", lambda evidence: "one text")
     monkeypatch.setattr(section, "QUESTIONS", (*section.QUESTIONS, said))
     monkeypatch.setattr("bench.claims.gradient_vanishes.judge", lambda evidence: [{"state": 1}])
-    with Store(folder) as store:
-        text = render.write(store, folder).read_text()
-    lacks = text[text.index("What could not be told") :]
-    assert "How?: TypeError: expected a list of sentences" in lacks
-    assert "expected judge to return judgements. Got dict" in lacks
+    with Store(folder) as store, pytest.raises(render.Incomplete) as lacks:
+        render.write(store, folder)
+    told = " ".join(lacks.value.failures)
+    assert "How?: TypeError: expected a list of sentences" in told
+    assert "expected judge to return judgements. Got dict" in told
 
 
-def test_two_pictures_of_one_name_are_two_files(folder, monkeypatch):
+def test_a_picture_in_two_sections_is_one_file_and_two_of_one_name_are_a_mistake(
+    folder, monkeypatch
+):
     first = next(s for s in section.SECTIONS if s.pictures)
-    monkeypatch.setattr(section, "SECTIONS", [*section.SECTIONS, first])
+    again = replace(first, title="Again", place=999)
+    monkeypatch.setattr(section, "SECTIONS", [*section.SECTIONS, again])
     with Store(folder) as store:
+        render.write(store, folder)
+    other = replace(again, pictures=[replace(first.pictures[0], by=("task",))])
+    monkeypatch.setattr(section, "SECTIONS", [*section.SECTIONS, other])
+    with Store(folder) as store, pytest.raises(render.Incomplete, match="two pictures are called"):
+        render.write(store, folder)
+
+
+def test_half_of_the_cells_failed(folder):
+    """What is missing is said on top, counted, and each named with its reason."""
+    with Store(folder, write=True) as store:
+        for record in store.records()[::2]:
+            store.put(record | {"status": "failed", "reason": "out of luck", "metrics": {},
+                                "samples": {}})  # fmt: skip
         text = render.write(store, folder).read_text()
-    names = re.findall(r"\(figures/([^)]+)\.svg\)", text)
-    assert len(names) == len(set(names))
-    assert any(name.endswith("-2") for name in names)
+        measured = sum(record["status"] in MEASURED for record in store.records())
+        assert f"{measured} of {len(store.meta('plan'))} cells have a result" in text
+    assert "out of luck" in (folder / "pages/method.md").read_text()
+    assert list(budget.over(folder)) == []
+
+
+def test_nothing_measured_yet(folder):
+    with Store(folder, write=True) as store:
+        for record in store.records():
+            store.put(record | {"status": "failed", "reason": "x", "metrics": {}, "samples": {}})
+        plan = store.meta("plan")
+        text = render.write(store, folder).read_text()
+    assert "Nothing has been measured yet." in text
+    assert not list((folder / "figures").iterdir())
+    assert len(read_csv(folder / "tables/missing.csv")) == len(plan)
+    assert list(budget.over(folder)) == []
 
 
 def test_nothing_failed(tiny):
-    assert "could not be told" not in (tiny.folder / "README.md").read_text()
+    assert "could not be told" not in text_of(tiny.folder)

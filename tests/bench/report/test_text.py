@@ -3,13 +3,18 @@
 import pytest
 
 from bench.report import budget
-from bench.report.text import fitting, markdown
+from bench.report.text import fence, fitting, markdown
 
 
 def test_markdown_shows_what_was_written():
     assert markdown("<b> `x` | $y$ [/x] *z*\n# a") == (
         r"&lt;b&gt; \`x\` \| \$y\$ \[/x\] \*z\* \# a"
     )
+
+
+def test_typed_lines_do_not_end_before_their_end():
+    assert fence("rvt run x") == "```"
+    assert fence("a ``` b") == "````"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+"""The first page, of whatever claims and halves of a picture there are."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.claims import Judged
+from bench.page.contract import Hero
+from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED, Judgement
+from bench.report import answers, budget, content, front, pages
+from bench.report.blocks import Figure, Heading, Items, Screen, Text
+from bench.report.gallery import Gallery
+from bench.report.tries import Tries
+from bench.store import Store
+
+WORDS = " ".join(["word"] * 34) + " end."
+LITERALS = {
+    "SENTENCE": "A made-up network does what people say of it however long the window is",
+    "QUANTITY": "reach, in tokens", "DIRECTION": "it stays", "DELTA": 0.25, "LOOKS": "once",
+    "SUPPORTED": "it stays", "NEEDS": "probe gradient at two lengths with six seeds",
+    "REFUTED": "in any scope the gradient reaches the far end of the longest window measured here",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(tiny):
+    with Store(tiny.folder) as store:
+        source = Kept(store)
+    return content.gathered(source, Tries())
+
+
+class Kept:
+    """A source that needs no file any more."""
+
+    def __init__(self, store):
+        self._records, self._meta = store.records(), {
+            name: store.meta(name)
+            for name in ("study", "source", "options", "title", "question", "summary", "plan",
+                         "cells", "comparisons", "published", "ceilings", "corpus", "data",
+                         "begun", "elapsed_s", "estimate_s")
+        }  # fmt: skip
+
+    def records(self):
+        return self._records
+
+    def meta(self, name, default=None):
+        return self._meta.get(name, default)
+
+
+def claim(name, *states, place=100, keys=(), figure=None, why="fewer than 6 seeds"):
+    judgements = [
+        Judgement({"n": n}, state, f"{n} {WORDS.removeprefix('word ')}", keys, figure,
+                  why if state == UNDECIDED else "")
+        for n, state in enumerate(states)
+    ]  # fmt: skip
+    headline = WORDS if set(states) - {UNDECIDED} else ""
+    return Judged(name, LITERALS | {"PLACE": place}, judgements, headline)
+
+
+def page(told, tmp_path, *claims, heroes=()):
+    made = replace(told, judged=list(claims), tries=Tries())
+    if heroes:
+        made = replace(made, parts=[replace(told.parts[0], heroes=heroes), *told.parts[1:]])
+    (tmp_path / "figures").mkdir(exist_ok=True)
+    gallery = Gallery(made.evidence, tmp_path / "figures", made.tries)
+    hero, figures = front.pictured(made, gallery)
+    said = answers.document(made.source, made.judged, "records.jsonl", "0" * 64)
+    writer = pages.Writer(tmp_path)
+    return front.page(made, said, hero, figures, writer.text), writer, made
+
+
+def lines(page):
+    return next(block for block in page.blocks if isinstance(block, Screen)).lines
+
+
+def test_decided_claims_come_first_in_their_order(told, tmp_path):
+    made, _, _ = page(
+        told, tmp_path, claim("open", UNDECIDED, place=1), claim("first", SUPPORTED, place=2),
+        claim("second", REFUTED, SUPPORTED, place=3), claim("unasked", place=0),
+    )  # fmt: skip
+    assert [(line.at, line.state) for line in lines(made)] == [
+        ("claim-first", SUPPORTED), ("claim-second", DEPENDS), ("claim-open", UNDECIDED),
+    ]  # fmt: skip
+    assert lines(made)[2].headline == "Undecided in 1 of 1 scopes: fewer than 6 seeds (1)."
+
+
+def test_seven_claims_at_most_and_the_rest_in_one_line(told, tmp_path):
+    many = [claim(f"c{n}", SUPPORTED, place=n) for n in range(9)] + [claim("unasked", place=99)]
+    made, writer, _ = page(told, tmp_path, *many)
+    assert len(lines(made)) == budget.CLAIMS
+    assert "3 other claims: [all claims](pages/claims.md)" in writer.text(made)
+
+
+@pytest.mark.parametrize("scopes", [1, 6, 60])
+def test_any_study_is_within_its_budget(told, tmp_path, scopes):
+    states = ([SUPPORTED, REFUTED, DEPENDS] * scopes)[:scopes]
+    many = [claim(f"c{n}", *states, place=n) for n in range(20)]
+    made, writer, _ = page(told, tmp_path, *many)
+    assert budget.words(writer.text(made)) <= budget.WORDS
+
+
+def test_few_claims_have_room_for_their_scopes(told, tmp_path):
+    made, writer, _ = page(told, tmp_path, claim("one", *[SUPPORTED] * 9, REFUTED))
+    items = next(block for block in made.blocks if isinstance(block, Items))
+    said = ["".join(part if isinstance(part, str) else part.text for part in one)
+            for one in items.items]  # fmt: skip
+    assert len(said) == 6
+    assert [text.split(".")[0] for text in said[:2]] == ["Supported", "Refuted"]
+    assert said[-1] == "5 more scopes."
+    assert "What would overturn this: in any scope" in writer.text(made)
+
+
+def keys(told, comparison="scratch"):
+    return told.frames["reach"].query("comparison == @comparison")["record"].tolist()
+
+
+def test_a_claim_shows_the_facet_that_it_rests_on_and_no_figure_is_there_twice(told, tmp_path):
+    shown = {"keys": keys(told), "figure": "reach_by_length"}
+    made, _, _ = page(
+        told, tmp_path, claim("one", SUPPORTED, **shown), claim("two", SUPPORTED, **shown),
+        claim("three", SUPPORTED, keys=keys(told), figure="no_such_picture"),
+    )  # fmt: skip
+    (figure,) = made.figures
+    assert figure.stem.startswith("reach_by_length-scratch-package-")
+    assert (tmp_path / "figures" / f"{figure.stem}-dark.png").is_file()
+    assert figure.alt == WORDS
+    assert len(figure.caption.split()) <= 40
+    place = made.blocks.index(figure)
+    assert isinstance(made.blocks[place + 1], Text)
+
+
+def half(place, rows=lambda evidence: evidence["reach"], finding="A made-up reach is 12 tokens"):
+    def draw(axes, facet):
+        axes.plot(facet.rows["length"], facet.rows["reach_tokens"])
+
+    return Hero(place, rows, draw, lambda facet: finding, lambda facet: "Reach. Not its use.")
+
+
+def test_two_halves_make_the_picture_on_top(told, tmp_path):
+    halves = [
+        half(3, finding="No third half"), half(1),
+        half(0, rows=lambda evidence: evidence["reach"].iloc[:0], finding="Nothing"),
+        half(2, finding="An LSTM trains no faster."),
+    ]  # fmt: skip
+    made, _, _ = page(told, tmp_path, claim("one", SUPPORTED), heroes=halves)
+    screen = made.blocks[0]
+    assert screen.hero == Figure(
+        "hero", "A made-up reach is 12 tokens; An LSTM trains no faster.",
+        "Reach. Not its use. Reach. Not its use.", png=True,
+    )  # fmt: skip
+    text = (tmp_path / "figures/hero.svg").read_text()
+    assert "A made-up reach is 12 tokens" in text
+    assert "No third half" not in text
+
+
+def test_half_of_a_picture_that_fails_is_said(told, tmp_path):
+    def broken(evidence):
+        raise RuntimeError("made up")
+
+    made, writer, there = page(told, tmp_path, claim("one", SUPPORTED), heroes=[half(1, broken)])
+    assert there.tries.failures == ["rows of the picture on top, 1: RuntimeError: made up"]
+    assert "What could not be told" in writer.text(made)
+    assert made.blocks[0].hero is None
+
+
+def test_without_claims_the_page_says_so(told, tmp_path):
+    made, writer, _ = page(told, tmp_path, claim("unasked"))
+    assert "No claim can be judged from these records." in writer.text(made)
+    assert "they need: probe gradient at two lengths with six seeds (1)" in writer.text(made)
+    assert not [b for b in made.blocks if isinstance(b, Heading) and b.id.startswith("claim-")]
+
+
+def test_a_question_is_the_title(told, tmp_path):
+    made, _, _ = page(told, tmp_path)
+    assert made.title.startswith("What do these records say")
+    told.source._meta["question"] = "How far does it reach?"
+    made, _, _ = page(told, tmp_path)
+    assert made.title == "How far does it reach?"
