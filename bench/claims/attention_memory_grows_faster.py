@@ -5,7 +5,7 @@ that keeps them no longer than it needs (flash and its like) leaves both linear.
 the kernel, and each is a judgement of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.claims.rules import growing, sizes, timing
 from bench.claims.rules.growing import Grown
@@ -35,18 +35,27 @@ _PHASES = {"training": "a training step", "forward": "a forward pass", "prefill"
 
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each phase, recurrence, transformer and setting."""
+    frame = evidence["memory"]
+    kernels = {} if frame.empty else frame.groupby("arm")["kernel"].nunique().to_dict()
     return [
-        _judge(attention, recurrence)
-        for attention, recurrence in sizes.pairs(evidence["memory"], SCOPE)
+        _judge(attention, recurrence, kernels)
+        for attention, recurrence in sizes.pairs(frame, SCOPE)
     ]
 
 
 def headline(judgements: Sequence[Judgement]) -> str:
     """The clearest of the commonest."""
-    return growing.headline(judgements, "memory")
+    return growing.headline(judgements)
 
 
-def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:
+def _called(row: Row, kernels: Mapping[str, int]) -> str:
+    """An arm, with its kernel where there are several of it."""
+    return words.an(row["arm"]) + (f" ({row['kernel']})" if kernels[row["arm"]] > 1 else "")
+
+
+def _judge(
+    attention: Sequence[Row], recurrence: Sequence[Row], kernels: Mapping[str, int]
+) -> Judgement:
     first, other = attention[0], recurrence[0]
     taken = [
         (of, by)
@@ -59,7 +68,7 @@ def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:
     rows = [*attention, *recurrence]
     grown = Grown(
         what=f"the memory of {_PHASES.get(first['phase'], first['phase'])}",
-        arms=(words.an(first["arm"]), words.an(other["arm"])),
+        arms=(_called(first, kernels), _called(other, kernels)),
         lengths=sorted(of) or sorted({row["length"] for row in rows}),
         place=timing.place(first),
         scope={name: first[name] for name in (*SCOPE, "seed")}

@@ -67,7 +67,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
 
 def headline(judgements: Sequence[Judgement]) -> str:
     """The clearest of the commonest."""
-    return growing.headline(judgements, "time")
+    return growing.headline(judgements)
 
 
 def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float]:

@@ -80,12 +80,11 @@ def judge(
     )
 
 
-def headline(judgements: Sequence[Judgement], what: str) -> str:
+def headline(judgements: Sequence[Judgement]) -> str:
     """The clearest judgement of the commonest state among those decided, and their counts.
 
     Args:
         judgements: of one claim, some decided.
-        what: attention's, that grows: ``time``.
     """
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
     faster = sum(j.state == judgement.SUPPORTED for j in decided)
@@ -93,11 +92,8 @@ def headline(judgements: Sequence[Judgement], what: str) -> str:
     told = max((j for j in decided if j.state == wanted), key=_clear)
     if len(judgements) == 1:
         return told.sentence
-    return fitting(
-        f"{told.sentence[:-1]}; attention's {what} grows faster in {faster} of {len(decided)} "
-        "comparisons.",
-        told.sentence,
-    )
+    text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
+    return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
 
 
 def _clear(found: Judgement) -> float:
