@@ -15,8 +15,10 @@ from bench.page.numbers import listed, ranged
 
 Row = dict[str, Any]
 LONGER, SHORTER, SAME, UNDECIDED = "longer", "shorter", "same", "undecided"
+#: The picture of times over a reference's.
 FIGURE = "time_ratio"
-_ARMS = (("arm", "kernel"), ("reference", "reference_kernel"))
+#: Columns of an arm and its kernel: the recurrence's, and attention's.
+ARMS = (("arm", "kernel"), ("reference", "reference_kernel"))
 _INVERSE = {LONGER: SHORTER, SHORTER: LONGER}
 _COUNTED = {
     judgement.SUPPORTED: "longer",
@@ -60,16 +62,14 @@ def recurrent_over_attention(frame: pd.DataFrame, phases: Sequence[str]) -> list
 
 
 def inverted(row: Row) -> Row:
-    """The same of the reference's time over the arm's."""
-    found = dict(row)
-    for name in ("time_ratio", "aa_ratio"):
-        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-        found |= {name: 1 / value, f"{name}_low": 1 / high, f"{name}_high": 1 / low}
-    return found | {"direction": _INVERSE.get(row["direction"], row["direction"])}
+    """The same of the reference's time over the arm's; a control is the same arm over itself."""
+    value, low, high = (row[f"time_ratio{end}"] for end in ("", "_low", "_high"))
+    found = {"time_ratio": 1 / value, "time_ratio_low": 1 / high, "time_ratio_high": 1 / low}
+    return row | found | {"direction": _INVERSE.get(row["direction"], row["direction"])}
 
 
 def _swapped(row: Row) -> Row:
-    (arm, kernel), (reference, other) = _ARMS
+    (arm, kernel), (reference, other) = ARMS
     return {
         arm: row[reference], kernel: row[other], reference: row[arm], other: row[kernel]
     }  # fmt: skip
@@ -109,7 +109,7 @@ def slow(frame: pd.DataFrame, scope: Sequence[str], does: Mapping[str, str]) -> 
     ]
 
 
-def judge(rows: Sequence[Row], scope: Sequence[str], said: Said) -> Judgement:
+def judge(rows: Sequence[Row], scope: Sequence[str], said: Said, figure: str = FIGURE) -> Judgement:
     """Whether the one takes longer, of rows that differ in length only: by direction at each.
 
     Supported where it is longer wherever anything is decided, refuted where nowhere.
@@ -129,7 +129,7 @@ def judge(rows: Sequence[Row], scope: Sequence[str], said: Said) -> Judgement:
         state=state,
         sentence=text,
         records=records(rows),
-        figure=FIGURE,
+        figure=figure,
         why="" if decided else reason(rows),
         effects=[effect(row) for row in rows],
     )
@@ -188,27 +188,32 @@ def place(row: Row, *, short: bool = False) -> str:
     return f"({listed(parts)})"
 
 
-def called(row: Row, kernels: Mapping[str, set[str]]) -> tuple[str, str]:
+def called(row: Row, kernels: Mapping[tuple[Any, ...], set[str]]) -> tuple[str, str]:
     """The two arms of a row, each with its kernel where it was measured with several.
 
     Args:
         row: as `recurrent_over_attention` gives it.
-        kernels: of each arm.
+        kernels: as `kernels` gives them.
     """
     one, other = (
-        words.an(row[arm]) + (f" ({row[kernel]})" if len(kernels[row[arm]]) > 1 else "")
-        for arm, kernel in _ARMS
+        words.an(row[arm])
+        + (f" ({row[kernel]})" if len(kernels[row[arm], *_beside(row)]) > 1 else "")
+        for arm, kernel in ARMS
     )
     return one, other
 
 
-def kernels(rows: Sequence[Row]) -> dict[str, set[str]]:
-    """Those that each arm was measured with."""
-    found: dict[str, set[str]] = {}
+def kernels(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
+    """Those that each arm was measured with in the same place."""
+    found: dict[tuple[Any, ...], set[str]] = {}
     for row in rows:
-        for arm, kernel in _ARMS:
-            found.setdefault(row[arm], set()).add(row[kernel])
+        for arm, kernel in ARMS:
+            found.setdefault((row[arm], *_beside(row)), set()).add(row[kernel])
     return found
+
+
+def _beside(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("phase", *words.GROUP) if name != "batch_size")
 
 
 def _ends(rows: Sequence[Row]) -> list[Row]:

@@ -26,9 +26,10 @@ def table(evidence: Evidence) -> pd.DataFrame:
     """The time of each arm over that of its reference, or with subnormals flushed over kept.
 
     ``direction`` is longer, shorter, same (within 3%) or undecided, and ``why`` says why it is;
-    ``beyond`` whether by more than 3%. Holm's correction is over the rows of one ``family``, and
-    nothing is decided where A/A controls differ more often than by chance. Unlike a verdict, a
-    direction is no less certain where a record is unstable: its interval is wide, and that is all.
+    ``beyond`` whether by more than 3%. Holm's correction is over the rows of one ``family``.
+    ``aa_silent``: whether A/A controls differ no more often than by chance; where they do, nothing
+    is decided. Unlike a verdict, a direction needs no stable record: where one is not precise, its
+    interval is wide, and that is all.
     """
     settings = verdicts.of_settings(turns.measured(evidence))
     compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
@@ -102,6 +103,7 @@ def _decide(rows: list[dict[str, Any]], pairs: Sequence[Direction], veto: str) -
                 "direction": said,
                 "beyond": said in ("longer", "shorter") and pairs[index].beyond(),
                 "why": why,
+                "aa_silent": not veto,
             }
 
 

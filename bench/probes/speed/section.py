@@ -6,11 +6,11 @@ import pandas as pd
 
 from bench.frames.timed import timed as timed_frame
 from bench.page import timed
-from bench.page.contract import WHERE, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Hero, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.facets import same
 from bench.page.verdict import sentence
-from bench.probes.speed import captions, figures, sentences, turns
+from bench.probes.speed import captions, figures, hero, sentences, turns
 
 _WRITTEN = (
     ("speed", timed.verdicts),
@@ -46,6 +46,8 @@ QUESTIONS = (
     Question(500, "How much of the speed is the setting?", sentences.settings),
 )
 
+HEROES = (Hero(300, hero.usual, hero.draw, hero.finding, hero.caption),)
+
 SECTIONS = (
     Section(
         300,
@@ -64,7 +66,8 @@ SECTIONS = (
                     facet.rows, same(facet.evidence["crossover"], facet.rows)
                 ),
                 caption=captions.throughput,
-            )
+            ),
+            Picture("time_ratio", hero.rows, hero.figure, hero.full_caption),
         ],
         tables=[
             TableView(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.statistics.growth import growth
+from bench.statistics.growth import apart, growth
 
 
 def test_growth_of_exact_powers():
@@ -40,3 +40,20 @@ def test_growth_of_memory_says_how_well_one_power_fits():
 def test_nonsense_is_refused(samples, message):
     with pytest.raises(ValueError, match=message):
         growth(samples)
+
+
+def test_sizes_that_do_not_grow_have_the_power_zero():
+    none = growth({64: 3.0, 128: 3.0, 256: 3.0})
+    assert (none.value, none.low, none.high) == (0, 0, 0)
+
+
+def test_two_powers_are_as_far_apart_as_their_ratio_grows():
+    """Weights of three lengths in doublings are -1, 0 and 1 over two times log 2."""
+    exact = {n: (0.3 * math.log(n), 0.02) for n in (64, 128, 256)}
+    found, p = apart(exact, freedom=8, level=0.95)
+    half = 2.306004 * 0.02 * math.sqrt(2) / (2 * math.log(2))
+    assert (found.value, found.low, found.high) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+    assert p < 1e-4
+    assert apart(dict.fromkeys((1, 2, 4), (0.0, 0.02)), 8, 0.95)[1] == 1
+    with pytest.raises(ValueError, match=r"three lengths or more. Got \[1, 2\]"):
+        apart({1: (0.0, 0.1), 2: (0.0, 0.1)}, 8, 0.95)

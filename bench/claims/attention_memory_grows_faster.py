@@ -1,0 +1,83 @@
+"""Attention's memory grows faster with the window than that of a recurrence.
+
+Where the scores of all tokens for all others are kept, memory is the square of the window; a kernel
+that keeps them no longer than it needs (flash and its like) leaves both linear. So it depends on
+the kernel, and each is a judgement of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bench.claims.rules import growing, sizes, timing
+from bench.claims.rules.growing import Grown
+from bench.claims.rules.timing import Row
+from bench.page import words
+from bench.page.evidence import Evidence
+from bench.page.judgement import Judgement
+
+SENTENCE = "Attention's memory grows faster with the window than that of a recurrence"
+QUANTITY = "exponent of the window's length that a step's peak grows with, attention's less another"
+DIRECTION = "above 0"
+DELTA = 0.1  # exponents that differ by less are the same
+LOOKS = "once: sizes are counted, not sampled; intervals say how well one power describes them"
+NEEDS = "probe memory at three lengths, a recurrent arm beside a transformer"
+PLACE = 310
+SCOPE = (
+    "comparison", "task", "data", "phase", "device", "dtype", "denormals", "threads"
+)  # fmt: skip
+TABLES = ("memory",)
+SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
+REFUTED = "it lies below 0, or within 0.1 of it"
+
+#: What is allocated on a device, else tensors as they are counted, else what the system gave.
+_COLUMNS = ("allocated_rise_bytes", "tensor_rise_bytes", "rss_rise_bytes")
+_PHASES = {"training": "a training step", "forward": "a forward pass", "prefill": "a prefill"}
+
+
+def judge(evidence: Evidence) -> list[Judgement]:
+    """One judgement for each phase, recurrence, transformer and setting."""
+    frame = evidence["memory"]
+    kernels = {} if frame.empty else frame.groupby("arm")["kernel"].nunique().to_dict()
+    return [
+        _judge(attention, recurrence, kernels)
+        for attention, recurrence in sizes.pairs(frame, SCOPE)
+    ]
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """The clearest of the commonest."""
+    return growing.headline(judgements)
+
+
+def _called(row: Row, kernels: Mapping[str, int]) -> str:
+    """An arm, with its kernel where there are several of it."""
+    return words.an(row["arm"]) + (f" ({row['kernel']})" if kernels[row["arm"]] > 1 else "")
+
+
+def _judge(
+    attention: Sequence[Row], recurrence: Sequence[Row], kernels: Mapping[str, int]
+) -> Judgement:
+    first, other = attention[0], recurrence[0]
+    taken = [
+        (of, by)
+        for column in _COLUMNS
+        if column in first
+        for of, by in [sizes.common(attention, recurrence, column)]
+    ]
+    of, by = max(taken, key=lambda both: len(both[0]))
+    found = sizes.exponents(of, by)
+    rows = [*attention, *recurrence]
+    grown = Grown(
+        what=f"the memory of {_PHASES.get(first['phase'], first['phase'])}",
+        arms=(_called(first, kernels), _called(other, kernels)),
+        lengths=sorted(of) or sorted({row["length"] for row in rows}),
+        place=timing.place(first),
+        scope={name: first[name] for name in (*SCOPE, "seed")}
+        | {"arm": other["arm"], "kernel": other["kernel"]}
+        | {"reference": first["arm"], "reference_kernel": first["kernel"]},
+        records=[row["record"] for row in rows],
+        figure="memory",
+        powers=None if found is None else found[1],
+        n=len(of),
+    )
+    difference = None if found is None else found[0]
+    return growing.judge(grown, difference, 0.95, delta=DELTA, stands=True)

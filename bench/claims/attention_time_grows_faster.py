@@ -1,0 +1,121 @@
+"""Attention's time grows faster with the window than that of a recurrence.
+
+Of each token attention looks at all others, so its work is the square of the window, beside what
+is linear in it; a recurrence's is linear. In short windows the linear part is most of both.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.claims.rules import growing, timing
+from bench.claims.rules.growing import LEAST_LENGTHS, Grown
+from bench.claims.rules.timing import Row
+from bench.frames.columns import estimate
+from bench.page import words
+from bench.page.evidence import Evidence
+from bench.page.judgement import Judgement
+from bench.statistics.directions import ALPHA, holm
+from bench.statistics.growth import apart
+from bench.statistics.intervals import Estimate
+
+SENTENCE = "Attention's time grows faster with the window than that of a recurrence"
+QUANTITY = "exponent of the window's length that time grows with, attention's less a recurrence's"
+DIRECTION = "above 0"
+DELTA = 0.1  # exponents that differ by less are the same
+LOOKS = "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255; Holm over all cells"
+NEEDS = "probe speed or decode at three lengths, a recurrent arm beside a transformer in 20 rounds"
+PLACE = 300
+SCOPE = (
+    "comparison", "task", "data", "phase", "arm", "kernel", "reference", "reference_kernel",
+    "device", "dtype", "denormals", "threads",
+)  # fmt: skip
+TABLES = ("directions",)
+SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
+REFUTED = "it lies below 0, or within 0.1 of it"
+
+_PHASES = {
+    "training": "a training step",
+    "forward": "a forward pass",
+    "prefill": "a prefill",
+    "decode": "a decoded token",
+}
+
+
+def judge(evidence: Evidence) -> list[Judgement]:
+    """One judgement for each phase, arm and setting, over the lengths measured."""
+    frame = evidence["directions"]
+    rows = timing.recurrent_over_attention(frame, list(dict.fromkeys(frame.get("phase", ()))))
+    together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
+    powers = _powers(evidence["growth"])
+    found = [_apart(series) for series in together]
+    stands = holm([p for _, _, p in found])
+    return [
+        growing.judge(
+            _grown(series, known, powers),
+            difference,
+            level,
+            delta=DELTA,
+            stands=stood,
+            why=_why(series, difference),
+        )
+        for series, (difference, level, _), stood in zip(together, found, stands, strict=True)
+    ]
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """The clearest of the commonest."""
+    return growing.headline(judgements)
+
+
+def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float]:
+    """The difference, the level of its interval, and p as a share of all looks."""
+    known = [row for row in series if not math.isnan(row["log_se"])]
+    level = max((row["level"] for row in series), default=1 - ALPHA)
+    if len(known) < LEAST_LENGTHS:
+        return None, level, math.nan
+    logs = {row["length"]: (-math.log(row["time_ratio"]), row["log_se"]) for row in known}
+    difference, p = apart(logs, min(int(row["freedom"]) for row in known), level)
+    return difference, level, min(1.0, p * ALPHA / (1 - level))
+
+
+def _why(series: Sequence[Row], difference: Estimate | None) -> str:
+    if len(series) < LEAST_LENGTHS:
+        return growing.FEWER
+    if difference is None or not all(row["aa_silent"] for row in series):
+        return timing.reason([row for row in series if row["why"]])
+    return ""
+
+
+def _powers(growth: pd.DataFrame) -> dict[tuple[Any, ...], Estimate]:
+    """The exponent of each arm's own time, where the table has it."""
+    rows = [] if growth.empty else growth[growth["quantity"] == "step_s"].to_dict("records")
+    return {_key(row, "arm", "kernel"): estimate(row, "exponent") for row in rows}
+
+
+def _key(row: Mapping[Any, Any], arm: str, kernel: str) -> tuple[Any, ...]:
+    return (row[arm], row[kernel], *(row[name] for name in (*words.GROUP, "phase")))
+
+
+def _grown(
+    series: Sequence[Row],
+    kernels: Mapping[tuple[Any, ...], set[str]],
+    powers: Mapping[tuple[Any, ...], Estimate],
+) -> Grown:
+    first = series[0]
+    recurrence, attention = timing.called(first, kernels)
+    own, other = (powers.get(_key(first, arm, kernel)) for arm, kernel in reversed(timing.ARMS))
+    return Grown(
+        what=f"the time of {_PHASES.get(first['phase'], first['phase'])}",
+        arms=(attention, recurrence),
+        lengths=[row["length"] for row in series],
+        place=timing.place(first),
+        scope={name: first[name] for name in (*SCOPE, "seed")},
+        records=timing.records(series),
+        figure="tokens_per_s",
+        powers=None if own is None or other is None else (own, other),
+        n=sum(int(row["rounds"]) for row in series),
+        launches=sum(int(row["launches"]) for row in series),
+    )

@@ -1,0 +1,155 @@
+"""How claims about growth are decided: by how much two exponents of the window's length differ."""
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.claims.rules.timing import ends, fitting
+from bench.page import judgement
+from bench.page.judgement import Effect, Judgement
+from bench.page.numbers import ranged
+from bench.statistics.intervals import Estimate
+
+LEAST_LENGTHS = 3  # a power through two lengths fits anything
+FEWER = "fewer than three lengths"
+NOISE = "no difference beyond noise"
+LOST = "not certain among so many comparisons"
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What grows with two arms, attention's and a recurrence's.
+
+    Args:
+        what: grows: ``the time of a training step``.
+        arms: attention's and the recurrence's, as sentences call them.
+        lengths: at which both were measured, ascending.
+        place: where, in brackets.
+        scope: where, by name.
+        records: that it rests on.
+        figure: name of the picture that shows it.
+        powers: each arm's exponent, where it is known.
+        n: rounds, or numbers, that the difference is made from.
+        launches: of new processes, where rounds were timed.
+    """
+
+    what: str
+    arms: tuple[str, str]
+    lengths: Sequence[int]
+    place: str
+    scope: dict[str, Any]
+    records: Sequence[str]
+    figure: str
+    powers: tuple[Estimate, Estimate] | None = None
+    n: int = 0
+    launches: int | None = None
+
+
+def judge(
+    grown: Grown, apart: Estimate | None, level: float, *, delta: float, stands: bool, why: str = ""
+) -> Judgement:
+    """Whether attention's exponent is the larger: its interval decides.
+
+    Args:
+        grown: what grows.
+        apart: attention's exponent less the recurrence's; None where it cannot be told.
+        level: of its interval.
+        delta: exponents that differ by less are the same.
+        stands: whether it does among all cells of the claim.
+        why: why it cannot be told, or not be claimed.
+    """
+    if apart is None or why:
+        state, why = judgement.UNDECIDED, why or FEWER
+    elif stands and apart.low > 0:
+        state = judgement.SUPPORTED
+    elif (stands and apart.high < 0) or (-delta < apart.low and apart.high < delta):
+        state = judgement.REFUTED
+    else:
+        within = apart.low <= 0 <= apart.high
+        state, why = judgement.UNDECIDED, NOISE if within else LOST
+    return Judgement(
+        scope=grown.scope | {"lengths": list(grown.lengths)},
+        state=state,
+        sentence=_sentence(grown, apart, why),
+        records=grown.records,
+        figure=grown.figure,
+        why=why,
+        effects=_effects(grown, apart, level),
+    )
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """The clearest judgement of the commonest state among those decided, and their counts.
+
+    Args:
+        judgements: of one claim, some decided.
+    """
+    decided = [j for j in judgements if j.state != judgement.UNDECIDED]
+    faster = sum(j.state == judgement.SUPPORTED for j in decided)
+    wanted = judgement.SUPPORTED if 2 * faster >= len(decided) else judgement.REFUTED
+    told = max((j for j in decided if j.state == wanted), key=_clear)
+    if len(judgements) == 1:
+        return told.sentence
+    text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
+    return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
+
+
+def _clear(found: Judgement) -> float:
+    """How far the interval of the difference lies from none, in widths of it."""
+    effect = found.effects[0]
+    if effect.low is None or effect.high is None:
+        return 0.0
+    return abs(effect.value) / max(effect.high - effect.low, 1e-9)
+
+
+def _sentence(grown: Grown, apart: Estimate | None, why: str) -> str:
+    span = f"From T={grown.lengths[0]} to {grown.lengths[-1]}"
+    attention, recurrence = grown.arms
+    undecided = f": undecided, {why}" if why else ""
+    if apart is None:
+        text = f"{span} {grown.what} was measured with {attention} and {recurrence}"
+        return fitting(f"{text} {grown.place}{undecided}.", f"{text}{undecided}.")
+    told = apart.map(operator.neg) if apart.high < 0 and not why else apart
+    number = f"exponents {ranged('exponent', told.value, told.low, told.high)} apart"
+    if why:
+        how = f"grows with {attention} and {recurrence}, {number}"
+    elif apart.low > 0 or apart.high < 0:
+        how = f"grows {'faster' if apart.low > 0 else 'more slowly'} with {attention} than with "
+        how += f"{recurrence}, {number}"
+    else:
+        how = f"grows alike with {attention} and {recurrence}, {number}"
+    powers = ""
+    if grown.powers is not None:
+        own, other = (ranged("exponent", p.value, math.nan, math.nan) for p in grown.powers)
+        powers = f" (T^{own}, T^{other})"
+    text = f"{span} {grown.what} {how}"
+    return fitting(
+        f"{text}{powers} {grown.place}{undecided}.",
+        f"{text} {grown.place}{undecided}.",
+        f"{text}{undecided}.",
+    )
+
+
+def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]:
+    where = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
+    found = [] if apart is None else [("difference of exponents", apart, level, where)]
+    found += [
+        ("exponent", power, 0.95, where | {"of": arm})
+        for arm, power in zip(grown.arms, grown.powers or (), strict=False)
+    ]
+    return [
+        Effect(
+            quantity,
+            "powers of T",
+            number.value,
+            *ends(number.low, number.high),
+            n=grown.n,
+            records=grown.records,
+            where=coordinates,
+            level=of,
+            launches=grown.launches,
+        )
+        for quantity, number, of, coordinates in found
+    ]

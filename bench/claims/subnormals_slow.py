@@ -1,0 +1,109 @@
+"""Subnormal floats slow this processor, so that a vanishing gradient costs time.
+
+A gradient that vanishes passes through numbers too small for float32's full precision. Many x86
+processors take many times as long for these; others do not, and there is nothing to win.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.claims.rules import timing
+from bench.claims.rules.timing import Row, Said, fitting
+from bench.page import judgement, words
+from bench.page.evidence import Evidence
+from bench.page.judgement import Effect, Judgement
+from bench.page.numbers import cell_text
+
+SENTENCE = "Subnormal floats slow this processor"
+QUANTITY = (
+    "time of the same step with subnormal floats kept over that with them flushed, in the same "
+    "rounds, geometric mean"
+)
+DIRECTION = "above 1"
+DELTA = 0.03  # times that differ by less are the same
+LOOKS = "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255; Holm over all cells"
+NEEDS = "probe speed with denormals keep and flush, in 20 rounds"
+PLACE = 500
+SCOPE = (
+    "comparison", "task", "data", "phase", "arm", "kernel", "device", "dtype", "threads"
+)  # fmt: skip
+TABLES = ("directions",)
+SUPPORTED = (
+    "the interval lies above 1 at every length that is decided, while A/A controls are silent"
+)
+REFUTED = (
+    "it lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this processor "
+    "less than 1.2 times as long as on normal ones"
+)
+
+FIGURE = "setting"
+_EFFECT = 1.2  # times as long, below which a processor has no such effect
+_DOES = {
+    "training": "a training step takes",
+    "forward": "a forward pass takes",
+    "prefill": "a prefill takes",
+    "decode": "a decoded token takes",
+}
+
+
+def judge(evidence: Evidence) -> list[Judgement]:
+    """One judgement for each arm and phase, and one for each processor without the effect."""
+    series = timing.series(_kept_over_flushed(evidence["directions"]), SCOPE)
+    return [
+        *_processors(evidence),
+        *(timing.judge(rows, SCOPE, _said(rows), FIGURE) for rows in series),
+    ]
+
+
+def headline(judgements: Sequence[Judgement]) -> str:
+    """The processor's own, where it has no such effect; else the largest ratio that is decided."""
+    decided = [j for j in judgements if j.state != judgement.UNDECIDED]
+    told = max(decided, key=lambda j: ("phase" not in j.scope, max(e.value for e in j.effects)))
+    steps = [j for j in decided if "phase" in j.scope]
+    slower = sum(j.state != judgement.REFUTED for j in steps)
+    text = told.sentence
+    if len(steps) < 2:
+        return text
+    return fitting(f"{text[:-1]}; slower in {slower} of {len(steps)} comparisons.", text)
+
+
+def _kept_over_flushed(frame: pd.DataFrame) -> list[Row]:
+    chosen = [] if frame.empty else frame[frame["contrast"] == "denormals"].to_dict("records")
+    rows = ({str(name): value for name, value in given.items()} for given in chosen)
+    return [timing.inverted(row) | {"denormals": "keep"} for row in rows]
+
+
+def _said(rows: Sequence[Row]) -> Said:
+    phase, arm = rows[0]["phase"], words.an(rows[0]["arm"])
+    does = _DOES.get(phase, f"{phase} takes")
+    return Said(f"With subnormal floats kept, {does}", arm, "with them flushed")
+
+
+def _processors(evidence: Evidence) -> list[Judgement]:
+    """Of those that take no longer for subnormal numbers, whatever they compute."""
+    return [
+        _without_effect(device, threads, known["subnormal_ratios"])
+        for device, by_threads in evidence.ceilings.items()
+        for threads, known in by_threads.items()
+        if known.get("subnormal_ratios") and max(known["subnormal_ratios"].values()) < _EFFECT
+    ]
+
+
+def _without_effect(device: str, threads: str, ratios: dict[str, Any]) -> Judgement:
+    most = max(ratios.values())
+    return Judgement(
+        scope={"device": device, "threads": threads},
+        state=judgement.REFUTED,
+        sentence=(
+            "Arithmetic on subnormal numbers takes this processor at most "
+            f"{cell_text(most, 'ratio')} times as long as on normal ones "
+            f"({device}, {threads} thread{'' if threads == '1' else 's'})."
+        ),
+        figure=FIGURE,
+        effects=[
+            Effect(f"{name} on subnormal over normal numbers", "times", ratio, None, None, 1, [])
+            for name, ratio in ratios.items()
+        ],
+    )

@@ -1,0 +1,201 @@
+"""Times over a reference's as a strip: a row for each phase and arm, a dot for each length.
+
+On the page's top for the setting that most was measured in, and among speed's figures for each.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from bench import registry
+from bench.drawing.by_length import phases_of
+from bench.drawing.palette import GREY, colour, label, rank
+from bench.drawing.style import STYLE
+from bench.page import words
+from bench.page.contract import Facet
+from bench.page.evidence import Evidence
+from bench.page.numbers import cell_text, listed
+from bench.statistics.directions import DELTA
+
+BAND = "#ececec"  # within which two times count as the same
+SMALL = 7  # points: 9.7 px where a figure of 7 inches is 700 px wide
+_SPREAD = 0.32  # of a row, over which its lengths are spread
+_HEADING = 0.75  # of a row, that a phase's name takes
+_ROOM = 1.12  # beside the intervals
+_TICKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_FINE = (0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6)
+_NARROW = 3.0  # a range over which doublings are too few ticks
+_NAMES = 0.12  # of the axis, on both sides, for the names of lengths
+_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+_WIDEST = 8.0  # as much of an interval is drawn beyond its dot
+_DOES = {
+    "training": "A training step takes",
+    "forward": "A forward pass takes",
+    "prefill": "A prefill takes",
+    "decode": "A decoded token takes",
+}
+
+
+def rows(evidence: Evidence) -> pd.DataFrame:
+    """Every arm beside its reference, where there is an interval."""
+    frame = evidence["directions"]
+    if frame.empty:
+        return frame
+    return frame[(frame["contrast"] == "arms") & frame["time_ratio_low"].notna()]
+
+
+def usual(evidence: Evidence) -> pd.DataFrame:
+    """Of those between architectures the setting with most; of each phase its commonest task."""
+    frame = rows(evidence)
+    frame = frame[[row.arm != row.reference for row in frame.itertuples()]]
+    frame = _commonest(
+        frame, ["comparison", "device", "dtype", "denormals", "threads", "reference"]
+    )
+    for names in (["task", "data", "seed"], ["reference_kernel"], ["arm", "kernel"]):
+        if not frame.empty:
+            by = ["phase", "arm"] if "arm" in names else ["phase"]
+            frame = pd.concat(_commonest(part, names) for _, part in frame.groupby(by, sort=False))
+    return frame
+
+
+def _commonest(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rows that agree on what most rows agree on; of as many, the first."""
+    if frame.empty:
+        return frame
+    keys = list(frame[list(names)].itertuples(index=False, name=None))
+    most = max(dict.fromkeys(keys), key=keys.count)
+    return frame[[key == most for key in keys]]
+
+
+def figure(facet: Facet) -> Figure:
+    """The strip of one facet, as high as its rows need."""
+    strips = len(facet.rows.groupby(["phase", "arm", "kernel"]))
+    with mpl.rc_context(STYLE):
+        figure, here = plt.subplots(figsize=(5.6, 1.2 + 0.42 * strips))
+        strip(here, facet.rows)
+    return figure
+
+
+def draw(here: Axes, facet: Facet) -> None:
+    """The right half of the picture on top."""
+    strip(here, facet.rows)
+
+
+def strip(here: Axes, frame: pd.DataFrame) -> None:
+    """Ratios on a log axis with their intervals: filled where something is claimed, else hollow."""
+    here.axvspan(1 / (1 + DELTA), 1 + DELTA, color=BAND, linewidth=0, zorder=0)
+    here.axvline(1, color=GREY, linewidth=0.9)
+    place, ticks, names = 0.0, [], []
+    for phase, title in phases_of(frame).items():
+        here.text(
+            0.0, place, title, transform=here.get_yaxis_transform(), fontsize=SMALL + 0.5,
+            fontweight="bold", va="center", bbox=_BOX | {"alpha": 1.0},
+        )  # fmt: skip
+        place += _HEADING
+        lines = _lines(frame[frame["phase"] == phase])
+        for number, (name, line) in enumerate(lines):
+            _line(here, place, line, named=number == 0)
+            ticks.append(place)
+            names.append(name)
+            place += 1
+        place += 0.1
+    here.set_yticks(ticks, names, fontsize=SMALL + 0.5)
+    here.tick_params(axis="y", length=0)
+    here.spines["left"].set_visible(False)
+    here.set_ylim(place - 0.4, -0.5)
+    here.grid(visible=False, axis="y")
+    _ratio_axis(here, frame)
+
+
+def _lines(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Rows of one arm and kernel by length, in the order of a legend, and what they are called."""
+    kernels = frame.groupby("arm")["kernel"].nunique()
+    found = []
+    for (arm, kernel), line in frame.groupby(["arm", "kernel"], sort=False):
+        name = label(arm) if kernels[arm] == 1 else f"{label(arm)}, {kernel}"
+        found.append((rank(arm), str(kernel), name, line.sort_values("length")))
+    return [(name, line) for _, _, name, line in sorted(found, key=lambda item: item[:2])]
+
+
+def _line(here: Axes, place: float, line: pd.DataFrame, *, named: bool) -> None:
+    """The lengths of one arm, the shortest on top; of the first arm the ends are named."""
+    shifts = np.linspace(-_SPREAD, _SPREAD, len(line)) if len(line) > 1 else [0.0]
+    last = len(line) - 1
+    for number, (y, row) in enumerate(
+        zip(place + np.asarray(shifts), line.to_dict("records"), strict=True)
+    ):
+        shade, value = colour(row["arm"]), row["time_ratio"]
+        low = max(row["time_ratio_low"], value / _WIDEST)
+        high = min(row["time_ratio_high"], value * _WIDEST)
+        here.hlines(y, low, high, color=shade, linewidth=1.1, alpha=0.7)
+        claimed = row["direction"] != "undecided"
+        here.plot(
+            value, y, color=shade, marker="o", markersize=4.2, linestyle="",
+            markerfacecolor=shade if claimed else "white",
+        )  # fmt: skip
+        if named and number in (0, last):
+            left = value < line["time_ratio"].median()  # away from the others
+            here.annotate(
+                f"T={row['length']}", (low if left else high, y), xytext=(-3 if left else 3, 0),
+                textcoords="offset points", fontsize=SMALL, color=GREY, va="center",
+                ha="right" if left else "left", bbox=_BOX,
+            )  # fmt: skip
+
+
+def _ratio_axis(here: Axes, frame: pd.DataFrame) -> None:
+    least = max(frame["time_ratio_low"].min(), frame["time_ratio"].min() / _WIDEST)
+    most = min(frame["time_ratio_high"].max(), frame["time_ratio"].max() * _WIDEST)
+    low, high = min(least, 1 / (1 + DELTA)) / _ROOM, max(most, 1 + DELTA) * _ROOM
+    span = high / low
+    here.set_xscale("log")
+    here.set_xlim(low / span**_NAMES, high * span**_NAMES)
+    ticks = [t for t in (_FINE if span < _NARROW else _TICKS) if low <= t <= high]
+    here.xaxis.set_major_locator(FixedLocator(ticks))
+    here.xaxis.set_minor_locator(NullLocator())
+    here.set_xticklabels([f"{tick:.3g}×" for tick in ticks], fontsize=SMALL)
+    references = listed(dict.fromkeys(words.an(arm) for arm in frame["reference"]))
+    here.set_xlabel(f"time over that of {references}", fontsize=SMALL + 0.5)
+
+
+def finding(facet: Facet) -> str:
+    """How long the first phase takes in which anything is claimed, over all lengths where it is."""
+    frame = facet.rows
+    claimed = frame[frame["direction"].isin(["longer", "shorter"])]
+    for phase in phases_of(claimed):
+        return _taken(str(phase), claimed[claimed["phase"] == phase])
+    return "No architecture is faster than another beyond noise"
+
+
+def _taken(phase: str, frame: pd.DataFrame) -> str:
+    arms = sorted(set(frame["arm"]), key=rank)
+    if len(arms) > 1 and {registry.family(arm) for arm in arms} != {"recurrent"}:
+        frame, arms = frame[frame["arm"] == arms[0]], arms[:1]
+    who = words.an(arms[0]) if len(arms) == 1 else "recurrent networks"
+    ends = (
+        cell_text(end, "ratio") for end in (frame["time_ratio"].min(), frame["time_ratio"].max())
+    )
+    does = _DOES.get(phase, f"{phase.capitalize()} takes")
+    return f"{does} {who} {' to '.join(dict.fromkeys(ends))} times as long"
+
+
+def caption(facet: Facet) -> str:
+    """What the marks say."""
+    return (
+        "Right: paired time ratios with intervals. Filled: claimed; hollow: undecided; grey: "
+        "within 3%. Other sizes are not shown."
+    )
+
+
+def full_caption(facet: Facet) -> str:
+    """What the marks say, beside what every caption says."""
+    return (
+        "Geometric means over rounds with the interval of the look's level; lengths from the "
+        "shortest (top) to the longest. Filled: claimed after Holm's correction; hollow: "
+        "undecided; grey: within 3%. Nothing follows for other sizes."
+    )

@@ -1,0 +1,93 @@
+"""The table of directions, recomputed from the samples that it is made from."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.page.evidence import Evidence
+from bench.statistics.directions import NOMINAL
+
+from ....timed import evidence, records
+
+
+def logs(record, base):
+    one, other = (np.log(np.reshape(r["samples"]["seconds"], (-1, 2))) for r in (record, base))
+    return (one - other).mean(axis=1)
+
+
+def test_a_ratio_is_the_geometric_mean_over_rounds_with_the_look_s_interval():
+    rows = evidence()["directions"].to_dict("records")
+    assert len(rows) == 51
+    for row in rows:
+        own = logs(*(evidence().by_key[row[name]] for name in ("record", "reference_record")))
+        assert row["time_ratio"] == pytest.approx(math.exp(own.mean()))
+        assert row["rounds"] == len(own)
+        assert row["level"] == pytest.approx(1 - NOMINAL[10])
+        if math.isnan(row["log_se"]):
+            assert row["why"]
+            continue
+        half = stats.t.ppf((1 + row["level"]) / 2, row["freedom"]) * row["log_se"]
+        ends = math.exp(own.mean() - half), math.exp(own.mean() + half)
+        assert (row["time_ratio_low"], row["time_ratio_high"]) == pytest.approx(ends)
+        assert row["log_se"] >= own.std(ddof=1) / math.sqrt(len(own)) * 0.7
+
+
+def test_rows_are_of_arms_and_of_settings_and_corrected_together():
+    frame = evidence()["directions"]
+    assert set(frame["contrast"]) == {"arms", "denormals"}
+    assert set(frame[frame["contrast"] == "denormals"]["family"]) == {"subnormals"}
+    families = frame[frame["contrast"] == "arms"].groupby("phase")["family"].unique()
+    assert families["forward"].tolist() == ["reading: recurrent, transformer"]
+    assert families["training"].tolist() == [
+        "training: recurrent, transformer", "training: transformer"
+    ]  # fmt: skip
+    assert frame["aa_silent"].all()
+
+
+def test_an_unstable_record_is_no_veto():
+    frame = evidence()["directions"].merge(evidence()["speed"], on="record")
+    unstable = frame[frame["verdict"] == "unstable"]
+    assert (unstable["direction"] == "shorter").sum() >= 10
+
+
+def test_a_factor_is_found_in_its_direction():
+    found = records()
+    for record in found:
+        if record["cell"]["arm"] == "lstm" and "seconds" in record["samples"]:
+            record["samples"]["seconds"] = [4 * s for s in record["samples"]["seconds"]]
+    frame = Evidence(found)["directions"]
+    frame = frame[(frame["arm"] == "lstm") & (frame["contrast"] == "arms")]
+    decided = frame[frame["why"] == ""]
+    assert set(decided["direction"]) == {"longer"}
+    assert set(decided["length"]) == {16, 32, 48, 64}
+
+
+def test_controls_that_differ_leave_nothing_decided():
+    found = records()
+    for record in found:
+        if "canary_seconds" in record["samples"]:
+            again = record["samples"]["canary_seconds"]
+            record["samples"]["canary_seconds"] = [3 * seconds for seconds in again]
+    frame = Evidence(found)["directions"]
+    assert set(frame["direction"]) == {"undecided"}
+    assert not frame["aa_silent"].any()
+    assert "its A/A control differs as well" in set(frame["why"])
+    forward = frame[(frame["phase"] == "forward") & (frame["contrast"] == "arms")]
+    assert (forward["aa_ratio_low"] > 1).any()
+
+
+def test_without_controls_nothing_is_decided():
+    found = records()
+    for record in found:
+        record["samples"].pop("canary_seconds", None)
+    frame = Evidence(found)["directions"]
+    assert {"no A/A control", "fewer than 6 rounds"} <= set(frame["why"])
+    assert frame["aa_ratio"].isna().all()
+
+
+def test_nothing_timed_is_no_row():
+    assert Evidence([])["directions"].empty
+    alone = [r for r in records() if r["cell"]["arm"] == "lstm" and r["cell"]["probe"] == "decode"]
+    assert Evidence(alone)["directions"].empty
