@@ -10,8 +10,8 @@ from bench.report import budget, compared, facts, views
 from bench.report.blocks import (
     Block,
     Code,
-    File,
     Figure,
+    File,
     Folded,
     Heading,
     Items,
