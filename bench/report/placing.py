@@ -26,7 +26,7 @@ def place(work: Path, folder: Path, parts: Sequence[str]) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    new = {path: _digest(work / path) for path in _files(work, parts)}
+    new = {path: digest(work / path) for path in _files(work, parts)}
     changed = list(_changed(folder, parts, new))
     if changed:
         aside = _aside(folder)
@@ -60,12 +60,12 @@ def _changed(folder: Path, parts: Sequence[str], new: dict[str, str]) -> Iterato
     """Files that would be lost: neither as they were written nor as they will be."""
     before = written(folder)
     for path in _files(folder, parts):
-        if _digest(folder / path) not in (before.get(path), new.get(path)):
+        if digest(folder / path) not in (before.get(path), new.get(path)):
             yield path
 
 
 def written(folder: Path) -> dict[str, str]:
-    """What the last report wrote; nothing where no list of it is left."""
+    """What the last report wrote, a digest a file; nothing where no list of it is left."""
     try:
         found = json.loads((folder / LIST).read_text("utf-8"))
     except (OSError, ValueError):
@@ -79,5 +79,6 @@ def _aside(folder: Path) -> Path:
     return next(folder / name for name in names if not (folder / name).exists())
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Of a file as it is now."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
