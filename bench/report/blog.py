@@ -167,7 +167,7 @@ def _counts(judged: Sequence[Graded]) -> str:
 _STATES = (
     ("supported", "is supported", "are supported"),
     ("refuted", "is refuted", "are refuted"),
-    ("it depends", "depends on the setting", "depend on the setting"),
+    ("it depends", "depends on the scope", "depend on the scope"),
 )
 
 
