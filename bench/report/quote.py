@@ -244,7 +244,7 @@ def _written(value: Any) -> Iterator[str]:
 
 
 def _claim(raw: Mapping[str, Any]) -> Claim:
-    for name in ("id", "sentence", "state", "headline", "needs", "refuted_if"):
+    for name in ("id", "sentence", "state", "headline", "undecided", "needs", "refuted_if"):
         if not isinstance(raw[name], str):
             raise TypeError(f"{name} of a claim must be a text. Got {raw[name]!r}.")
     return Claim(raw, [_judgement(judgement) for judgement in raw["judgements"]])
