@@ -1,10 +1,12 @@
 """Numbers and scopes of ``claim.json`` in words that a person says aloud."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bench import registry
+from bench.page import words
 from bench.page.judgement import Effect
 from bench.page.numbers import cell_text, number
 
@@ -18,6 +20,7 @@ _UNITS = {
     "seconds": ("time_s", "", ""),
     "share": ("_share", "", ""),
     "exponent": ("exponent", "T^", ""),
+    "powers of T": ("exponent", "T^", ""),
 }
 #: Units that stand once behind the interval, ``12 [12, 13] tokens``; others are in each number.
 _BEHIND = ("tokens",)
@@ -25,22 +28,36 @@ _BEHIND = ("tokens",)
 
 def amount(effect: Effect) -> str:
     """``12 [12, 13] tokens``: the number with its interval, if it has one."""
-    text = _written(effect.value, effect.unit, marked=True)
-    if (ends := _ends(effect)) is not None:
-        text += f" [{ends[0]}, {ends[1]}]"
+    text = written(effect)
     return text if _marked(effect.unit) else f"{text} {effect.unit}".rstrip()
+
+
+def written(effect: Effect) -> str:
+    """``12 [12, 13]``: the same without a unit that stands behind."""
+    ends = _ends(effect)
+    return value_of(effect) if ends is None else f"{value_of(effect)} [{ends[0]}, {ends[1]}]"
+
+
+def value_of(effect: Effect) -> str:
+    """``12``: the number alone."""
+    return _written(effect.value, effect.unit, marked=True)
+
+
+def spoken(number: str, sentence: str) -> bool:
+    """Whether a sentence has this number, and not as a part of another; a unit may be in words."""
+    digits = re.escape(number.replace("×", ""))
+    return re.search(rf"(?<![\d.,^]){digits}(?![\d]|[.,]\d)", sentence.replace("×", "")) is not None
 
 
 def told(effect: Effect) -> str:
     """The number as a sentence has it: ``12 tokens (95% interval 12 to 13, n = 6)``."""
-    text = _written(effect.value, effect.unit, marked=True)
-    text = text if _marked(effect.unit) else f"{text} {effect.unit}".rstrip()
-    return f"{text} ({basis(effect)})"
+    unit = "" if _marked(effect.unit) else f" {effect.unit}".rstrip()
+    return f"{value_of(effect)}{unit} ({basis(effect)})"
 
 
 def basis(effect: Effect, *, ends_too: bool = True) -> str:
     """What a number rests on: ``95% interval 12 to 13, n = 6``, or without the ends."""
-    ends, interval = _ends(effect), f"{effect.level:.0%} interval"
+    ends, interval = _ends(effect), f"{100 * effect.level:.3g}% interval"
     if ends is None:
         interval = "no interval"
     elif ends_too:
@@ -62,11 +79,22 @@ def called(effect: Effect) -> str:
 
 def held(scope: Mapping[str, Any]) -> str:
     """Coordinates in words: ``LSTM, task package, 2 layers, on cpu``; what is usual is not said."""
-    said = {name: value for name, value in scope.items() if not _unknown(value)}
-    if (task := said.get("task")) is not None:
-        said["task"] = registry.named(str(task), str(said.pop("data", "offline")))
+    said = _joined({name: value for name, value in scope.items() if not _unknown(value)})
     ordered = sorted(said, key=lambda name: list(_SPOKEN).index(name) if name in _SPOKEN else 99)
     return listed(text for name in ordered if (text := _spoken(name, said[name])))
+
+
+def _joined(said: dict[str, Any]) -> dict[str, Any]:
+    """Coordinates of which one is said with the other."""
+    if "task" in said:
+        said["task"] = registry.named(str(said["task"]), str(said.pop("data", "offline")))
+    if "shortest" in said and "longest" in said:
+        said["lengths"] = [said.pop("shortest"), said.pop("longest")]
+    if "reference" in said:
+        kernel = said.pop("reference_kernel", None)
+        label = registry.label(str(said["reference"]))
+        said["reference"] = f"{label} ({kernel} kernel)" if kernel else label
+    return said
 
 
 def listed(parts: Iterable[str]) -> str:
@@ -93,19 +121,22 @@ def _unless(usual: str, text: str) -> Callable[[Any], str]:
 _SPOKEN: dict[str, Callable[[Any], str]] = {
     "arm": lambda value: registry.label(str(value)),
     "kernel": "{} kernel".format,
-    "phase": "in {}".format,
+    "phase": lambda value: words.phase({"phase": value}),
     "comparison": "comparison {}".format,
     "task": "task {}".format,
     "length": _windows,
     "lengths": _windows,
     "layers": _counted("layer"),
     "initialization": "{} initialisation".format,
+    "when": lambda value: "at initialisation" if value == "init" else f"after {value} of training",
     "steps": lambda value: "at initialisation" if value == 0 else f"after {_plain(value)} steps",
     "batch_size": "batches of {}".format,
+    "of": "of {}".format,
     "device": lambda value: f"on {str(value).upper()}",
     "threads": lambda value: "all threads" if value == "all" else _counted("thread")(value),
     "dtype": "{}".format,
     "denormals": _unless("keep", "subnormal floats: {}"),
+    "reference": "beside {}".format,
     "data": _unless("offline", "data {}"),
 }
 

@@ -119,7 +119,7 @@ def _decided(report: Report) -> Iterator[Claim]:
 def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded:
     cited = Cited(report, claim)
     holds = quote.holds(claim)
-    rests = [cited.number, holds and f"it holds for {holds}"]
+    rests = [cited.number, holds and f"scope: {holds}"]
     command = shlex.join(["rvt", "cite", report.place, claim.id])
     light, dark = _copied(folder, claim, figures)
     return Graded(
@@ -167,7 +167,7 @@ def _counts(judged: Sequence[Graded]) -> str:
 _STATES = (
     ("supported", "is supported", "are supported"),
     ("refuted", "is refuted", "are refuted"),
-    ("it depends", "depends on the setting", "depend on the setting"),
+    ("it depends", "depends on the scope", "depend on the scope"),
 )
 
 

@@ -67,7 +67,7 @@ class Cited:
         report = self.report
         records = f"{report.raw['records']['count']} records, SHA-256 {report.digest}"
         lacks = self.claim.verdict if self.claim and not self.number else ""
-        parts = [self.number or lacks, report.machines, report.code, records]
+        parts = [self.number or lacks, report.machines, report.code, records, report.recomputed]
         return " ".join(sentence(part) for part in (*parts, f"verify with {report.verify}") if part)
 
     @property
@@ -200,7 +200,7 @@ def _rows(cited: Cited) -> Iterator[tuple[str, str]]:
     rows = [
         ("number", cited.number),
         ("holds", quote.holds(claim) if claim else ""),
-        ("settings", claim.tally if claim else ""),
+        ("scopes", claim.tally if claim else ""),
         ("rule", f"{rule['name']}, version {rule['version']}" if claim else ""),
         ("figure", cited.figure),
         ("source", f"{cited.source}, {AUTHOR}, {report.measured}"),
@@ -208,6 +208,7 @@ def _rows(cited: Cited) -> Iterator[tuple[str, str]]:
         ("machine", report.machines),
         ("code", report.code),
         ("records", f"{report.raw['records']['count']} records, SHA-256 {report.digest}"),
+        ("checked", report.recomputed),
         ("verify", report.verify),
     ]
     yield from ((label, value) for label, value in rows if value)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from bench import registry
 from bench.page.judgement import STATES, UNDECIDED, Effect, Judgement, overall
 from bench.report import answers
-from bench.report.amounts import held, listed
+from bench.report.amounts import held, listed, spoken, value_of, written
 from bench.report.answers import AnswersError
 
 T = TypeVar("T")
@@ -81,17 +81,31 @@ class Claim:
 
     @property
     def effect(self) -> Effect | None:
-        """The number to quote: the leading judgement's last, which is of its longest window."""
-        return self.leading.effects[-1] if self.leading and self.leading.effects else None
+        """The number to quote: one with its interval that the headline has, else of what it tells.
+
+        Where several are told it is that of the longest window, and the first of these.
+        """
+        if self.leading is None or not self.leading.effects:
+            return None
+        first = self.leading.effects[0].quantity
+        sure = [effect for effect in self.leading.effects if effect.low is not None]
+        same = [effect for effect in sure if effect.quantity == first]
+        tries = (
+            [effect for effect in sure if spoken(written(effect), self.headline)],
+            [effect for effect in same if spoken(value_of(effect), self.headline)],
+            same,
+            self.leading.effects,
+        )
+        return max(next(found for found in tries if found), key=_length)
 
     @property
     def tally(self) -> str:
-        """In how many settings it is what: ``supported in 4 of 38 settings, undecided in 34``."""
+        """In how many scopes it is what: ``supported in 4 of 38 scopes, undecided in 34``."""
         counts = Counter(j.state for j in self.judgements)
         told = [f"{state} in {counts[state]}" for state in STATES if counts[state]]
         if not told or len(self.judgements) == 1:
             return ""
-        told[0] += f" of {len(self.judgements)} settings"
+        told[0] += f" of {len(self.judgements)} scopes"
         return listed(told)
 
 
@@ -134,6 +148,12 @@ class Report:
         return listed(_commit(code) for code in self.raw["code"]) or "no commit recorded"
 
     @property
+    def recomputed(self) -> str:
+        """How many numbers follow from the raw samples; empty where none were looked at."""
+        found = self.raw.get("recomputed")
+        return f"{found['agreeing']:,} of {found['of']:,} numbers recomputed" if found else ""
+
+    @property
     def measured(self) -> str:
         """The day in words, or that none is known."""
         return in_words(self.day) if self.day else "undated"
@@ -162,7 +182,8 @@ def report(raw: Mapping[str, Any], place: str = "", url: str = "") -> Report:
                 raise TypeError(f"{name} must be a text. Got {raw[name]!r}.")
         made = Report(raw, place or raw["study"], url or URL, claims, _day(raw))
         # Read once here, what lacks is said here and in no traceback later.
-        _ = made.digest, made.machines, made.code, raw["rule"]["name"], raw["rule"]["version"]
+        _ = made.digest, made.machines, made.code, made.recomputed
+        _ = raw["rule"]["name"], raw["rule"]["version"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise AnswersError(
@@ -223,7 +244,7 @@ def _written(value: Any) -> Iterator[str]:
 
 
 def _claim(raw: Mapping[str, Any]) -> Claim:
-    for name in ("id", "sentence", "state", "headline", "needs", "refuted_if"):
+    for name in ("id", "sentence", "state", "headline", "undecided", "needs", "refuted_if"):
         if not isinstance(raw[name], str):
             raise TypeError(f"{name} of a claim must be a text. Got {raw[name]!r}.")
     return Claim(raw, [_judgement(judgement) for judgement in raw["judgements"]])
@@ -238,6 +259,12 @@ def _made(kind: type[T], raw: Mapping[str, Any]) -> T:
     """An object of what is known of it; what a later version adds is left out."""
     known = {own.name for own in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in raw.items() if name in known})
+
+
+def _length(effect: Effect) -> float:
+    """Of the window that a number is of."""
+    length = effect.where.get("length")
+    return float(length) if isinstance(length, int | float) else 0.0
 
 
 def _day(raw: Mapping[str, Any]) -> date | None:

@@ -31,12 +31,21 @@ def test_a_scope_is_said_in_words():
     scope = {
         "device": "cpu", "task": "package", "data": "sst2", "arm": "lstm", "layers": 1,
         "lengths": [64, 8192], "denormals": "keep", "threads": "all", "clip_norm": None,
-        "own_axis": 3,
+        "own_axis": 3, "reference": "transformer", "reference_kernel": "sdpa", "when": "init",
     }  # fmt: skip
     assert amounts.held(scope) == (
-        "LSTM, task package on sst2, windows of 64 to 8,192 tokens, 1 layer, on CPU, all threads, "
-        "own axis 3"
+        "LSTM, task package on sst2, windows of 64 to 8,192 tokens, 1 layer, at initialisation, "
+        "on CPU, all threads, beside transformer (sdpa kernel), own axis 3"
     )
     assert amounts.called(effect("tokens", 1.0, where={"length": 64})) == (
         "reach, window of 64 tokens"
     )
+    grown = effect("powers of T", 1.0, where={"shortest": 16, "longest": 64, "of": "an LSTM"})
+    assert amounts.called(grown) == "reach, windows of 16 to 64 tokens, of an LSTM"
+
+
+def test_a_number_is_spoken_whole():
+    assert amounts.spoken("1.71× [1.66, 1.77]", "It is 1.71 [1.66, 1.77] times as fast")
+    assert amounts.spoken("12", "It reaches 12, not 13.")
+    for sentence in ("reaches 112", "reaches 12.5", "12,000", "1.12", "T^12"):
+        assert not amounts.spoken("12", sentence)

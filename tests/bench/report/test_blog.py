@@ -86,11 +86,13 @@ def test_a_post_builds_and_answers_claim_by_claim(report, tmp_path):
     assert done.stdout == f"post: {post}\n"
     page = Page(built(tmp_path) / "gradients/index.html")
     claim = decided(document())
-    for words in (claim["sentence"], claim["headline"].rstrip("."), claim["refuted_if"],
-                  "What would overturn this", "Recurrent networks are slow to train",
-                  "needs probe speed at two lengths", "rvt verify gradients",
-                  f"rvt cite gradients {claim['id']}", "rvt run gradients --fresh",
-                  "95% interval", "@misc{rvt-gradients", blog.SENTENCE):  # fmt: skip
+    for words in (
+        claim["sentence"], claim["headline"].rstrip("."), claim["refuted_if"], claim["undecided"],
+        "What would overturn this", "Recurrent networks are slow to train",
+        "needs probe speed at two lengths", "rvt verify gradients", "95% interval",
+        f"rvt cite gradients {claim['id']}", "rvt run gradients --fresh", "@misc{rvt-gradients",
+        blog.SENTENCE,
+    ):  # fmt: skip
         assert words in " ".join(page.text.split()), words
     images = [image for image in page.all("img") if "only-" in image["src"]]
     assert [image["src"].partition("#")[2] for image in images] == ["only-light", "only-dark"]

@@ -114,8 +114,14 @@ def test_text_has_the_sentence_and_all_that_it_rests_on(said):
     text = citation.text(cited(said, claim["id"]))
     assert text.startswith(f"{claim['sentence']}: {claim['state']}.\n{claim['headline']}\n")
     labels = [line.split()[0] for line in text.splitlines()[3:]]
-    assert labels == ["number", "holds", "settings", "rule", "figure", "source", "machine", "code",
+    assert labels == ["number", "holds", "scopes", "rule", "figure", "source", "machine", "code",
                       "records", "verify"]  # fmt: skip
+
+
+def test_what_was_recomputed_is_said(said):
+    assert "checked" not in citation.text(cited(said))
+    said["recomputed"] = {"agreeing": 1367, "of": 1368}
+    assert "  checked   1,367 of 1,368 numbers recomputed\n" in citation.text(cited(said))
 
 
 def test_latex_cites_its_entry_and_shows_pixels_only(said):

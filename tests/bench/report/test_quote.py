@@ -6,6 +6,7 @@ import pytest
 
 from bench.page.judgement import DEPENDS, UNDECIDED
 from bench.report import quote
+from bench.report.amounts import spoken, value_of
 from bench.report.answers import AnswersError
 
 from .graded import decided, document, unjudged
@@ -20,9 +21,31 @@ def test_a_number_speaks_for_the_commonest_verdict(said):
     claim = quote.one(quote.report(said), decided(said)["id"])
     states = [j.state for j in claim.judgements if j.state != UNDECIDED]
     assert claim.leading.state == max(states, key=states.count)
-    assert claim.effect is claim.leading.effects[-1]
+    assert claim.effect in claim.leading.effects
+    assert spoken(value_of(claim.effect), claim.headline)
     assert claim.headline == decided(said)["headline"]
-    assert f" of {len(claim.judgements)} settings" in claim.tally
+    assert f" of {len(claim.judgements)} scopes" in claim.tally
+
+
+def test_of_several_numbers_the_headlines_is_quoted(said):
+    claim = decided(said)
+    first = claim["judgements"][0]
+    of = [
+        {"quantity": "ratio", "unit": "times", "value": value, "low": low, "high": 2.0, "n": 6,
+         "records": [], "where": {"length": length}}
+        for value, low, length in ((1.5, 1.4, 64), (1.25, 1.2, 128), (1.0, None, 256))
+    ]  # fmt: skip
+    for headline, expected in (
+        ("An LSTM is 1.50 [1.40, 2.00] times as fast", 1.5),
+        ("An LSTM is 1.25× [1.20, 2.00]", 1.25),
+        ("It is 1.50 times and 1.25 times as fast", 1.25),
+        ("It is 11.50 or 1.505 times as fast", 1.25),  # the longest with an interval
+        ("It has 2.50 [2.40, 2.90] of another", 2.5),
+    ):
+        other = of[0] | {"quantity": "other", "value": 2.5, "low": 2.4, "high": 2.9}
+        first |= {"effects": [*of, other], "sentence": headline}
+        claim["headline"] = headline
+        assert quote.one(quote.report(said), claim["id"]).effect.value == expected, headline
 
 
 def test_within_a_scope_the_verdict_is_that_scopes_own(said):
