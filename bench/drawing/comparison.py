@@ -17,13 +17,14 @@ from bench.drawing.palette import GREY, colour, rank
 from bench.drawing.palette import label as named
 
 #: Okabe and Ito's palette, for series that are no arms.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
 _DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D")
 _WIDTH, _HEIGHT = 7.0, 4.2  # inches of one panel alone; at 100 dots an inch as wide as a page
 _TITLE, _SCOPE = 80, 110  # letters of a line
 _LINE = 0.21  # inches that a line of the title takes
 _ENTRY = 1.5  # inches that a legend's entry takes
+_BESIDE = 0.6  # of the way to the next text along x, for all series over one
 _DIRECT = 8  # series that are named at their ends; more have a legend
 _APART = 0.055  # of the height of a panel, between two such names
 
@@ -91,8 +92,7 @@ def draw(chart: Chart, style: Mapping[Any, Any]) -> Figure:
         everything = [one for panel in chart.panels.values() for one in panel]
         shades = _shades(everything, chart.by_arm)
         for here, (title, panel) in zip(axes.flat, chart.panels.items(), strict=False):
-            for one in panel:
-                _draw(here, one, shades[one.of])
+            _panel(here, panel, shades, list(dict.fromkeys(x for one in everything for x in one.x)))
             if len(chart.panels) > 1:
                 here.set_title(_plain(title), loc="left")
             here.set_xlabel(_plain(chart.xlabel))
@@ -100,43 +100,60 @@ def draw(chart: Chart, style: Mapping[Any, Any]) -> Figure:
             _scales(here, chart, everything)
         for line in axes:
             line[0].set_ylabel(_plain(chart.ylabel))
-        entries = _legend(chart, shades)
-        columns = max(1, min(len(entries), int(_WIDTH / _ENTRY)))
-        room = "\n" * -(-len(entries) // columns)
-        title = "\n".join(textwrap.wrap(_plain(chart.title), _TITLE))
-        figure.suptitle(title + room, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        scope = "\n".join(textwrap.wrap(_plain(chart.scope), _SCOPE))
-        figure.supxlabel(scope, x=0.01, ha="left", fontsize=8)
-        if entries:
-            top = 1 - _LINE * (title.count("\n") + 1) / height
-            figure.legend(
-                handles=entries, loc="upper left", bbox_to_anchor=(0.0, top), ncols=columns
-            ).set_in_layout(False)
-        else:
-            _at_ends(axes.flat[0], next(iter(chart.panels.values())), shades)
+        _titles(figure, chart, _legend(chart, shades))
+        if _direct(chart):
+            _at_ends(axes.flat[0], everything, shades)
     return figure
+
+
+def _titles(figure: Figure, chart: Chart, entries: Sequence[Line2D]) -> None:
+    """The title, the legend in a room of its own under it, and the scope at the foot."""
+    columns = max(1, min(len(entries), int(_WIDTH / _ENTRY)))
+    room = "\n" * -(-len(entries) // columns)
+    title = "\n".join(textwrap.wrap(_plain(chart.title), _TITLE))
+    figure.suptitle(title + room, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    scope = "\n".join(textwrap.wrap(_plain(chart.scope), _SCOPE))
+    figure.supxlabel(scope, x=0.01, ha="left", fontsize=8)
+    if entries:
+        top = 1 - _LINE * (title.count("\n") + 1) / figure.get_figheight()
+        figure.legend(
+            handles=entries, loc="upper left", bbox_to_anchor=(0.0, top), ncols=columns
+        ).set_in_layout(False)
 
 
 def _shades(series: Sequence[Series], by_arm: bool) -> dict[str, str]:
     names = list(dict.fromkeys(one.of for one in series))
     if by_arm:
         return {name: colour(name) for name in names}
-    return {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(names)}
+    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
 
-def _draw(here: Axes, one: Series, shade: str) -> None:
+def _panel(
+    here: Axes, panel: Sequence[Series], shades: Mapping[str, str], across: Sequence[Any]
+) -> None:
+    """All series of a panel; over texts they stand beside one another."""
+    texts = isinstance(across[0], str)
+    if texts:
+        here.set_xticks(range(len(across)), [_plain(text) for text in across])
+    apart = 0.0 if _named_below(panel) else _BESIDE / len(panel)
+    for number, one in enumerate(panel):
+        shift = (number - (len(panel) - 1) / 2) * apart
+        x = [across.index(text) + shift for text in one.x] if texts else one.x
+        _draw(here, one, x, shades[one.of], joined=not texts)
+
+
+def _draw(here: Axes, one: Series, xs: Sequence[float], shade: str, *, joined: bool) -> None:
     """One series: a line with a band through numbers, dots with bars over texts."""
     dash, marker = _DASHES[one.run % len(_DASHES)], _MARKERS[one.run % len(_MARKERS)]
-    texts = isinstance(one.x[0], str)
     known = [not math.isnan(low) for low in one.low]
-    if len(one.x) > 1 and not texts:
-        here.plot(one.x, one.y, color=shade, linestyle=dash, linewidth=1.6)
+    if len(xs) > 1 and joined:
+        here.plot(xs, one.y, color=shade, linestyle=dash, linewidth=1.6)
         if any(known):
-            here.fill_between(one.x, one.low, one.high, color=shade, alpha=0.18, linewidth=0)
+            here.fill_between(xs, one.low, one.high, color=shade, alpha=0.18, linewidth=0)
     elif any(known):
-        here.vlines(one.x, one.low, one.high, color=shade, linewidth=1.4)
+        here.vlines(xs, one.low, one.high, color=shade, linewidth=1.4)
     ground = mpl.rcParams["axes.facecolor"]
-    for x, y, loose in zip(one.x, one.y, one.hollow, strict=True):
+    for x, y, loose in zip(xs, one.y, one.hollow, strict=True):
         here.plot(
             [x], [y], color=shade, marker=marker, markersize=5, linestyle="",
             markerfacecolor=ground if loose else shade,
@@ -146,7 +163,8 @@ def _draw(here: Axes, one: Series, shade: str) -> None:
 def _scales(here: Axes, chart: Chart, series: Sequence[Series]) -> None:
     xs = [x for one in series for x in one.x]
     if isinstance(xs[0], str):
-        here.margins(x=0.15)
+        here.margins(x=0.08)
+        here.grid(axis="x", visible=False)
     elif chart.logx and len(set(xs)) > 1 and all(float(x).is_integer() for x in xs):
         length_axis(here, [int(x) for x in xs])
         here.set_xlabel(_plain(chart.xlabel))
@@ -161,11 +179,17 @@ def _scales(here: Axes, chart: Chart, series: Sequence[Series]) -> None:
         here.axhline(chart.level, color=GREY, linewidth=0.8, zorder=1)
 
 
-def _legend(chart: Chart, shades: Mapping[str, str]) -> list[Line2D]:
-    """An entry for each name; none where lines have their names at their ends, or x has them."""
+def _direct(chart: Chart) -> bool:
+    """Whether lines have their names at their ends."""
     everything = [one for panel in chart.panels.values() for one in panel]
-    direct = len(chart.panels) == 1 and len(everything) <= _DIRECT
-    if _named_below(everything) or (direct and all(_is_line(one) for one in everything)):
+    few = len(chart.panels) == 1 and len(everything) <= _DIRECT
+    return few and all(len(one.x) > 1 and not isinstance(one.x[0], str) for one in everything)
+
+
+def _legend(chart: Chart, shades: Mapping[str, str]) -> list[Line2D]:
+    """An entry for each name; none where names stand at lines, or along x."""
+    everything = [one for panel in chart.panels.values() for one in panel]
+    if _direct(chart) or _named_below(everything):
         return []
     entries: dict[str, Line2D] = {}
     for one in sorted(everything, key=_order(chart)):
@@ -176,10 +200,6 @@ def _legend(chart: Chart, shades: Mapping[str, str]) -> list[Line2D]:
                    label=_plain(one.label)),
         )  # fmt: skip
     return list(entries.values())
-
-
-def _is_line(one: Series) -> bool:
-    return len(one.x) > 1 and not isinstance(one.x[0], str)
 
 
 def _named_below(series: Sequence[Series]) -> bool:
@@ -193,8 +213,6 @@ def _order(chart: Chart) -> Any:
 
 def _at_ends(here: Axes, series: Sequence[Series], shades: Mapping[str, str]) -> None:
     """Each series named at the height of its last value, no two over one another."""
-    if _named_below(series):
-        return
     to_axes = here.transScale + here.transLimits
     ends = sorted((float(to_axes.transform((one.x[-1], one.y[-1]))[1]), i)
                   for i, one in enumerate(series))  # fmt: skip

@@ -190,7 +190,7 @@ def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
     ]
     states = {name: _together([row.state for row in mine if row.name == name]) for name in judged}
     counts = Counter(states.values()) + Counter({UNDECIDED: len(unjudged)})
-    told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    told = ", ".join(_counted(state, counts[state]) for state in STATES if counts[state])
     return {
         "words": part.words,
         "question": part.question,
@@ -199,6 +199,12 @@ def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
         "rows": mine,
         "open": unjudged,
     }
+
+
+def _counted(state: str, count: int) -> str:
+    """``2 supported``, ``1 depends``: so many claims of a state, in words."""
+    depends = "depends" if count == 1 else "depend"
+    return f"{count} {depends if state == DEPENDS else state}"
 
 
 def _together(states: Sequence[str]) -> str:

@@ -95,6 +95,12 @@ def _chart(
 ) -> Chart:
     one_x = frame[request.x].nunique() == 1
     by_arm = request.by == "arm"
+    values = frame[request.by].nunique()
+    if not by_arm and values > len(comparison.COLOURS):
+        raise PlotError(
+            f"{request.by} has {values} values, and at most {len(comparison.COLOURS)} colours can "
+            f"be told apart. Choose with --where, or take {request.by} as --x"
+        )
     across = request.by if one_x else request.x
     drawn = {title: list(_series(rows, request, runs, across)) for title, rows in panels.items()}
     numbers = pd.api.types.is_numeric_dtype(frame[across]) and across not in ("arm", RUN)
@@ -160,6 +166,8 @@ def _series(
         groups.sort(key=lambda one: (rank(one[0]), one[1]))
     for of, run, rows in groups:
         label = comparison.called(of, by_arm)
+        if label.isdecimal():
+            label = f"{words(request.by).partition(' (')[0]} {label}"
         rows = rows.sort_values(request.x)
         texts = across == request.by or not pd.api.types.is_numeric_dtype(frame[across])
         xs = [label] * len(rows) if across == request.by else rows[across].tolist()

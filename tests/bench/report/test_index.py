@@ -16,6 +16,7 @@ from bench.page import sentence
 from bench.page.evidence import Evidence
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.report import answers, index
+from bench.report.text import markdown
 from bench.store import archive
 
 from .runs import PUBLISHED
@@ -51,15 +52,16 @@ def retell(published, study, change):
 
 
 def rows(text):
-    """The cells of each line of a table that links a claim."""
-    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| [In")]
+    """The cells of each line of a table that links the claim of the gradient."""
+    lines = [line for line in text.splitlines() if "#gradient_vanishes)" in line]
+    return [line.strip("| ").split(" | ") for line in lines]
 
 
 def test_every_claim_stands_in_its_part(published):
     text = index.write(published).read_text()
     assert text.count(sentence.TEXT) == 1
     for name, entry in registry.claims().items():
-        assert entry.literals["SENTENCE"] in text, name
+        assert markdown(entry.literals["SENTENCE"]) in text, name
     for part in sentence.PARTS:
         assert f"“{part.words}”: " in text
     assert "[gradients](published/gradients/README.md)" in text
@@ -115,7 +117,7 @@ def test_what_no_study_judges_is_listed_with_its_needs(published):
     shutil.rmtree(published / "gradients")
     text = index.write(published).read_text()
     entry = registry.claims()["gradient_vanishes"].literals
-    assert f"- {entry['SENTENCE']}: needs {entry['NEEDS']}." in text
+    assert f"- {markdown(entry['SENTENCE'])}: needs {markdown(entry['NEEDS'])}." in text
     assert not rows(text)
 
 

@@ -149,6 +149,7 @@ def test_the_first_table_with_something_is_taken(runs):
             "--where reference=lstm left nothing of the rows that arm=lstm left",
         ),
         (Request("length", "verdict", table="speed"), "verdict holds no number in the"),
+        (Request("arm", "step_s", "step_iqr_s", table="speed"), "step_iqr_s has 24 values, and at"),
     ],
 )
 def test_wrong_requests_say_what_there_is(runs, request_, words):
@@ -189,6 +190,19 @@ def test_names_are_no_mathematics(runs, records, tmp_path):
     request = Request("length", "step_s", where=TRAINING, table="speed")
     _, _, path = chart(tmp_path, request, "odd")
     assert any(text.startswith("$x_y [/x], task package") for text in texts(path))
+
+
+def test_over_texts_series_stand_beside_one_another(runs):
+    found, _, path = chart(runs, Request("arm", "step_s", "length", TRAINING, "speed"))
+    (panel,) = found.panels.values()
+    figure = comparison.draw(found, {})
+    spots = sorted(line.get_xdata()[0] for line in figure.axes[0].lines)
+    assert spots[:4] == pytest.approx([-0.2, 0.0, 0.2, 0.8])
+    plt.close(figure)
+    assert [one.label for one in panel] == [
+        f"window length T {one.of}" for one in panel
+    ]  # fmt: skip
+    assert {one.label for one in panel} <= set(texts(path)), "a legend"
 
 
 @pytest.mark.parametrize(
