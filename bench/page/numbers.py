@@ -26,27 +26,30 @@ def significant(value: float, digits: int = 3) -> str:
     """``0.0123``: so many digits, a half away from zero; zeros at the end are left out."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    last = Decimal(repr(float(value))).adjusted() - digits + 1
-    return f"{_rounded(value, last):.{digits}g}"
+    return f"{_rounded(value, _exact(value).adjusted() - digits + 1):.{digits}g}"
 
 
 def scientific(value: float, places: int = 2) -> str:
     """``1.23e-04``: a half away from zero."""
     if value == 0 or not math.isfinite(value):
         return f"{value:.{places}e}"
-    last = Decimal(repr(float(value))).adjusted() - places
-    return f"{_rounded(value, last):.{places}e}"
+    return f"{_rounded(value, _exact(value).adjusted() - places):.{places}e}"
 
 
 def _rounded(value: float, last: int) -> float:
-    """To the digit of 10 to the power ``last``, of the number that is written, not of its bits."""
-    written = repr(float(value)).partition("e")[0].rstrip("0").rstrip(".").rstrip("0")
-    if not written.endswith("5"):  # no half, so that every rounding agrees
-        return float(value)
-    exact = Decimal(repr(float(value)))
-    if exact.as_tuple().exponent >= last:  # type: ignore[operator]  # finite: a number
+    """To the digit of 10 to the power ``last``."""
+    if not math.isfinite(value):
+        return value
+    exact = _exact(value)
+    _, digits, exponent = exact.normalize().as_tuple()
+    if digits[-1] != 5 or int(exponent) >= last:  # no half, so that every rounding agrees
         return float(value)
     return float(exact.quantize(Decimal(1).scaleb(last), ROUND_HALF_UP))
+
+
+def _exact(value: float) -> Decimal:
+    """The decimal number that is meant: its last bits are what adding and dividing left."""
+    return Decimal(f"{value:.12g}")
 
 
 def in_units(value: float, unit: str) -> str:
@@ -105,12 +108,7 @@ def ranged(column: str, value: float, low: float, high: float) -> str:
 
 def percent(share: float, places: int = 0) -> str:
     """``12.5%``: a share, a half away from zero."""
-    return f"{fixed(_times_hundred(share), places)}%"
-
-
-def _times_hundred(share: float) -> float:
-    """Without what multiplying floats adds: 0.145 is 14.5%."""
-    return float(Decimal(repr(float(share))).scaleb(2)) if math.isfinite(share) else share
+    return f"{fixed(100 * share, places)}%"
 
 
 def number(value: float, digits: int = 3) -> str:

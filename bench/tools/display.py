@@ -1,6 +1,7 @@
 """What a person sees while a sweep runs: the plan, a progress bar with time left, a line a cell."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
 
 def duration(seconds: float) -> str:
     """``75`` as ``1 min 15 s``."""
-    whole = round(seconds)
+    whole = math.floor(seconds + 0.5)
     if whole < 60:
         return f"{whole} s"
     hours, rest = divmod(whole, 3600)

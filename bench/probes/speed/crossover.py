@@ -48,7 +48,7 @@ def _crossing(arm: str, reference: str, stable: dict[int, Verdict]) -> dict[str,
     """Where two arms are level, in numbers and in words."""
     arm, reference = registry.label(arm), registry.label(reference)
     if len(stable) < _LEAST_LENGTHS:
-        return {"outcome": "undecided: fewer than two lengths with a stable ratio"}
+        return {"outcome": "undecided, as fewer than two lengths have a stable ratio"}
     over = f"{min(stable)}–{max(stable)}"
     logs = {
         n: log_ratios(v.reference["samples"]["seconds"], v.record["samples"]["seconds"], 2)

@@ -120,6 +120,8 @@ def test_rounding_is_that_of_the_number_as_it_is_written():
         (significant(0.0), "0"),
         (scientific(1.235e-5), "1.24e-05"),
         (percent(0.145), "15%"),
+        (percent(sum([0.6, 0.75]) / 2), "68%"),
+        (percent(0.675 - 1e-16), "68%"),
         (percent(0.125, 1), "12.5%"),
         (number(999.6), "1,000"),
         (number(1234.5), "1,235"),

@@ -110,7 +110,14 @@ def test_a_terminal_shows_a_bar_with_the_time_left(clock):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (75, "1 min 15 s"), (3600, "1 h 0 min"), (5000, "1 h 23 min")],
+    [
+        (0.4, "0 s"),
+        (28.5, "29 s"),
+        (59.4, "59 s"),
+        (75, "1 min 15 s"),
+        (3600, "1 h 0 min"),
+        (5000, "1 h 23 min"),
+    ],
 )
 def test_durations_are_said_in_two_units_at_most(seconds, text):
     assert duration(seconds) == text

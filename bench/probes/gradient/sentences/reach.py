@@ -116,7 +116,7 @@ def lengthened(frame: pd.DataFrame, usual: pd.DataFrame) -> list[str]:
                     varied.setdefault(row[name], row)
             if len(varied) == 1:
                 continue
-            told = "; ".join(f"{called(key)} {_tokens(row)}" for key, row in varied.items())
+            told = "; ".join(f"{called(key)}: {_tokens(row)}" for key, row in varied.items())
             lines.append(f"{_arm(base, ends)} ({_under(base, name)}): {told}.")
     return lines
 

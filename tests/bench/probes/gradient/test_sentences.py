@@ -131,11 +131,11 @@ def test_what_is_varied_stands_beside_the_usual():
     chrono = [record(falling(1.0), initialization="chrono", comparison="chrono")]
     text = told(usual + deep + chrono)
     assert (
-        "with 2 layers 7 (from 7 to 7) of 100 tokens (3 seeds, exploratory); "
-        "with 4 layers 44 of 100 tokens"
+        "with 2 layers: 7 (from 7 to 7) of 100 tokens (3 seeds, exploratory); "
+        "with 4 layers: 44 of 100 tokens"
     ) in text, "and not those of another match"
-    assert "initialisation default 7 (from 7 to 7) of 100 tokens" in text
-    assert "initialisation chrono the whole window of 100 tokens" in text
+    assert "initialisation default: 7 (from 7 to 7) of 100 tokens" in text
+    assert "initialisation chrono: the whole window of 100 tokens" in text
     first = text.partition("What lengthens the reach?")[0]
     assert "deep" not in first, "what is varied is told of where it is varied"
 
