@@ -268,6 +268,8 @@ def compare(
     import json
     from contextlib import ExitStack
 
+    from rich.console import Console
+
     from bench.report import compare as comparing
 
     with ExitStack() as opened:

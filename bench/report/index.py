@@ -159,7 +159,7 @@ def _rows(study: Study, folder: str) -> Iterator[Row]:
             sum(one["state"] != UNDECIDED for one in claim["judgements"]),
             study.machine,
             study.name,
-            f"{_page_of(folder, study.name)}#{quote(claim['id'])}",
+            f"{_page_of(folder, study.name)}#claim-{quote(claim['id'])}",
         )
 
 

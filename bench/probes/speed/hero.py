@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bench import registry
-from bench.drawing.by_length import phases_of
+from bench import phases, registry
 from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE
 from bench.page import words
@@ -92,7 +91,8 @@ def strip(here: Axes, frame: pd.DataFrame) -> None:
     here.axvspan(1 / (1 + DELTA), 1 + DELTA, color=BAND, linewidth=0, zorder=0)
     here.axvline(1, color=GREY, linewidth=0.9)
     place, ticks, names = 0.0, [], []
-    for phase, title in phases_of(frame).items():
+    for phase in phases.in_order(frame["phase"]):
+        title = phases.noun(phase).capitalize()
         here.text(
             0.0, place, title, transform=here.get_yaxis_transform(), fontsize=SMALL + 0.5,
             fontweight="bold", va="center", bbox=_BOX | {"alpha": 1.0},
@@ -167,7 +167,7 @@ def finding(facet: Facet) -> str:
     """How long the first phase takes in which anything is claimed, over all lengths where it is."""
     frame = facet.rows
     claimed = frame[frame["direction"].isin(["longer", "shorter"])]
-    for phase in phases_of(claimed):
+    for phase in phases.in_order(claimed["phase"]):
         return _taken(str(phase), claimed[claimed["phase"] == phase])
     return "No architecture is faster than another beyond noise"
 

@@ -53,7 +53,7 @@ def retell(published, study, change):
 
 def rows(text):
     """The cells of each line of a table that links the claim of the gradient."""
-    lines = [line for line in text.splitlines() if "#gradient_vanishes)" in line]
+    lines = [line for line in text.splitlines() if "#claim-gradient_vanishes)" in line]
     return [line.strip("| ").split(" | ") for line in lines]
 
 
