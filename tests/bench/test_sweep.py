@@ -104,7 +104,7 @@ def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):
     assert again.code == 0
     assert "nothing to do" in again.out
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
-    assert "LSTM" in (folder / "README.md").read_text()
+    assert "LSTM" in (folder / "pages/method.md").read_text()
 
 
 def test_fresh_puts_records_aside(folder, rvt):
@@ -161,7 +161,7 @@ def test_missing_wheel_is_unavailable_and_says_what_to_do(rvt, tmp_path):
     assert "pip install" in done.out
     with Store(tmp_path / "tiny") as store:
         assert {record["status"] for record in store.records()} == {"unavailable"}
-    assert "all-MiniLM-L6-v2 is missing" in (tmp_path / "tiny" / "README.md").read_text()
+    assert "all-MiniLM-L6-v2 is missing" in (tmp_path / "tiny" / "pages" / "method.md").read_text()
 
 
 def test_killed_sweep_loses_no_finished_cell(tmp_path):

@@ -31,6 +31,7 @@ SENTENCE = re.compile(
     r"scratch, task first, T=(8|16), cpu\."
 )
 PAGES = ("README.md", "report.html")
+OWN = ("pages/untrained.md", "pages/untrained.html")
 
 
 @pytest.fixture(scope="session")
@@ -108,21 +109,21 @@ def test_its_groups_of_parameters_and_its_states_are_kept(records):
 
 
 def test_drawn(folder):
-    for kind in ("svg", "png"):
-        assert list((folder / "figures").glob(f"untrained*.{kind}"))
-    text = (folder / "README.md").read_text()
-    links = re.findall(r"\]\(([^)]+)\)", text)
-    assert any(link.startswith("figures/untrained") for link in links)
-    assert all((folder / link).is_file() for link in links)
+    for kind in (".svg", "-dark.svg"):
+        assert list((folder / "figures").glob(f"untrained*{kind}"))
+    text = (folder / "pages/untrained.md").read_text()
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert any(link.startswith("../figures/untrained") for link in links)
+    assert all((folder / "pages" / link).is_file() for link in links)
+    assert "(pages/untrained.md)" in (folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", OWN)
 def test_told(folder, page):
     text = (folder / page).read_text()
     assert "Before training" in text
     assert "What does a model lose before it is trained?" in text
     assert f"Untrained, {LABEL} loses 0.69 nats at T=8" in text
-    assert "Nothing has been measured" not in text
     assert "How fast it falls is not shown." in text
 
 
@@ -140,6 +141,7 @@ def test_a_claim_of_the_suite_judges_it(folder, page):
     sentence = registry.claims()["gradient_vanishes"].literals["SENTENCE"]
     assert f"{sentence}: undecided" in text
     assert "Undecided in 1 of 1 scopes: fewer than" in text
+    assert "Nothing has been measured" not in text
 
 
 def test_tables_have_its_rows(folder, records):
@@ -162,7 +164,8 @@ def test_written_again_without_torch(mine, folder, tmp_path):
         (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} was imported')")
     done = mine.rvt("report", str(again), beside=tmp_path)
     assert done.code == 0, done.err
-    assert (again / "README.md").read_bytes() == (folder / "README.md").read_bytes()
+    for page in (*PAGES, *OWN):
+        assert (again / page).read_bytes() == (folder / page).read_bytes(), page
 
 
 def test_a_report_is_written_where_the_package_is_not(rvt, folder, tmp_path):
@@ -172,7 +175,8 @@ def test_a_report_is_written_where_the_package_is_not(rvt, folder, tmp_path):
     assert done.code == 0, done.err
     text = (again / "README.md").read_text()
     assert "Before training" not in text
-    assert "leaky" in text
+    assert not (again / "pages/untrained.md").exists()
+    assert "leaky" in (again / "pages/method.md").read_text()
 
 
 def test_what_another_arm_of_that_name_measured_is_not_mixed(folder, rvt, tmp_path):

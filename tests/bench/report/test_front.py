@@ -111,17 +111,17 @@ def test_few_claims_have_room_for_their_scopes(told, tmp_path):
 
 
 def keys(told, comparison="scratch"):
-    return told.frames["reach"].query("comparison == @comparison")["record"].tolist()
+    return told.frames["gradient"].query("comparison == @comparison")["record"].tolist()
 
 
 def test_a_claim_shows_the_facet_that_it_rests_on_and_no_figure_is_there_twice(told, tmp_path):
-    shown = {"keys": keys(told), "figure": "reach_by_length"}
+    shown = {"keys": keys(told), "figure": "gradient_flow"}
     made, _, _ = page(
         told, tmp_path, claim("one", SUPPORTED, **shown), claim("two", SUPPORTED, **shown),
         claim("three", SUPPORTED, keys=keys(told), figure="no_such_picture"),
     )  # fmt: skip
     (figure,) = made.figures
-    assert figure.stem.startswith("reach_by_length-scratch-package-")
+    assert figure.stem.startswith("gradient_flow-scratch-package-")
     assert (tmp_path / "figures" / f"{figure.stem}-dark.png").is_file()
     assert figure.alt == WORDS
     assert len(figure.caption.split()) <= 40
