@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.claims import Judged
+from bench.page import sentence as asked
 from bench.page.contract import Excerpt, Section
 from bench.page.judgement import UNDECIDED, Judgement
 from bench.report import budget, facts, views
@@ -52,9 +53,16 @@ _ROOMS = (
 
 
 def chosen(judged: Sequence[Judged]) -> list[Judged]:
-    """The claims of screen one: decided ones by place, then others that were looked at."""
+    """The claims of screen one, by place: decided ones before others that were looked at.
+
+    Every part of the sentence has a seat, though its claims be undecided: that is an answer too.
+    """
     told = [claim for claim in judged if claim.judgements]
-    return sorted(told, key=lambda claim: claim.state == UNDECIDED)[: budget.CLAIMS]
+    told.sort(key=lambda claim: claim.state == UNDECIDED)
+    parts = [asked.part(claim.place) for claim in told]
+    first = [claim for n, claim in enumerate(told) if parts[n] and parts[n] not in parts[:n]]
+    seats = {claim.name: claim for claim in [*first, *told]}
+    return sorted(list(seats.values())[: budget.CLAIMS], key=lambda claim: claim.place)
 
 
 def sentence(claim: Judged) -> str:

@@ -169,7 +169,7 @@ def finding(facet: Facet) -> str:
     claimed = frame[frame["direction"].isin(["longer", "shorter"])]
     for phase in phases.in_order(claimed["phase"]):
         return _taken(str(phase), claimed[claimed["phase"] == phase])
-    return "No architecture is faster than another beyond noise"
+    return "Which architecture is faster is undecided"
 
 
 def _taken(phase: str, frame: pd.DataFrame) -> str:

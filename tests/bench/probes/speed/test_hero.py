@@ -118,7 +118,7 @@ def test_all_that_is_drawn_lies_within_the_axes():
         ),
         (
             directions((64, 1.0, "undecided")),
-            "No architecture is faster than another beyond noise",
+            "Which architecture is faster is undecided",
         ),
     ],
     ids=["one arm", "several", "another phase", "nothing"],
