@@ -40,7 +40,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
             SCOPE,
             DELTA,
             more=lambda pair: said.STAGES[pair.far.where["when"]],
-            than=lambda pair: f"that of {said.an(pair.near.where['arm'])}",
+            than=lambda pair: f"{said.an(pair.near.where['arm'])}'s",
             figure=said.picture(beside, one="gradient_flow", several="reach_by_length"),
         )
         for when in said.STAGES

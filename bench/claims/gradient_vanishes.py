@@ -111,6 +111,5 @@ def _decided(found: Sequence[Flow]) -> Decided:
     if grown < 1 + DELTA:
         return Decided(judgement.SUPPORTED, "it vanishes, however long the window")
     return Decided(
-        judgement.DEPENDS,
-        f"it vanishes, but reaches up to {grown:.1f} times as far in longer windows",
+        judgement.DEPENDS, f"it vanishes, but reaches up to {grown:.1f} times as far in the longest"
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -97,12 +98,17 @@ class _Side:
 def _sides(rows: pd.DataFrame, inside: str) -> tuple[_Side, _Side]:
     """Settings outside and inside, where most of their seeds are."""
     known = rows[rows[inside].notna()]
+    settings: dict[tuple[Any, ...], list[tuple[bool, bool, str]]] = {}
+    places = zip(*(known[name].tolist() for name in _SETTING), strict=True)
+    for place, *seed in zip(places, known[inside], known["solved"], known["record"], strict=True):
+        settings.setdefault(place, []).append((bool(seed[0]), bool(seed[1]), str(seed[2])))
     counts: dict[bool, list[Any]] = {False: [0, 0, []], True: [0, 0, []]}
-    for _, seeds in known.groupby(list(_SETTING), sort=False, dropna=False):
-        side = counts[bool(seeds[inside].astype(bool).mean() > 0.5)]
-        side[0] += int(seeds["solved"].astype(bool).mean() > 0.5)
+    for seeds in settings.values():
+        within, solved, records = zip(*seeds, strict=True)
+        side = counts[2 * sum(within) > len(seeds)]
+        side[0] += 2 * sum(solved) > len(seeds)
         side[1] += 1
-        side[2] += seeds["record"].tolist()
+        side[2] += records
     return _Side(*counts[False]), _Side(*counts[True])
 
 
@@ -134,7 +140,7 @@ def _decided(outside: _Side, inside: _Side) -> Decided:
         return Decided(judgement.UNDECIDED, "no task needs more than the reach")
     if outside.share.low > DELTA:
         return Decided(judgement.REFUTED, "short reach is no bar")
-    counts = [[side.solved, side.total - side.solved] for side in (outside, inside)]
+    counts = np.array([[side.solved, side.total - side.solved] for side in (outside, inside)])
     p = float(stats.fisher_exact(counts, alternative="less").pvalue)
     if outside.share.value <= DELTA and p < _LEVEL:
         return Decided(judgement.SUPPORTED, f"exact p {p:.2g}")

@@ -80,6 +80,7 @@ def median(
     return Estimate(value, min(logs.low, value), max(logs.high, value))
 
 
+@lru_cache(maxsize=4096)
 def share(count: int, total: int) -> Estimate:
     """A share with Wilson's 95% interval (1927, doi:10.1080/01621459.1927.10502953)."""
     if not total:

@@ -126,7 +126,9 @@ def _judge(contest: Contest, p: float) -> Judgement:
         scope=contest.scope,
         state=decided.state,
         sentence=(
-            f"{task} ({place}, {contest.scope['device']}): {_told(best)}, {_told(rival)}; "
+            f"{task} ({place}, {contest.scope['device']}): {said.an(best.arm)} solves "
+            f"{_counted(best)} seeds ({_metric(best).name} {_score(best)}), {said.an(rival.arm)} "
+            f"{_counted(rival)} ({_score(rival)}); "
             f"{'undecided, ' if undecided else ''}{decided.why}."
         ),
         records=[key for arm in (*contest.ours, *contest.theirs) for key in arm.records],
@@ -150,13 +152,18 @@ def _paired(ours: Trained, theirs: Trained) -> list[float]:
     return [ours.scores[seed] - theirs.scores[seed] for seed in both]
 
 
-def _told(arm: Trained) -> str:
-    row = next(iter(arm.seeds.values()))
-    metric = METRICS.get(row["metric"]) or Metric(row["metric"], row["metric"])
-    score = f" (median {metric.name} {metric.text(abs(arm.median))})" if arm.scores else ""
-    seeds = len(arm.seeds)
-    named = f"{said.an(arm.arm)} solves it in {arm.solved} of {seeds} seed"
-    return f"{named}{'s' if seeds > 1 else ''}{score}"
+def _counted(arm: Trained) -> str:
+    return f"{arm.solved} of {len(arm.seeds)}"
+
+
+def _metric(arm: Trained) -> Metric:
+    name = next(iter(arm.seeds.values()))["metric"]
+    return METRICS.get(name) or Metric(name, name)
+
+
+def _score(arm: Trained) -> str:
+    """The median over seeds."""
+    return _metric(arm).text(abs(arm.median)) if arm.scores else "diverged"
 
 
 def _rate(arm: Trained) -> Effect:

@@ -52,12 +52,12 @@ class Pair:
         if math.isnan(self.ratio.low):
             return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
         if self.far.whole and self.near.whole:
-            return Decided(judgement.UNDECIDED, "the whole window is reached either way")
+            return Decided(judgement.UNDECIDED, "both reach the whole window")
         if self.ratio.low > 1 + delta:
             return Decided(judgement.SUPPORTED)
         if self.ratio.high < 1 + delta:
             return Decided(judgement.REFUTED)
-        return Decided(judgement.UNDECIDED, f"the interval straddles {1 + delta:g} times")
+        return Decided(judgement.UNDECIDED, f"the interval straddles {1 + delta:g}")
 
     def effect(self, quantity: str) -> Effect:
         """As it is cited."""
@@ -88,10 +88,10 @@ def pairs(
         beside.setdefault(flow.at(alike), []).append(flow)
     scopes: dict[tuple[Any, ...], dict[int, Pair]] = {}
     for flow in far:
-        for pair in (Pair(flow, other) for other in beside.get(flow.at(alike), ())):
+        for pair in filter(fits, (Pair(flow, other) for other in beside.get(flow.at(alike), ()))):
             lengths = scopes.setdefault(flow.at(names), {})
             known = lengths.get(flow.length)
-            if len(pair.seeds) > (0 if known is None else len(known.seeds)) and fits(pair):
+            if len(pair.seeds) > (0 if known is None else len(known.seeds)):
                 lengths[flow.length] = pair
     return [dict(sorted(lengths.items())) for lengths in scopes.values() if lengths]
 
@@ -125,10 +125,12 @@ def judge(
     return Judgement(
         scope=scope | {"lengths": list(beside)},
         state=found.state,
-        sentence=(
+        sentence=said.whole(
             f"{registry.label(scope['arm'])} ({said.place(place, more(pair))}): the gradient "
-            f"reaches {said.reach(pair.far)} tokens, {least}{said.times(pair.ratio)} times "
-            f"as far as {than(pair)}; {_VERDICT[found.state]}{found.why}."
+            "reaches",
+            f" {said.reach(pair.far)} tokens,",
+            f" {least}{said.times(pair.ratio)} times as far as {than(pair)}; "
+            f"{_VERDICT[found.state]}{found.why}.",
         ),
         records=list(dict.fromkeys(key for pair in beside.values() for key in pair.records)),
         figure=figure,

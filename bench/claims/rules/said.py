@@ -81,6 +81,12 @@ def ends(estimate: Estimate) -> tuple[float | None, float | None]:
     return (None, None) if math.isnan(estimate.low) else (estimate.low, estimate.high)
 
 
+def whole(begin: str, more: str, end: str) -> str:
+    """The sentence, without what is between where it has too many words with it."""
+    full = f"{begin}{more}{end}"
+    return full if len(full.split()) <= MOST_WORDS else f"{begin}{end}"
+
+
 def fitting(*parts: str) -> str:
     """As many of the parts, in order, as a sentence may have words; the first in any case."""
     text = parts[0]

@@ -49,9 +49,9 @@ class Trained:
     @cached_property
     def scores(self) -> dict[int, float]:
         """By seed, more being better; a training that diverged scores what guessing does."""
-        found = {}
+        found: dict[int, float] = {}
         for seed, row in self.seeds.items():
-            score = row["floor"] if pd.isna(row["test_metric"]) else row["test_metric"]
+            score: Any = row["floor"] if pd.isna(row["test_metric"]) else row["test_metric"]
             if not pd.isna(score):
                 found[seed] = float(score) if row["higher_is_better"] else -float(score)
         return found
@@ -79,7 +79,7 @@ def trainings(
     """
     if frame.empty:
         return []
-    counted = frame[[arms(arm) for arm in frame["arm"]]]
+    counted = frame[frame["arm"].isin([arm for arm in frame["arm"].unique() if arms(arm)])]
     scopes: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, dict[int, Row]]]] = {}
     for given in counted[list(_COLUMNS)].to_dict("records"):
         row: Row = {str(name): value for name, value in given.items()}

@@ -49,9 +49,9 @@ def judged(claim, gradient, *lengths):
         (FAR, NEAR, SUPPORTED, ""),
         (NEAR, NEAR, REFUTED, ""),
         (NEAR, FAR, REFUTED, ""),
-        ([9, 9, 10, 30, 30, 30], NEAR, UNDECIDED, "the interval straddles 1.25 times"),
+        ([9, 9, 10, 30, 30, 30], NEAR, UNDECIDED, "the interval straddles 1.25"),
         (FAR[:5], NEAR, UNDECIDED, "fewer than 6 seeds"),
-        ([63] * 6, [63] * 6, UNDECIDED, "the whole window is reached either way"),
+        ([63] * 6, [63] * 6, UNDECIDED, "both reach the whole window"),
         ([63] * 6, NEAR, SUPPORTED, ""),
         (NEAR, [None] * 6, SUPPORTED, ""),
         ([None] * 6, NEAR, REFUTED, ""),
@@ -82,6 +82,15 @@ def test_where_it_holds_at_some_lengths_the_first_is_said(claim, gradient):
     assert judgement.state == DEPENDS
     assert judgement.sentence.endswith("; farther from T=256 on.")
     assert "of 1,023 tokens" in judgement.sentence
+
+
+@each
+def test_a_long_place_leaves_the_numbers_that_count(claim, gradient):
+    far, near = PAIRS[claim]
+    where = {"data": "a data set of several words", "dtype": "bfloat16"}
+    rows = of(64, FAR, **far | where), of(64, NEAR, **near | where)
+    (judgement,) = claim.judge(gradient(*rows))
+    assert "2.00 [1.89, 2.00] times as far" in judgement.sentence
 
 
 @each
