@@ -61,20 +61,21 @@ def _no_number(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
+_CONTAINERS = frozenset({dict, list})
+
+
 def _depth(value: Any) -> int:
     """How deep lists and objects lie in one another."""
     depth, level = 0, [value]
     while level and depth <= _DEEPEST:
         depth += 1
-        inside = [v for v in level if isinstance(v, dict | list) and v]
-        level = [
-            one
-            for v in inside
-            for one in (v.values() if isinstance(v, dict) else v if _nested(v) else ())
-        ]
+        level = [one for container in level for one in _inside(container)]
     return depth
 
 
-def _nested(values: list[Any]) -> bool:
-    """Whether a list holds lists or objects; traces, which are long, hold numbers only."""
-    return isinstance(values[0], dict | list) or any(isinstance(v, dict | list) for v in values)
+def _inside(container: Any) -> list[Any]:
+    """Lists and objects that lie in one; traces, which are long, hold numbers only."""
+    values = container.values() if isinstance(container, dict) else container
+    if _CONTAINERS.isdisjoint(map(type, values)):  # without a step of Python for each number
+        return []
+    return [value for value in values if type(value) in _CONTAINERS]

@@ -13,6 +13,7 @@ from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
 from bench.probes.gradient.records import clip_norm, of_flow, stage, where
 from bench.statistics import intervals
+from bench.statistics.rounds import middle
 from bench.store.records import Record, coordinates
 
 
@@ -20,9 +21,10 @@ def gradient(records: Sequence[Record]) -> pd.DataFrame:
     """One row for every measurement of one seed, its interval over rows."""
     rows = []
     for record in of_flow(records):
+        place = where(record)
         for number, step in enumerate(record["samples"]["steps"]):
             rows.append(
-                where(record)
+                place
                 | {
                     "seed": record["cell"]["seed"],
                     "status": record["status"],
@@ -169,26 +171,27 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
         if record["status"] not in (DONE, DIVERGED) or not known:
             continue
         clip = clip_norm(record)
-        total = np.asarray([_number(norm) for norm in samples["gradient_norm"]])
+        total = np.asarray(samples["gradient_norm"], dtype=float)  # None is NaN
+        place = coordinates(record["cell"])
+        clipped = float((total > clip).mean())
+        squares = np.maximum(total**2, 1e-300)
         left = np.minimum(1.0, clip / (total + 1e-6))  # as PyTorch scales
         for group, before in [("all", total), *samples["group_norms"]]:
-            trace = np.asarray([_number(norm) for norm in before[: len(total)]])
+            trace = np.asarray(before[: len(total)], dtype=float)
             rows.append(
-                coordinates(record["cell"])
+                place
                 | {
                     "probe": record["cell"]["probe"],
                     "seed": record["cell"]["seed"],
                     "training_steps": protocol.get("steps", len(total)),
                     "batch_size": protocol["batch_size"],
                     "clip_norm": clip,
-                    "clipped_share": float((total > clip).mean()),
+                    "clipped_share": clipped,
                     "group": group,
-                    "norm_median": _over_steps(np.nanmedian, trace),
-                    "norm_most": _over_steps(np.nanmax, trace),
-                    "clipped_norm_median": _over_steps(np.nanmedian, trace * left),
-                    "square_share": _over_steps(
-                        np.nanmean, trace**2 / np.maximum(total**2, 1e-300)
-                    ),
+                    "norm_median": _over_steps(middle, trace),
+                    "norm_most": _over_steps(np.max, trace),
+                    "clipped_norm_median": _over_steps(middle, trace * left),
+                    "square_share": _over_steps(np.mean, trace**2 / squares),
                     "record": record["key"],
                 }
             )
@@ -197,11 +200,8 @@ def norms(records: Sequence[Record]) -> pd.DataFrame:
 
 def _over_steps(summary: Callable[[Any], Any], values: Any) -> float:
     """Of the steps that have a number; NaN where none has."""
-    return math.nan if np.isnan(values).all() else float(summary(values))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    known = values[~np.isnan(values)]
+    return float(summary(known)) if len(known) else math.nan
 
 
 _ALIKE = ("comparison", "task", "data", "length", "arm", "device", "dtype")
