@@ -129,7 +129,8 @@ def _claim(claim: "Judged") -> dict[str, Any]:
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:
-    return _json(asdict(judgement))
+    found: dict[str, Any] = _json(asdict(judgement))
+    return found
 
 
 def _json(value: Any) -> Any:
