@@ -20,7 +20,9 @@ def elsewhere(record: Record, **coordinates: Any) -> Record:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table as it lies in a report."""
+    """The rows of a table as it lies in a report; one without rows has no file."""
+    if not path.exists():
+        return []
     with path.open() as file:
         return list(csv.DictReader(file))
 

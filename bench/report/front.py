@@ -1,7 +1,8 @@
 """The first page: the answer on one screen, a section a claim, published numbers, how to go on."""
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,36 +74,33 @@ def sentence(claim: Judged) -> str:
 def pictured(content: Content, gallery: Gallery) -> tuple[Figure | None, dict[str, Figure]]:
     """The picture on top, and by claim the figure of its section, none of them twice."""
     hero = gallery.hero([hero for part in content.parts for hero in part.heroes])
-    shots: dict[str, list[Shot]] = {}
+    shots: dict[str | None, list[Shot]] = {}
     for part in content.parts:
         for section in part.sections:
-            for found in gallery.shots(section):
-                for shot in found:
-                    shots.setdefault(shot.picture.name, []).append(shot)
-    found: dict[str, Figure] = {}
+            for shot in itertools.chain.from_iterable(gallery.shots(section)):
+                shots.setdefault(shot.picture.name, []).append(shot)
+    figures: dict[str, Figure] = {}
     for claim in chosen(content.judged):
-        if len(found) + (hero is not None) == budget.FIGURES:
+        if len(figures) + (hero is not None) == budget.FIGURES:
             break
-        used = {figure.stem for figure in found.values()}
-        for shot in _best(claim, shots):
-            if shot.stem not in used and (figure := gallery.figure(shot, png=True)) is not None:
-                found[claim.name] = figure
-                break
-    return hero, found
+        used = {figure.stem for figure in figures.values()}
+        fresh = (shot for shot in _showing(claim, shots) if shot.stem not in used)
+        drawn = (gallery.figure(shot, png=True) for shot in fresh)
+        if (figure := next((one for one in drawn if one is not None), None)) is not None:
+            figures[claim.name] = figure
+    return hero, figures
 
 
-def _best(claim: Judged, shots: Mapping[str, Sequence[Shot]]) -> list[Shot]:
+def _showing(claim: Judged, shots: Mapping[str | None, Sequence[Shot]]) -> Iterator[Shot]:
     """Facets that show a judgement of the commonest state, those of most of its records first."""
     decided = claim.decided or list(claim.judgements)
     commonest = Counter(judgement.state for judgement in decided).most_common(1)[0][0]
     for judgement in decided:
-        if judgement.state == commonest and judgement.figure in shots:
+        if judgement.state == commonest:
             known = set(judgement.records)
-            overlap = {id(shot): len(known & set(shot.keys)) for shot in shots[judgement.figure]}
-            found = [shot for shot in shots[judgement.figure] if overlap[id(shot)]]
-            if found:
-                return sorted(found, key=lambda shot: -overlap[id(shot)])
-    return []
+            counted = [(len(known & set(s.keys)), s) for s in shots.get(judgement.figure, ())]
+            ranked = sorted(counted, key=lambda pair: pair[0], reverse=True)
+            yield from (shot for count, shot in ranked if count)
 
 
 def page(

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import psutil
 import pytest
@@ -269,3 +270,10 @@ def test_a_part_of_a_group_is_the_whole_group():
     ]
     alone = next(c for c in cells if c.probe == "learning")
     assert sweep._chosen(cells, [alone.key]) == [alone]
+
+
+def test_a_report_that_lacks_parts_is_no_success():
+    done = sweep.Summary("any", Path("README.md"), 1, {"a": DONE}, 1)
+    assert done.exit_code == 0
+    done.lacks = ["claim x: RuntimeError: made up"]
+    assert done.exit_code == 1
