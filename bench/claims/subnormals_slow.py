@@ -70,8 +70,9 @@ def headline(judgements: Sequence[Judgement]) -> str:
 
 
 def _kept_over_flushed(frame: pd.DataFrame) -> list[Row]:
-    chosen = [] if frame.empty else frame[frame["contrast"] == "denormals"].to_dict("records")
-    rows = ({str(name): value for name, value in given.items()} for given in chosen)
+    if frame.empty:
+        return []
+    rows = timing.rows_of(frame[frame["contrast"] == "denormals"])
     return [timing.inverted(row) | {"denormals": "keep"} for row in rows]
 
 

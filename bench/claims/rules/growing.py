@@ -90,7 +90,7 @@ def headline(judgements: Sequence[Judgement]) -> str:
     faster = sum(j.state == judgement.SUPPORTED for j in decided)
     wanted = judgement.SUPPORTED if 2 * faster >= len(decided) else judgement.REFUTED
     told = max((j for j in decided if j.state == wanted), key=_clear)
-    if len(judgements) == 1:
+    if len(decided) == 1:
         return told.sentence
     text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
     return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
