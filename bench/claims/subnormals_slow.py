@@ -34,8 +34,8 @@ SUPPORTED = (
     "the interval lies above 1 at every length that is decided, while A/A controls are silent"
 )
 REFUTED = (
-    "it lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this processor "
-    "less than 1.2 times as long as on normal ones"
+    "the interval lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this "
+    "processor less than 1.2 times as long as on normal ones"
 )
 
 FIGURE = "setting"

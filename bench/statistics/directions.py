@@ -187,7 +187,7 @@ class _Moments:
         freedom = np.zeros(len(pools), int)
         members: dict[Hashable, list[int]] = {}
         for index in np.flatnonzero(self.rounds > self.launches):
-            members.setdefault(pools[index], []).append(int(index))
+            members.setdefault(pools[int(index)], []).append(int(index))
         for at in members.values():
             number[at], multiple[at], freedom[at] = self._pooled(at)
         return number, multiple, freedom

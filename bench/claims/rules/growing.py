@@ -133,7 +133,7 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str) -> str:
 
 
 def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]:
-    where = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
+    where: dict[str, Any] = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
     found = [] if apart is None else [("difference of exponents", apart, level, where)]
     found += [
         ("exponent", power, 0.95, where | {"of": arm})
