@@ -28,7 +28,7 @@ TABLES = ("state",)
 SUPPORTED = (
     "over three lengths or more attention's interval lies above 0.1, a recurrence's within it"
 )
-REFUTED = "attention's lies within 0.1 of 0, or a recurrence's above it"
+REFUTED = "attention's interval lies within 0.1 of 0, or a recurrence's above it"
 
 
 def judge(evidence: Evidence) -> list[Judgement]:

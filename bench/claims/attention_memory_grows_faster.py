@@ -26,7 +26,7 @@ SCOPE = (
 )  # fmt: skip
 TABLES = ("memory",)
 SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
-REFUTED = "it lies below 0, or within 0.1 of it"
+REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 #: What is allocated on a device, else tensors as they are counted, else what the system gave.
 _COLUMNS = ("allocated_rise_bytes", "tensor_rise_bytes", "rss_rise_bytes")
@@ -36,7 +36,8 @@ _PHASES = {"training": "a training step", "forward": "a forward pass", "prefill"
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each phase, recurrence, transformer and setting."""
     frame = evidence["memory"]
-    kernels = {} if frame.empty else frame.groupby("arm")["kernel"].nunique().to_dict()
+    found = {} if frame.empty else frame.groupby("arm")["kernel"].nunique().to_dict()
+    kernels = {str(arm): int(count) for arm, count in found.items()}
     return [
         _judge(attention, recurrence, kernels)
         for attention, recurrence in sizes.pairs(frame, SCOPE)

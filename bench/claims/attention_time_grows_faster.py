@@ -34,7 +34,7 @@ SCOPE = (
 )  # fmt: skip
 TABLES = ("directions",)
 SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
-REFUTED = "it lies below 0, or within 0.1 of it"
+REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 _PHASES = {
     "training": "a training step",
@@ -91,11 +91,11 @@ def _why(series: Sequence[Row], difference: Estimate | None) -> str:
 
 def _powers(growth: pd.DataFrame) -> dict[tuple[Any, ...], Estimate]:
     """The exponent of each arm's own time, where the table has it."""
-    rows = [] if growth.empty else growth[growth["quantity"] == "step_s"].to_dict("records")
+    rows = [] if growth.empty else timing.rows_of(growth[growth["quantity"] == "step_s"])
     return {_key(row, "arm", "kernel"): estimate(row, "exponent") for row in rows}
 
 
-def _key(row: Mapping[Any, Any], arm: str, kernel: str) -> tuple[Any, ...]:
+def _key(row: Row, arm: str, kernel: str) -> tuple[Any, ...]:
     return (row[arm], row[kernel], *(row[name] for name in (*words.GROUP, "phase")))
 
 

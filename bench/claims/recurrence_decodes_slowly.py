@@ -28,7 +28,7 @@ TABLES = ("directions",)
 SUPPORTED = (
     "the interval lies above 1 at every length that is decided, while A/A controls are silent"
 )
-REFUTED = "it lies below 1, or within 3% of it, at every length that is decided"
+REFUTED = "the interval lies below 1, or within 3% of it, at every length that is decided"
 
 _DOES = "A decoded token takes"
 

@@ -34,8 +34,8 @@ SUPPORTED = (
     "the interval lies above 1 at every length that is decided, while A/A controls are silent"
 )
 REFUTED = (
-    "it lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this processor "
-    "less than 1.2 times as long as on normal ones"
+    "the interval lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this "
+    "processor less than 1.2 times as long as on normal ones"
 )
 
 FIGURE = "setting"
@@ -70,8 +70,9 @@ def headline(judgements: Sequence[Judgement]) -> str:
 
 
 def _kept_over_flushed(frame: pd.DataFrame) -> list[Row]:
-    chosen = [] if frame.empty else frame[frame["contrast"] == "denormals"].to_dict("records")
-    rows = ({str(name): value for name, value in given.items()} for given in chosen)
+    if frame.empty:
+        return []
+    rows = timing.rows_of(frame[frame["contrast"] == "denormals"])
     return [timing.inverted(row) | {"denormals": "keep"} for row in rows]
 
 

@@ -15,10 +15,12 @@ MOST_WORDS = 35
 #: How states are told from numbers, cited with every verdict. Its version changes with the rule.
 RULE = {
     "name": "interval",
-    "version": 1,
+    "version": 2,
     "text": (
         "A direction is claimed where the 95% interval excludes no difference; a size where it "
-        "clears what the claim takes for none (delta). The rest is undecided."
+        "clears what the claim takes for none (delta). Of arms timed in turn it is the interval of "
+        "the look's level, corrected for all cells of a claim (Holm), and none is claimed where "
+        "A/A controls differ more often than by chance. The rest is undecided."
     ),
 }
 

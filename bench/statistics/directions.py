@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
+from scipy.stats import binom
 
 from bench.statistics.decisions import LOOKS
 from bench.statistics.intervals import LEAST_ROUNDS, Estimate
@@ -105,7 +106,7 @@ def directions(pairs: Sequence[Pair]) -> list[Direction]:
     lacks = [_lacks(*given) for given in zip(found.rounds, found.launches, pooled, strict=True)]
     errors[[bool(why) for why in lacks]] = math.nan
     known = np.maximum(freedom, 1)
-    half, alike = (stats.t.ppf(1 - level / 2, known) * errors for level in (levels, 0.10))
+    half, alike = (stdtrit(known, 1 - level / 2) * errors for level in (levels, 0.10))
     shares = np.minimum(1.0, two_sided(found.means, errors, known) * ALPHA / levels)
     return [
         Direction(
@@ -126,7 +127,7 @@ def directions(pairs: Sequence[Pair]) -> list[Direction]:
 def two_sided(values: Floats, errors: Floats, freedom: Any) -> Floats:
     """P of values as far from 0, of Student's t; of one without any error, 0 or 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = 2 * stats.t.sf(np.abs(values) / errors, freedom)
+        found = 2 * stdtr(freedom, -np.abs(values) / errors)
     return np.where(errors == 0, np.where(values == 0, 1.0, 0.0), found)
 
 
@@ -145,7 +146,7 @@ def silent(controls: Sequence[Direction]) -> bool:
     """Whether arms beside themselves differ no more often than by chance; without any, not."""
     known = [control for control in controls if not math.isnan(control.p)]
     fired = sum(control.p <= ALPHA for control in known)
-    return bool(known) and fired <= stats.binom.ppf(1 - ALPHA, len(known), ALPHA)
+    return bool(known) and fired <= binom.ppf(1 - ALPHA, len(known), ALPHA)
 
 
 class _Moments:
@@ -186,7 +187,7 @@ class _Moments:
         freedom = np.zeros(len(pools), int)
         members: dict[Hashable, list[int]] = {}
         for index in np.flatnonzero(self.rounds > self.launches):
-            members.setdefault(pools[index], []).append(int(index))
+            members.setdefault(pools[int(index)], []).append(int(index))
         for at in members.values():
             number[at], multiple[at], freedom[at] = self._pooled(at)
         return number, multiple, freedom

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from bench.statistics import bootstrap
 from bench.statistics.intervals import LEAST_ROUNDS, Estimate
@@ -77,14 +77,17 @@ def apart(
     weights = centred / (centred @ centred)
     logs, errors = np.array(list(ratios.values())).T
     value, error = float(weights @ logs), float(np.sqrt(weights**2 @ errors**2))
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    p = 2 * float(stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(value) / error)) if error else float(value == 0)
     return Estimate(value, value - half, value + half), p
 
 
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:
     if (logs == logs[0]).all():  # no residual is no number to a regression
         return Estimate(0.0, 0.0, 0.0)
-    fit = stats.linregress(log_lengths, logs)
-    half = float(stats.t.ppf(0.975, len(logs) - 2) * fit.stderr)
-    return Estimate(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
+    centred, freedom = log_lengths - log_lengths.mean(), len(logs) - 2
+    squares = float(centred @ centred)
+    slope = float(centred @ logs) / squares
+    rest = logs - logs.mean() - slope * centred
+    half = float(stdtrit(freedom, 0.975)) * math.sqrt(float(rest @ rest) / freedom / squares)
+    return Estimate(slope, slope - half, slope + half)

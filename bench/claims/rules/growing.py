@@ -90,7 +90,7 @@ def headline(judgements: Sequence[Judgement]) -> str:
     faster = sum(j.state == judgement.SUPPORTED for j in decided)
     wanted = judgement.SUPPORTED if 2 * faster >= len(decided) else judgement.REFUTED
     told = max((j for j in decided if j.state == wanted), key=_clear)
-    if len(judgements) == 1:
+    if len(decided) == 1:
         return told.sentence
     text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
     return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
@@ -133,7 +133,7 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str) -> str:
 
 
 def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]:
-    where = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
+    where: dict[str, Any] = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
     found = [] if apart is None else [("difference of exponents", apart, level, where)]
     found += [
         ("exponent", power, 0.95, where | {"of": arm})

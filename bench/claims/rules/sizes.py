@@ -25,8 +25,7 @@ def pairs(frame: pd.DataFrame, scope: Sequence[str]) -> Iterator[tuple[list[Row]
         frame: a table with sizes.
         scope: coordinates that both have in common.
     """
-    rows = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
-    together = timing.series(rows, (*scope, "arm", "kernel"))
+    together = timing.series(timing.rows_of(frame), (*scope, "arm", "kernel"))
     places: dict[tuple[Any, ...], dict[str, list[list[Row]]]] = {}
     for series in together:
         first = series[0]

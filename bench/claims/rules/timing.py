@@ -51,14 +51,20 @@ def recurrent_over_attention(frame: pd.DataFrame, phases: Sequence[str]) -> list
     chosen = frame[(frame["contrast"] == "arms") & frame["phase"].isin(list(phases))]
     kind = {arm: registry.family(arm) for arm in {*chosen["arm"], *chosen["reference"]}}
     found = []
-    for given in chosen.to_dict("records"):
-        row = {str(name): value for name, value in given.items()}
+    for row in rows_of(chosen):
         kinds = kind[row["arm"]], kind[row["reference"]]
         if kinds == ("recurrent", "transformer"):
             found.append(row)
         elif kinds == ("transformer", "recurrent"):
             found.append(inverted(row) | _swapped(row))
     return found
+
+
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a table; several times as fast as pandas has it."""
+    columns = [frame[name].tolist() for name in frame.columns]
+    names = list(map(str, frame.columns))
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def inverted(row: Row) -> Row:

@@ -3,6 +3,7 @@
 On the page's top for the setting that most was measured in, and among speed's figures for each.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench import phases, registry
+from bench.drawing.by_length import series_of
 from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE
 from bench.page import words
@@ -52,7 +54,9 @@ def rows(evidence: Evidence) -> pd.DataFrame:
 def usual(evidence: Evidence) -> pd.DataFrame:
     """Of those between architectures the setting with most; of each phase its commonest task."""
     frame = rows(evidence)
-    frame = frame[[row.arm != row.reference for row in frame.itertuples()]]
+    if frame.empty:
+        return frame
+    frame = frame[frame["arm"] != frame["reference"]]
     frame = _commonest(
         frame, ["comparison", "device", "dtype", "denormals", "threads", "reference"]
     )
@@ -74,7 +78,7 @@ def _commonest(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def figure(facet: Facet) -> Figure:
     """The strip of one facet, as high as its rows need."""
-    strips = len(facet.rows.groupby(["phase", "arm", "kernel"]))
+    strips = len(facet.rows.groupby(["phase", "arm", "kernel", "seed"]))
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(5.6, 1.2 + 0.42 * strips))
         strip(here, facet.rows)
@@ -115,12 +119,12 @@ def strip(here: Axes, frame: pd.DataFrame) -> None:
 
 def _lines(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Rows of one arm and kernel by length, in the order of a legend, and what they are called."""
-    kernels = frame.groupby("arm")["kernel"].nunique()
-    found = []
-    for (arm, kernel), line in frame.groupby(["arm", "kernel"], sort=False):
-        name = label(arm) if kernels[arm] == 1 else f"{label(arm)}, {kernel}"
-        found.append((rank(arm), str(kernel), name, line.sort_values("length")))
-    return [(name, line) for _, _, name, line in sorted(found, key=lambda item: item[:2])]
+    series = series_of(frame)
+    several = Counter(arm for (arm, _), _ in series)
+    return [
+        (label(arm) if several[arm] == 1 else f"{label(arm)}, {kernel}", line)
+        for (arm, kernel), line in series
+    ]
 
 
 def _line(here: Axes, place: float, line: pd.DataFrame, *, named: bool) -> None:
