@@ -92,8 +92,11 @@ def reach(distance: Sequence[int], norm: Sequence[float | None]) -> int | None:
         The last distance of the window where it comes that far: the reach is at least that. None
         where no norm beyond distance 0 is above zero.
     """
-    where, norms = curve(distance, norm)
-    largest = np.nanmax(norms, initial=0.0)
+    return _reach(*curve(distance, norm))
+
+
+def _reach(where: Floats, norms: Floats) -> int | None:
+    largest = np.fmax.reduce(norms, initial=0.0)  # of those that are numbers
     if not largest > 0:
         return None
     return int(where[norms >= LEFT * largest].max())
@@ -104,21 +107,21 @@ def far_over_near(distance: Sequence[int], norm: Sequence[float | None]) -> floa
 
     Both are means over a tenth of the window, as single tokens differ.
     """
-    near, far = _ends(distance, norm)
+    near, far = _ends(*curve(distance, norm))
     if not near > 0 or math.isnan(far):
         return None
     return float(far / near)
 
 
-def _ends(distance: Sequence[int], norm: Sequence[float | None]) -> tuple[float, float]:
+def _ends(where: Floats, norms: Floats) -> tuple[float, float]:
     """Mean norms over the nearest and the farthest tenth of the window, NaN without a window.
 
     A distance stands for all tokens since the one before it, see ``run_ends``.
     """
-    where, norms = curve(distance, norm)
     if not len(where):
         return math.nan, math.nan
-    widths = np.diff(where, prepend=where[0] - 1)
+    widths = np.ones_like(where)
+    widths[1:] = where[1:] - where[:-1]
     near = where <= max(where[0], where[0] - 1 + (where[-1] - where[0] + 1) / 10)
     far = where > min(where[-1] - 1, where[-1] - (where[-1] - where[0] + 1) / 10)
     means = [float(norms[part] @ widths[part] / widths[part].sum()) for part in (near, far)]
@@ -138,13 +141,11 @@ def fate(distance: Sequence[int], norm: Sequence[float | None]) -> str:
         return "alone"
     if np.isnan(norms).any():
         return "not finite"
-    reached = reach(distance, norm)
-    if reached is None:
+    if _reach(where, norms) is None:
         return "zero"
-    ratio = far_over_near(distance, norm)
-    if ratio is not None and ratio > 1 / LEFT:
+    near, far = _ends(where, norms)
+    if near > 0 and far / near > 1 / LEFT:
         return "explodes"
-    _, far = _ends(distance, norm)
     return "vanishes" if far < LEFT * norms.max() else "lasts"
 
 
