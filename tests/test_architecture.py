@@ -30,6 +30,7 @@ FORBIDDEN = {
     "models": {"bench"},
     "bench.registry": {*TORCH, "bench"},
     "bench.outcome": {*TORCH, "bench", "models"},
+    "bench.phases": {*TORCH, "bench", "models"},
     "bench.study": {*TORCH, "bench.tasks", "bench.store", "bench.probes", "bench.execute",
                     *TELLING, *DOORS},
     "bench.data": {"bench.tasks", "bench.probes", "bench.execute", *TELLING, "bench.study",
@@ -57,12 +58,10 @@ FORBIDDEN = {
 }  # fmt: skip
 #: Rooms that are made of what is registered, and words in them that are a probe's name by chance:
 #: where a timed cell has no phase its probe's name stands for one.
-UNNAMED = ("bench.report", "bench.page", "bench.frames", "bench.drawing", "bench.statistics",
-           "bench.tools", "bench.recorder", "bench.execute", *DOORS)  # fmt: skip
+UNNAMED = ("bench.phases", "bench.report", "bench.page", "bench.frames", "bench.drawing",
+           "bench.statistics", "bench.tools", "bench.recorder", "bench.execute", *DOORS)  # fmt: skip
 PHASES = {
-    ("bench.page.words", "decode"),
-    ("bench.page.verdict", "decode"),
-    ("bench.drawing.by_length", "decode"),
+    ("bench.phases", "decode"),
 }
 
 

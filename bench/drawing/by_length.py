@@ -4,73 +4,67 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench import phases
 from bench.drawing.axes import amount_axis, length_axis
+from bench.drawing.colours import PAPER
+from bench.drawing.lines import MOST_PANELS
 from bench.drawing.palette import GREY, colour, label, rank
-from bench.drawing.style import STYLE, handles, legend
+from bench.drawing.style import STYLE, grid, handles, legend, title, titled
 from bench.outcome import UNSTABLE
 
 Dash = Literal["-", "--", ":", "-."]
-#: What panels are of, in this order, and their titles.
-_PHASES = {
-    "training": "training step",
-    "forward": "forward pass",
-    "prefill": "prefill",
-    "decode": "decoding",
-}
 _DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
-WIDTH, _HEIGHT = 4.2, 3.6  # of a panel, in inches
 
 
+@mpl.rc_context(STYLE)
 def by_phase(
     rows: pd.DataFrame,
     value: str,
-    title: str,
+    said: str,
+    called: str,
     form: Callable[[float], str],
     also: Callable[[Axes, str], None] | None = None,
 ) -> Figure | None:
-    """A panel for each phase in which the value was measured, up to two side by side."""
+    """A panel for each of the first four phases in which the value was measured at two lengths.
+
+    Args:
+        rows: of a table.
+        value: the column that is drawn.
+        said: the figure's title.
+        called: the value on its axis.
+        form: how it is written there.
+        also: draws more into the panel of a phase.
+    """
     if value not in rows.columns:
         return None
-    rows = rows[rows[value].notna()]
-    phases = phases_of(rows)
-    if not phases:
+    rows = lines_of(rows[rows[value].notna()])
+    shown = phases.in_order(rows["phase"])[:MOST_PANELS]
+    if not shown:
         return None
-    columns = min(2, len(phases))
-    lines = -(-len(phases) // columns)
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            lines, columns, squeeze=False,
-            figsize=(max(5.0, WIDTH * columns), _HEIGHT * lines + 0.4),
-        )  # fmt: skip
-        for spare in axes.flat[len(phases) :]:
-            spare.set_axis_off()
-        for here, phase in zip(axes.flat, phases, strict=False):
-            chosen = rows[rows["phase"] == phase]
-            draw_lines(here, chosen, value, form)
-            if also:
-                also(here, phase)
-            batches = sorted(chosen["batch_size"].unique())
-            here.set_title(f"{phases[phase]}, batch {', '.join(map(str, batches))}")
-        for line in axes:
-            line[0].set_ylabel(title)
-        legend(figure, legend_entries(rows))
+    figure, axes = grid(len(shown))
+    for here, phase in zip(axes, shown, strict=True):
+        chosen = rows[rows["phase"] == phase]
+        draw_lines(here, chosen, value, form)
+        if also:
+            also(here, phase)
+        batches = sorted(chosen["batch_size"].unique())
+        here.set_title(f"{phases.noun(phase)}, batch {', '.join(map(str, batches))}")
+    for here in axes[::2]:
+        here.set_ylabel(called)
+    title(figure, said)
+    legend(figure, legend_entries(rows))
     return figure
 
 
-def phases_of(rows: pd.DataFrame) -> dict[str, str]:
-    """The phases of rows, in the order of panels, with their titles.
-
-    One that only another package's probe knows comes last, under its own name.
-    """
-    there = dict.fromkeys(map(str, rows["phase"]))
-    known = {phase: title for phase, title in _PHASES.items() if phase in there}
-    return known | {phase: phase for phase in there if phase not in known}
+def lines_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the phases that were measured at two lengths: one is a number, and no chart."""
+    lengths = rows.groupby("phase")["length"].transform("nunique")
+    return rows[lengths > 1]
 
 
 def draw_lines(
@@ -88,14 +82,16 @@ def draw_lines(
             else:
                 here.vlines(x, least, most, color=shade, linewidth=1)
         style = line_styles(rows)[arm, kernel]
-        here.plot(x, series[value], color=shade, linestyle=style, linewidth=1.5)
+        (line,) = here.plot(x, series[value], color=shade, linestyle=style, linewidth=1.5)
+        titled(line, f"{label(arm)}, {kernel}")
         loose = _unstable(series)
-        for chosen, face in ((~loose, shade), (loose, "white")):
-            points = series[chosen]
-            here.plot(
-                points["length"], points[value], color=shade, marker=marker, markersize=4.5,
-                linestyle="", markerfacecolor=face,
-            )  # fmt: skip
+        for chosen, face in ((~loose, shade), (loose, PAPER)):
+            for length, number in series.loc[chosen, ["length", value]].itertuples(index=False):
+                (point,) = here.plot(
+                    length, number, color=shade, marker=marker, markersize=4.5, linestyle="",
+                    markerfacecolor=face,
+                )  # fmt: skip
+                titled(point, f"{label(arm)}, T = {length}: {form(float(f'{number:.3g}'))}")
     length_axis(here, list(rows["length"]))
     drawn = rows[[value, low, high]] if banded else rows[value]
     amount_axis(here, drawn, form)
@@ -130,7 +126,7 @@ def legend_entries(rows: pd.DataFrame) -> Sequence[Line2D]:
             line.set_label(f"{label(arm)}, {kernel}")
         entries.append(line)
     if _unstable(rows).any():
-        hollow = Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="")
+        hollow = Line2D([], [], color=GREY, marker="o", markerfacecolor=PAPER, linestyle="")
         hollow.set_label("unstable: no claim")
         entries.append(hollow)
     return entries

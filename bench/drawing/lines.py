@@ -1,14 +1,35 @@
-"""Lines that figures share: seeds and their median, traces by step."""
+"""Lines that figures share: seeds and their median, traces by step, as many points as one sees."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bench.drawing.palette import colour
+from bench.drawing.palette import colour, label
+from bench.drawing.style import titled
 
-_MOST_POINTS = 400  # of a line; a trace with more steps is binned
+Item = TypeVar("Item")
+MOST_PANELS = 4  # of a figure, as more cannot be read on a page
+_MOST_POINTS = 200  # of a line across half a page; a trace with more steps is binned
+_SEED_POINTS = 100  # of each of the thin ones
+
+
+def spread(items: Sequence[Item], most: int = MOST_PANELS) -> list[Item]:
+    """So many of the items at most, first and last among them; of one, the last."""
+    if len(items) <= most:
+        return list(items)
+    if most == 1:
+        return [items[-1]]
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
+
+
+def thinned(x: Any, most: int = _MOST_POINTS) -> Any:
+    """Which points of a growing x to draw: so many, evenly along the axis, both ends among them."""
+    places = np.asarray(x, dtype=float)
+    if len(places) <= most:
+        return np.arange(len(places))
+    return np.unique(np.searchsorted(places, np.linspace(places[0], places[-1], most)))
 
 
 def seeds_and_median(here: Axes, arm: str, series: Sequence[tuple[Any, Any]]) -> None:
@@ -17,11 +38,14 @@ def seeds_and_median(here: Axes, arm: str, series: Sequence[tuple[Any, Any]]) ->
     common = min(len(x) for x, _ in series)
     for x, values in series:
         if len(series) > 1:
-            here.plot(x, values, color=colour(arm), linewidth=0.6, alpha=0.5)
+            some = thinned(x, _SEED_POINTS)
+            here.plot(x[some], values[some], color=colour(arm), linewidth=0.5, alpha=0.45)
         if len(x) < longest:
             here.plot(x[-1:], values[-1:], color=colour(arm), marker="x")
     middle = np.median(np.stack([values[:common] for _, values in series]), axis=0)
-    here.plot(series[0][0][:common], middle, color=colour(arm), linewidth=1.8)
+    some = thinned(series[0][0][:common])
+    (line,) = here.plot(series[0][0][some], middle[some], color=colour(arm), linewidth=1.6)
+    titled(line, f"{label(arm)}, {len(series)} seed{'s' if len(series) > 1 else ''}")
 
 
 def by_step(values: Any) -> tuple[Any, Any]:

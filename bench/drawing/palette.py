@@ -3,6 +3,7 @@
 import colorsys
 import functools
 import zlib
+from collections.abc import Iterable
 
 from bench import registry
 from bench.drawing import colours
@@ -18,6 +19,12 @@ _TURN = 0.61803398875  # of the colour circle: successive hues are far from one 
 def label(arm: str) -> str:
     """An arm's name in a figure."""
     return registry.label(arm)
+
+
+def labels(arms: Iterable[str]) -> str:
+    """Their names as a title says them, in the order of a legend: ``A, B and C``."""
+    *others, last = (label(arm) for arm in sorted(set(arms), key=rank))
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def colour(arm: str) -> str:

@@ -28,7 +28,7 @@ STYLE: dict[Any, Any] = {
     "font.sans-serif": list(svg.FONTS),
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
-    "figure.titlesize": 10,
+    "figure.titlesize": 9.5,
     "figure.titleweight": "bold",
     "legend.fontsize": 8,
     "axes.spines.top": False,
@@ -51,8 +51,8 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 2 * svg.WIDTH_PX / WIDTH,
     "path.simplify_threshold": 0.25,
 }
-_TITLE = 72  # letters of a line of it
-_LETTER = 0.075  # inches that a letter of a legend takes
+_TITLE = 76  # letters of a line of it
+_LETTER = 0.07  # inches that a letter of a legend takes
 _COLOURS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
 
@@ -69,14 +69,15 @@ def save(figure: Figure, folder: Path, stem: str, *, png: bool) -> None:
     with mpl.rc_context(STYLE | {"svg.hashsalt": stem}), warnings.catch_warnings():
         # A script that the font here lacks is drawn by the reader's.
         warnings.filterwarnings("ignore", message="Glyph")
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # once is enough for all files
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-        text = svg.tidied(
-            written.getvalue().decode(), figure.get_suptitle().replace("\n", " ") or stem
-        )
+        said = figure.get_suptitle().replace("\n", " ")
+        text = svg.tidied(written.getvalue().decode(), said or stem)
         (folder / f"{stem}.svg").write_text(text, encoding="utf-8")
         (folder / f"{stem}-dark.svg").write_text(svg.darkened(text), encoding="utf-8")
         if png:
-            figure.set_layout_engine("none")  # everything has its place
             figure.savefig(folder / f"{stem}.png", metadata={"Software": None})
             darken(figure)
             figure.savefig(folder / f"{stem}-dark.png", metadata={"Software": None})
@@ -114,7 +115,27 @@ def _darkened(shade: Any) -> Any:
     if not isinstance(shade, str) and not len(shade):
         return shade
     *_, alpha = to_rgba(shade)
+    if alpha == 0:
+        return "none"
     return (*to_rgba(colours.dark(to_hex(shade)))[:3], alpha)
+
+
+def grid(count: int, height: float = 2.5, **options: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, side by side in pairs.
+
+    Args:
+        count: of panels.
+        height: of each, in inches; one that stands alone is half as high again.
+        options: of ``subplots``.
+    """
+    columns, lines = min(2, count), -(-count // 2)
+    each = height if count > 1 else 1.5 * height
+    figure, axes = plt.subplots(
+        lines, columns, squeeze=False, figsize=(WIDTH, each * lines + 0.7), **options
+    )
+    for spare in axes.flat[count:]:
+        spare.set_axis_off()
+    return figure, list(axes.flat[:count])
 
 
 def title(figure: Figure, text: str) -> None:
@@ -127,12 +148,6 @@ def titled(artist: Artist, text: str) -> None:
     artist.set_gid(svg.hover(text))
 
 
-def note(here: Axes, x: float, y: float, text: str) -> None:
-    """A small remark that stays readable over lines."""
-    box = {"facecolor": colours.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    here.text(x, y, text, fontsize=SMALL, color=colours.MUTED, bbox=box)
-
-
 def handles(arms: Sequence[str]) -> list[Line2D]:
     """A legend's lines, one an arm."""
     return [
@@ -143,7 +158,10 @@ def handles(arms: Sequence[str]) -> list[Line2D]:
 
 def legend(figure: Figure, entries: Sequence[Line2D]) -> None:
     """One legend below all panels, in as many columns as the figure is wide."""
-    longest = max((len(str(entry.get_label())) for entry in entries), default=0)
-    fitting = max(1, int(figure.get_figwidth() / (_LETTER * longest + 0.5)))
+    widths = [_LETTER * len(str(entry.get_label())) + 0.5 for entry in entries]
+    room = figure.get_figwidth()
+    fitting = len(entries) if sum(widths) <= room else max(1, int(room / max(widths)))
     with mpl.rc_context(STYLE):
-        figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), fitting))
+        figure.legend(
+            handles=entries, loc="outside lower center", ncols=max(1, min(len(entries), fitting))
+        )

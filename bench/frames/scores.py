@@ -6,7 +6,7 @@ where. Both are completed from the task here, and nowhere else.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from bench import registry, tasks
 from bench.data.hub.catalogue import CATALOGUE
 from bench.data.metrics import METRICS, Metric
 from bench.outcome import DIVERGED
-from bench.store.records import Record, coordinate
+from bench.store.records import Record
 from bench.tasks import OFFLINE
 
 
@@ -131,11 +131,3 @@ class Scores:
 def of(trainings: Iterable[Record]) -> list[Scores]:
     """What each of these trainings scored."""
     return [Scores(record) for record in trainings]
-
-
-def task_in_words(records: Sequence[Record]) -> str:
-    """The task of a figure, and how it is scored."""
-    first = Scores(records[0])
-    name = registry.named(*(coordinate(first.cell, name) for name in ("task", "data")))
-    direction = "higher" if first.metric.higher_is_better else "lower"
-    return f"Task {name}, by {first.metric.name}: {direction} is better. "

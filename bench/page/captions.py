@@ -1,28 +1,68 @@
-"""What captions have in common: the comparison, the machine, versions, batches, seeds."""
+"""What captions have in common: what a picture is of, in a few words, and where it was measured."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench import registry
 from bench.page.numbers import listed
-from bench.store.records import Record
+from bench.store.records import Record, coordinate
 
 #: Seeds below which a paired test cannot reach 5%.
 EXPLORATORY = 6
+MOST_WORDS = 40
+_NAMED = 2  # comparisons or tasks that are named; of more their number says enough
 
 
-def common(title: str, comparison: str, records: Sequence[Record]) -> str:
-    """What it shows, on which machine, with which versions and seeds."""
-    seeds = distinct(records, lambda r: r["cell"]["seed"])
-    batches = distinct(records, lambda r: r["cell"]["protocol"]["batch_size"])
-    steps = [n for n in distinct(records, lambda r: r["cell"]["protocol"].get("steps", 0)) if n]
-    trained = f"{listed(steps)} training steps; " if steps else ""
-    threads = [n for n in distinct(records, lambda r: r["cell"]["threads"]) if n != "all"]
-    used = f"On {listed(threads)} thread{'' if threads == [1] else 's'}. " if threads else ""
-    return (
-        f"{title}; {comparison}. {'; '.join(distinct(records, machine))}. "
-        f"{used}Batch {listed(batches)}; {trained}"
-        f"seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}."
-    )
+def whole(text: str, records: Sequence[Record]) -> str:
+    """A caption and its scope; both together have at most `MOST_WORDS` words.
+
+    Args:
+        text: what the picture shows, and what it does not.
+        records: that it was made from.
+    """
+    return f"{text.strip()} Measured: {scope(records)}."
+
+
+def scope(records: Sequence[Record]) -> str:
+    """``scratch, package, 10 seeds, CPU, one thread``: what the page does not say once for all."""
+    cells = [record["cell"] for record in records]
+    seeds = len({cell["seed"] for cell in cells})
+    parts = [
+        *_few("comparisons", (str(cell["comparison"]) for cell in cells)),
+        *_few("tasks", (_task(cell) for cell in cells)),
+        f"{seeds} seed{'' if seeds == 1 else 's'}",
+        *_few("devices", (_device(record) for record in records)),
+        *_few("settings of threads", (_threads(cell["threads"]) for cell in cells)),
+    ]
+    parts += [dtype for dtype in distinct(records, _dtype) if dtype != "float32"]
+    if {cell["denormals"] for cell in cells} == {"flush"}:
+        parts.append("subnormals flushed")
+    return listed(parts)
+
+
+def _few(many: str, names: Any) -> list[str]:
+    """Each once, or how many there are."""
+    found = list(dict.fromkeys(names))
+    return found if len(found) <= _NAMED else [f"{len(found)} {many}"]
+
+
+def _task(cell: dict[str, Any]) -> str:
+    return registry.named(cell["task"], coordinate(cell, "data"))
+
+
+def _device(record: Record) -> str:
+    device: str = record["cell"]["device"]
+    return "CPU" if device == "cpu" else str(record["metrics"].get("accelerator") or device)
+
+
+def _threads(threads: Any) -> str:
+    if threads == 1:
+        return "one thread"
+    return f"{threads} threads"
+
+
+def _dtype(record: Record) -> str:
+    return str(record["cell"]["dtype"])
 
 
 def machine(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNSTABLE
 from bench.page.evidence import Evidence
-from bench.page.numbers import fixed, listed, percent, power, times
+from bench.page.numbers import fixed, percent, power, times
 from bench.page.words import GROUP, ends, named, step, where
 from bench.statistics.intervals import LEAST_ROUNDS
 
@@ -101,43 +102,26 @@ def growth(frame: pd.DataFrame, called: Mapping[str, str] = TIMES) -> list[str]:
 
 
 def intervals(rows: pd.DataFrame) -> str:
-    """For a caption: how the medians and their intervals are made."""
-    rounds, launches = (listed(sorted(set(rows[name]))) for name in ("rounds", "launches"))
-    text = (
-        f"Medians with 95% intervals over {rounds} rounds; launches of new processes: {launches}. "
-        "The interval of one launch is made of order statistics, that of several is a bootstrap of "
-        "launches and the rounds within them. "
-    )
+    """For a caption: what the lines and bands are of, and how many decide nothing."""
+    text = f"Medians, 95% intervals over {_span(rows['rounds'])} rounds. "
     if short := int((rows["rounds"] < LEAST_ROUNDS).sum()):
-        text += f"Of {len(rows)}, {short} have fewer than {LEAST_ROUNDS} rounds and no band. "
+        text += f"{short} of {len(rows)} without a band: fewer than {LEAST_ROUNDS} rounds. "
     if loose := int((rows["status"] == UNSTABLE).sum()):
-        text += f"Hollow: {loose} of {len(rows)} are unstable; no claim rests on them. "
+        text += f"Hollow: {loose} of {len(rows)} unstable. "
     return text
 
 
 def noise(rows: pd.DataFrame) -> str:
     """For a caption: what the A/A control and the flags of the rounds say."""
-    text = ""
     if rows["aa_ratio"].notna().any():
-        # Every arm of a group repeats its reference's.
-        names = ["aa_ratio", "aa_ratio_low", "aa_ratio_high"]
-        noise = rows.drop_duplicates(["phase", "length", "batch_size", "seed", *names])[names]
-        noise = noise.dropna(subset=["aa_ratio"])
-        held = int(((noise["aa_ratio_low"] <= 1) & (noise["aa_ratio_high"] >= 1)).sum())
-        least_and_most = noise["aa_ratio"].agg(["min", "max"])
-        span = " to ".join(dict.fromkeys(fixed(end, 3) for end in least_and_most))
-        text += (
-            f"A/A, the reference beside itself in a process of its own: "
-            f"{span} in {len(noise)} group{'s' if len(noise) > 1 else ''}, its interval holds 1 in "
-            f"{held}; an arm is "
-            "called faster or slower only beyond its own group's. "
-        )
+        text = f"A/A {_span(rows['aa_ratio'].dropna(), 2)}. "
     else:
-        text += "Without an A/A control here, so no arm is called faster or slower. "
+        text = "Without an A/A control nothing is claimed. "
     flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
-    if flags:
-        text += (
-            f"In {percent(flags / rounds)} of the rounds other work took part of the machine; none "
-            "is left out, and the table has every ratio without them too. "
-        )
-    return text
+    share = percent(flags / rounds) if flags else ""
+    return text + (f"Other work in {share} of the rounds. " if flags else "")
+
+
+def _span(values: "pd.Series[Any]", places: int = 0) -> str:
+    """The least and the most, or what both are."""
+    return " to ".join(dict.fromkeys(fixed(end, places) for end in (values.min(), values.max())))

@@ -2,18 +2,11 @@
 
 from typing import Any
 
-from bench import registry
+from bench import phases, registry
 from bench.page.numbers import between, times
 from bench.page.words import FLUSHED, unusual
 from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
-
-_VERBS = {
-    "training": "trains",
-    "forward": "runs forward",
-    "prefill": "prefills",
-    "decode": "decodes",
-}
 
 
 def sentence(verdict: Verdict) -> str:
@@ -48,7 +41,7 @@ def _done(cell: dict[str, Any]) -> tuple[str, str]:
     A phase that only another package's probe knows is called by its own name.
     """
     phase = cell["axes"].get("phase", cell["probe"])
-    verb = _VERBS.get(phase)
+    verb = phases.verb(phase)
     return ("is", f" in {phase}") if verb is None else (verb, "")
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import registry
+from bench import phases, registry
 from bench.page.numbers import counted
 
 Row = dict[str, Any]
@@ -58,13 +58,12 @@ def named(row: Row, rows: Sequence[Row]) -> str:
 
 def phase(row: Row) -> str:
     """What was done: a training step, a forward pass."""
-    words = {"training": "training step", "forward": "forward pass", "decode": "decoding"}
-    return words.get(row["phase"], str(row["phase"]))
+    return phases.noun(str(row["phase"]))
 
 
 def step(row: Row) -> str:
     """What a row's times are of: a training step, a decoded token."""
-    return {"decode": "decoded token"}.get(row["phase"], phase(row))
+    return phases.step(str(row["phase"]))
 
 
 def where(row: Row) -> str:

@@ -51,20 +51,15 @@ def _by_length_caption(facet: Facet) -> str:
 
 def _by_position_caption(facet: Facet) -> str:
     return (
-        "Points: medians of the quarters of what was generated after each context, with their "
-        "quartiles; the thin line joins contexts. " + _limits(facet)
+        "Medians and quartiles of each quarter of what was generated; the thin line joins "
+        "contexts. " + _limits(facet)
     )
 
 
 def _limits(facet: Facet) -> str:
     """What decoding here says nothing of."""
     tokens = listed(distinct(facet.records, lambda r: r["cell"]["protocol"]["new_tokens"]))
-    return (
-        f"{tokens} new tokens a row, greedy, the end of a sequence off; cached logits were proven "
-        "equal to uncached ones first. A step includes what generate itself does between two "
-        "tokens, which weighs most on the smallest models: it says nothing of a server that "
-        "batches, nor of longer contexts."
-    )
+    return f"{tokens} new tokens, greedy. It says nothing of a server that batches."
 
 
 QUESTIONS = (Question(330, "Is recurrence slow? Decoding", _slow),)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pandas as pd
 
 from bench.outcome import DIVERGED, DONE
+from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
-from bench.page.facets import usual
+from bench.page.facets import FACET, usual
 from bench.probes.gradient.sentences.groups import TOGETHER
 from bench.store.records import coordinates
 
@@ -56,6 +57,26 @@ def first_and_last(frame: pd.DataFrame) -> pd.DataFrame:
     alike = list(frame.columns[: frame.columns.get_loc("when")])
     last = frame.groupby(alike, dropna=False)["steps"].transform("max")
     return frame[(frame["steps"] == 0) | (frame["steps"] == last)]
+
+
+def widest(evidence: Evidence) -> pd.DataFrame:
+    """Of the table ``reach`` the start of what was measured at most lengths, in one comparison.
+
+    A row for each arm and length, that of most seeds; none without two lengths.
+    """
+    frame = evidence["reach"]
+    if frame.empty:
+        return frame
+    start = frame[(frame["steps"] == 0) & (frame["reach_tokens"] > 0)]
+    start = start.sort_values("seeds", ascending=False, kind="stable")
+    best: pd.DataFrame = frame.iloc[:0]
+    most = (0, 1)
+    for _, rows in start.groupby(list(FACET), sort=False):
+        counts = rows.groupby("length")["seeds"].max()
+        extent = int((counts >= EXPLORATORY).sum()), len(counts)
+        if len(counts) > 1 and extent > most:
+            best, most = rows.drop_duplicates(["arm", "length"]), extent
+    return best.sort_values(["arm", "length"])
 
 
 def nothing_varied(evidence: Evidence) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
+from bench.page.contract import WHERE, Facet, Hero, Picture, Question, Section, TableView
 from bench.page.facets import FACET
 from bench.probes.gradient import captions, rows
 from bench.probes.gradient.figures import (
@@ -205,6 +205,16 @@ SECTIONS = (
         ),
     ),
 )  # fmt: skip
+
+HEROES = (
+    Hero(
+        200,
+        rows.widest,
+        lambda axes, facet: reach.against_window(axes, facet.rows),
+        lambda facet: reach.finding(facet.rows, most_words=12),
+        captions.against_window,
+    ),
+)
 
 QUESTIONS = (
     Question(

@@ -9,65 +9,95 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench import registry
 from bench.data.metrics import Metric
 from bench.drawing.axes import amount_axis, length_axis
-from bench.drawing.lines import by_step, seeds_and_median
-from bench.drawing.palette import colour
-from bench.drawing.style import STYLE, handles, legend
+from bench.drawing.colours import INK, REGION, RULE, SOLVED
+from bench.drawing.lines import MOST_PANELS, by_step, seeds_and_median, spread
+from bench.drawing.palette import colour, label, labels
+from bench.drawing.style import SMALL, STYLE, grid, handles, legend, title, titled
 from bench.frames import scores
 from bench.frames.groups import arms, by_arm
-from bench.store.records import Record
+from bench.store.records import Record, coordinate
 
-_DARK, _SOLVED = "#444444", "#117733"
 _LOW_SHARE = 0.4  # a figure of shares below it is drawn larger
 
 
+@mpl.rc_context(STYLE)
 def learning_curves(records: Sequence[Record]) -> Figure | None:
-    """The task's metric and the training loss by step, a column for each length.
+    """The task's metric and the training loss by step, of the shortest and the longest window.
 
     A thin line a seed, a thick one the median. The floor and the threshold from which the task
     counts as solved are drawn with their values.
     """
-    lengths = sorted({r["cell"]["length"] for r in records})
+    lengths = spread(sorted({r["cell"]["length"] for r in records}), MOST_PANELS // 2)
     if not lengths:
         return None
+    records = [r for r in records if r["cell"]["length"] in lengths]
     drawn = scores.of(records)
     metric = drawn[0].metric
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            2, len(lengths), figsize=(max(5.0, 4.2 * len(lengths)), 5.8), squeeze=False
-        )
-        for column, length in enumerate(lengths):
-            above, below = axes[0][column], axes[1][column]
-            here = [s for s in drawn if s.cell["length"] == length]
-            for series in by_arm([s.record for s in here]):
-                arm = series[0]["cell"]["arm"]
-                curves = [np.asarray(s.curve, dtype=float) for s in scores.of(series)]
-                seeds_and_median(above, arm, [(curve[:, 0], curve[:, 2]) for curve in curves])
-                seeds_and_median(
-                    below, arm, [by_step(_smooth(r["samples"]["loss"])) for r in series]
-                )
-            _limits(above, here)
-            if (guess := _guess(here[0])) is not None:
-                below.axhline(guess, color=_DARK, linestyle="--", linewidth=0.9)
-                _beside(below, guess, f"guessing\n{guess:.2f}", "center")
-            if metric.scale == "log":
-                losses = [_smooth(s.record["samples"]["loss"]) for s in here]
-                amount_axis(below, np.concatenate(losses), lambda value: f"{value:g}")
-            above.set_title(_trained_on(here))
-            below.set_xlabel("step")
-        _score_axis(list(axes[0]), drawn, [point[2] for s in drawn for point in s.curve])
-        axes[0][0].set_ylabel(f"validation {_name(metric)}")
-        axes[1][0].set_ylabel("training loss (mean of 5 steps)")
-        legend(figure, handles(arms(records)))
+    figure, panels = grid(2 * len(lengths))
+    above, below = panels[::2], panels[1::2]
+    for upper, lower, length in zip(above, below, lengths, strict=True):
+        here = [s for s in drawn if s.cell["length"] == length]
+        _curves(upper, lower, here)
+        if metric.scale == "log":
+            losses = [_smooth(s.record["samples"]["loss"]) for s in here]
+            amount_axis(lower, np.concatenate(losses), lambda value: f"{value:g}")
+        upper.set_title(_trained_on(here))
+        lower.set_title(_trained_on(here))
+        upper.set_ylabel(f"validation {_name(metric)}")
+        lower.set_ylabel("training loss (mean of 5 steps)")
+    for panel in panels[-2:]:
+        panel.set_xlabel("step")
+    _score_axis(above, drawn, [point[2] for s in drawn for point in s.curve])
+    title(figure, _who(drawn))
+    legend(figure, handles(arms(records)))
     return figure
 
 
+def _curves(above: Axes, below: Axes, drawn: Sequence[scores.Scores]) -> None:
+    """The trainings of one length: scores, and losses."""
+    for series in by_arm([s.record for s in drawn]):
+        arm = series[0]["cell"]["arm"]
+        curves = [np.asarray(s.curve, dtype=float) for s in scores.of(series)]
+        seeds_and_median(above, arm, [(curve[:, 0], curve[:, 2]) for curve in curves])
+        seeds_and_median(below, arm, [by_step(_smooth(r["samples"]["loss"])) for r in series])
+    _limits(above, drawn)
+    if (guess := _guess(drawn[0])) is not None:
+        below.axhline(guess, color=INK, linestyle="--", linewidth=0.9)
+        _beside(below, guess, f"guessing\n{guess:.2f}", "center")
+
+
+def _who(drawn: Sequence[scores.Scores]) -> str:
+    """Who solved the longest windows, or what is asked where nobody can."""
+    longest = max(s.cell["length"] for s in drawn)
+    drawn = [s for s in drawn if s.cell["length"] == longest]
+    task = registry.named(*(coordinate(drawn[0].cell, name) for name in ("task", "data")))
+    outcomes: dict[str, list[bool]] = {}
+    for s in drawn:
+        outcomes.setdefault(s.cell["arm"], []).append(bool(s.solves(s.test)))
+    if drawn[0].solved_at is None:
+        return f"Who learns {task} (T = {longest})?"
+    always = [arm for arm, solved in outcomes.items() if all(solved)]
+    never = [arm for arm, solved in outcomes.items() if not any(solved)]
+    if len(never) == len(outcomes):
+        return f"None of these trainings solves {task} (T = {longest})"
+    if len(always) == len(outcomes):
+        return f"Every training solves {task} (T = {longest})"
+    if len(always) + len(never) < len(outcomes):
+        told = "; ".join(
+            f"{label(arm)} in {sum(solved)} of {len(solved)}" for arm, solved in outcomes.items()
+        )
+        return f"Who solves {task} (T = {longest})? {told}"
+    return f"{labels(always)} solved {task} (T = {longest}) each time, {labels(never)} never"
+
+
+@mpl.rc_context(STYLE)
 def out_of_distribution(records: Sequence[Record]) -> Figure | None:
     """The task's metric by the length of the window tested, a panel for each length trained on.
 
@@ -77,30 +107,27 @@ def out_of_distribution(records: Sequence[Record]) -> Figure | None:
     drawn = [s for s in scores.of(records) if s.by_length]
     if not drawn:
         return None
-    trained = sorted({s.cell["length"] for s in drawn})
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1,
-            len(trained),
-            figsize=(max(5.6, 4.6 * len(trained)), 3.9),
-            squeeze=False,
-        )
-        for panel, length in zip(axes[0], trained, strict=True):
-            here = [s for s in drawn if s.cell["length"] == length]
-            for series in by_arm([s.record for s in here]):
-                _by_test_length(panel, scores.of(series))
-            lengths = sorted({n for s in here for n, *_ in s.by_length})
-            # Of the lengths trained on as much is shown as tells where they end.
-            shortest = max(min(s.shortest for s in here), min(lengths) // 2)
-            length_axis(panel, [*lengths, shortest])
-            panel.set_xlabel("window tested (tokens)")
-            _shade(panel, here)
-            _limits(panel, here, lengths)
-            panel.set_title(_trained_on(here))
-        reached = [score for s in drawn for _, score, _ in s.by_length]
-        _score_axis(list(axes[0]), drawn, reached)
-        axes[0][0].set_ylabel(f"test {_name(drawn[0].metric)}")
-        legend(figure, handles([s.cell["arm"] for s in drawn]))
+    trained = spread(sorted({s.cell["length"] for s in drawn}))
+    figure, panels = grid(len(trained))
+    for panel, length in zip(panels, trained, strict=True):
+        here = [s for s in drawn if s.cell["length"] == length]
+        for series in by_arm([s.record for s in here]):
+            _by_test_length(panel, scores.of(series))
+        lengths = sorted({n for s in here for n, *_ in s.by_length})
+        # Of the lengths trained on as much is shown as tells where they end.
+        shortest = max(min(s.shortest for s in here), min(lengths) // 2)
+        length_axis(panel, [*lengths, shortest])
+        panel.set_xlabel("window tested (tokens)")
+        _shade(panel, here)
+        _limits(panel, here, lengths)
+        panel.set_title(_trained_on(here))
+    reached = [score for s in drawn for _, score, _ in s.by_length]
+    _score_axis(panels, drawn, reached)
+    for panel in panels[::2]:
+        panel.set_ylabel(f"test {_name(drawn[0].metric)}")
+    task = registry.named(*(coordinate(drawn[0].cell, name) for name in ("task", "data")))
+    title(figure, f"Does what was learned of {task} hold on longer windows?")
+    legend(figure, handles([s.cell["arm"] for s in drawn]))
     return figure
 
 
@@ -116,16 +143,17 @@ def _by_test_length(here: Axes, series: Sequence[scores.Scores]) -> None:
             here.plot(list(line), list(line.values()), color=shade, **style)
     common = sorted(set.intersection(*(set(line) for line in lines)))
     middle = [np.median([line[length] for line in lines]) for length in common]
-    here.plot(common, middle, color=shade, linewidth=1.8, marker="o", markersize=3.5)
+    (thick,) = here.plot(common, middle, color=shade, linewidth=1.8, marker="o", markersize=3.5)
+    titled(thick, f"{label(series[0].cell['arm'])}, median of {len(lines)}")
 
 
 def _shade(here: Axes, drawn: Sequence[scores.Scores]) -> None:
     """The lengths trained on, to the left of the longest of them."""
     shortest, longest = min(s.shortest for s in drawn), drawn[0].cell["length"]
     if shortest < longest:
-        here.axvspan(shortest, longest, color="#eef3f8", zorder=0)
-    here.axvline(longest, color="#888888", linewidth=0.9, linestyle=":")
-    style: dict[str, Any] = {"fontsize": 7, "color": _DARK, "va": "bottom", "ha": "left"}
+        here.axvspan(shortest, longest, color=REGION, zorder=0)
+    here.axvline(longest, color=RULE, linewidth=0.9, linestyle=":")
+    style: dict[str, Any] = {"fontsize": SMALL, "color": INK, "va": "bottom", "ha": "left"}
     text = f" trained to {longest}"
     here.text(longest, 0.02, text, transform=here.get_xaxis_transform(), **style)
 
@@ -138,23 +166,23 @@ def _limits(here: Axes, drawn: Sequence[scores.Scores], lengths: Sequence[int] =
     floors = [first.floor_at(length) for length in lengths]
     known = [floor for floor in floors if floor is not None]
     if len(set(known)) > 1 and len(known) == len(lengths):
-        here.plot(lengths, known, color=_DARK, linestyle="--", linewidth=0.9)
+        here.plot(lengths, known, color=INK, linestyle="--", linewidth=0.9)
         # At its start, as at its end the threshold may be near.
         here.annotate(
-            "floor ", (lengths[0], known[0]), fontsize=7, color=_DARK, va="center", ha="right"
+            "floor ", (lengths[0], known[0]), fontsize=SMALL, color=INK, va="center", ha="right"
         )
     elif first.floor is not None:
-        here.axhline(first.floor, color=_DARK, linestyle="--", linewidth=0.9)
+        here.axhline(first.floor, color=INK, linestyle="--", linewidth=0.9)
         _beside(here, first.floor, f"floor\n{first.floor:.3g}", below)
     if first.solved_at is not None:
-        here.axhline(first.solved_at, color=_SOLVED, linestyle="-.", linewidth=0.9)
-        _beside(here, first.solved_at, f"solved\n{first.solved_at:.3g}", above, _SOLVED)
+        here.axhline(first.solved_at, color=SOLVED, linestyle="-.", linewidth=0.9)
+        _beside(here, first.solved_at, f"solved\n{first.solved_at:.3g}", above, SOLVED)
 
 
-def _beside(here: Axes, height: float, text: str, side: str, shade: str = _DARK) -> None:
+def _beside(here: Axes, height: float, text: str, side: str, shade: str = INK) -> None:
     """A level's name, to the right of the panel, where no line crosses it."""
     place = here.get_yaxis_transform()
-    style: dict[str, Any] = {"fontsize": 7, "va": side, "ha": "left", "color": shade}
+    style: dict[str, Any] = {"fontsize": SMALL, "va": side, "ha": "left", "color": shade}
     here.text(1.01, height, text, transform=place, **style)
 
 

@@ -4,7 +4,6 @@ import pandas as pd
 
 from bench import registry
 from bench.data.metrics import METRICS
-from bench.frames import scores
 from bench.outcome import DIVERGED
 from bench.page import captions
 from bench.page.contract import WHERE, Excerpt, Facet, Picture, Question, Section, TableView
@@ -38,15 +37,12 @@ def _drawn(evidence: Evidence) -> pd.DataFrame:
 def _curves_caption(facet: Facet) -> str:
     records = facet.records
     trials = captions.distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
-    text = f"{scores.task_in_words(records)}Learning rates tried for every arm: {listed(trials)}. "
+    text = f"Thin: seeds, thick: median; learning rates tried: {listed(trials)}. "
     if len(captions.distinct(records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
         text += f"Fewer than {captions.EXPLORATORY} seeds: exploratory. "
     if any(map(_pretrained, records)):
-        text += (
-            "Pretrained weights against random ones is a comparison of systems, not of "
-            "architectures. "
-        )
-    return text + "It does not say which architecture learns better in the end."
+        text += "Pretrained weights compare systems, not architectures. "
+    return text + "Not shown: who learns better in the end."
 
 
 def _pretrained(record: Record) -> bool:
@@ -58,10 +54,8 @@ def _pretrained(record: Record) -> bool:
 def _longer_caption(facet: Facet) -> str:
     tested = captions.distinct(facet.records, lambda r: r["cell"]["protocol"]["eval_rows"])
     return (
-        f"{scores.task_in_words(facet.records)}{listed(tested)} rows for each length; a thin line "
-        "a seed, a thick one the median, as far as every seed has a score. A line that ends early "
-        "is of an arm that reads no longer windows, as one with learned positions. It does not say "
-        "what training on longer windows would give."
+        f"{listed(tested)} rows a length; thin: seeds, thick: median. A line ends where an arm "
+        "reads no longer windows. What training on longer windows would give is not shown."
     )
 
 

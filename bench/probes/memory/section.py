@@ -6,19 +6,15 @@ from bench.probes.memory import figures, sentences
 
 def _memory_caption(facet: Facet) -> str:
     return (
-        "Tensors: bytes of PyTorch's tensors alive at once, counted as its dispatcher hands them "
-        "out, the same each run; what a kernel takes and gives back within one call is not seen. "
-        "Resident: how far the process's peak rose in a step, as the system tells; it includes "
-        "workspaces and fragments, and pages that were free already do not show, so it may lie "
-        "below. Nothing follows for another allocator, batch or size."
+        "Tensors: as PyTorch hands them out; resident: the process's peak. What a kernel takes "
+        "within one call is not seen. Nothing follows for another allocator."
     )
 
 
 def _state_caption(facet: Facet) -> str:
     return (
-        "Lines are counted from the architecture, for one row at the end of its window: a "
-        "recurrence's state, or every layer's keys and values; markers are the bytes of the real "
-        "state or cache after the prompt. It says what must be kept, not what is read in a step."
+        "Lines: counted from the architecture, of one row; markers: measured after the prompt. It "
+        "says what must be kept, not what is read in a step."
     )
 
 

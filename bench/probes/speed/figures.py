@@ -10,13 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.drawing.by_length import by_phase
-from bench.drawing.palette import GREY, colour, label
+from bench.drawing.palette import GREY, colour, ink, label
+from bench.drawing.style import SMALL
 
+#: A setting -> the question, and what its ratios are called.
 _SETTINGS = {
-    "denormals": "speed, subnormals flushed over kept",
-    "threads": "speed on {setting} threads over {against}",
-    "dtype": "speed in {setting} over {against}",
-}
+    "denormals": (
+        "Is it faster to take subnormal floats for zero?", "speed, flushed over kept",
+    ),
+    "threads": (
+        "Is it faster on {setting} threads than on {against}?",
+        "speed, {setting} threads over {against}",
+    ),
+    "dtype": ("Is {setting} faster than {against}?", "speed, {setting} over {against}"),
+}  # fmt: skip
 
 
 def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
@@ -38,20 +45,25 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
             here.axvspan(row["at_length_low"], row["at_length_high"], color=shade, alpha=0.1, lw=0)
             here.text(
                 row["at_length"],
-                0.02 + 0.06 * number,
+                0.02 + 0.08 * number,
                 f" {label(row['arm'])} = {label(row['reference'])} at {row['at_length']:.0f} ",
                 ha="left" if row["at_length"] < middle else "right",
-                color=shade,
-                fontsize=7,
+                color=ink(row["arm"]),
+                fontsize=SMALL,
                 transform=here.get_xaxis_transform(),
             )
 
-    return by_phase(rows, "tokens_per_s", "tokens per second", _count, crossed)
+    said = "Who reads more tokens a second, and from which length on?"
+    return by_phase(rows, "tokens_per_s", said, "tokens per second", _count, crossed)
 
 
 def roofline(rows: pd.DataFrame) -> Figure | None:
     """The share of the machine's own ceiling that each arm reaches, by length."""
-    return by_phase(rows, "roofline_share", "share of the ceiling", _percent, _level)
+    known = rows["roofline_share"].dropna() if "roofline_share" in rows.columns else []
+    if not len(known):
+        return None
+    said = f"At most {max(known):.0%} of what this machine can do is used"
+    return by_phase(rows, "roofline_share", said, "share of the ceiling", _percent, _level)
 
 
 def setting(rows: pd.DataFrame) -> Figure | None:
@@ -62,8 +74,9 @@ def setting(rows: pd.DataFrame) -> Figure | None:
     """
     if rows.empty:
         return None
-    title = _SETTINGS[rows.iloc[0]["coordinate"]].format(**rows.iloc[0])
-    return by_phase(rows, "ratio", title, _times, _level)
+    first = rows.iloc[0]
+    said, called = (text.format(**first) for text in _SETTINGS[first["coordinate"]])
+    return by_phase(rows, "ratio", said, called, _times, _level)
 
 
 def _level(here: Axes, phase: str) -> None:

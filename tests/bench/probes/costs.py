@@ -3,6 +3,7 @@
 import copy
 
 from bench import registry
+from bench.page import captions
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
@@ -60,7 +61,7 @@ def drawn(probe, name, records, ceilings=None):
         facet = Facet(evidence, rows, [evidence.by_key[key] for key in keys])
         figure = picture.draw(facet)
         if figure is not None:
-            found[facet_name] = figure, picture.caption(facet)
+            found[facet_name] = figure, captions.whole(picture.caption(facet), facet.records)
     return found
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from bench import registry
+from bench.page import captions
 from bench.page.evidence import Evidence
 from bench.store import Store
 
@@ -70,11 +71,11 @@ ODD = {
     no_control: "Without an A/A control",
     no_reference: "Without an A/A control",
     one_arm: "Without an A/A control",
-    one_length: "A/A, the reference",
+    one_length: "",
     few_rounds: "fewer than 6 rounds",
-    all_flagged: "In 100% of the rounds other work",
-    no_pressure: "A/A, the reference",
-    no_cost: "A/A, the reference",
+    all_flagged: "Other work in 100% of the rounds",
+    no_pressure: "A/A ",
+    no_cost: "A/A ",
     nothing: "",
 }
 
@@ -82,16 +83,19 @@ ODD = {
 @pytest.mark.parametrize("edit", ODD, ids=lambda edit: edit.__name__)
 def test_odd_records_are_drawn_captioned_and_answered(costly, edit):
     edit(costly)
-    captions = [
+    shown = [
         caption
         for probe in SECTIONS
         for name in pictures(probe)
         for _, caption in drawn(probe, name, costly).values()
     ]
     lines = [line for probe in SECTIONS for line in answers(probe, costly)]
-    assert ODD[edit] in " ".join(captions)
-    assert bool(captions) == bool(lines) == bool(costly)
-    for text in (*captions, *lines):
+    assert ODD[edit] in " ".join(shown)
+    assert bool(lines) == bool(costly)
+    assert not shown or costly
+    for text in shown:
+        assert len(text.split()) <= captions.MOST_WORDS, text
+    for text in (*shown, *lines):
         assert text.endswith(".")
         assert "None" not in text
 

@@ -9,24 +9,28 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from bench.drawing.axes import power_of_ten
+from bench.drawing.colours import PAPER, RULE, STRIP, text
 from bench.drawing.palette import colour
-from bench.drawing.style import note
+from bench.drawing.style import SMALL
 from bench.frames.groups import arms
 from bench.probes.gradient.figures.curves import Curve, Floats
-from bench.probes.gradient.flow import SMALLEST_NORMAL, SMALLEST_SUBNORMAL
+from bench.probes.gradient.flow import SMALLEST_NORMAL
 from bench.store.records import Record
 
-_NEAR = 1e-20  # a figure with nothing smaller does not go down to float32's limits
-LOWEST = 1e-80  # float64 goes on below; what is there is left to the table
-_STRIP = 0.17  # of the axis: the strip of exact zeros
+_NEAR = 1e-20  # a figure with nothing smaller does not go down to float32's limit
+#: The end of every axis, as smaller numbers are no normal float32's and teach nothing.
+LOWEST = SMALLEST_NORMAL["float32"]
+_CLEAR = 1e4  # times the end, where the next number has a place
+_STRIP = 0.2  # of the axis: the strip of exact zeros
 
 
 @dataclass(frozen=True)
 class Axis:
     """The vertical axis that all panels of a figure share, and where zeros lie below it.
 
-    It holds whatever is there: float32's limits and the strip of zeros where something comes near
-    them, and any explosion.
+    It ends at float32's smallest normal number, where something comes near that, and has the strip
+    of zeros below it; upwards it holds any explosion.
     """
 
     floor: float
@@ -43,7 +47,6 @@ class Axis:
             for number in range(count) if numbers is None else numbers:
                 curve = Curve.of(record, number % count)
                 values += [curve.norm, curve.low, curve.high]
-                values += [] if curve.double is None else [curve.double[curve.double > 0]]
         return cls.holding(np.concatenate(values), arms(records))
 
     @classmethod
@@ -52,9 +55,8 @@ class Axis:
         positive = values[np.isfinite(values) & (values > 0)]
         least, most = (positive.min(), positive.max()) if len(positive) else (1.0, 1.0)
         limits = bool(least < _NEAR or (values == 0).any())
-        floor = max(min(least, 1e-46), LOWEST) if limits else least
         return cls(
-            10.0 ** math.floor(math.log10(floor)),
+            LOWEST if limits else 10.0 ** math.floor(math.log10(least)),
             10.0 ** min(307, max(1, math.ceil(math.log10(most)) + 1)),
             tuple(dict.fromkeys(names)),
             limits,
@@ -76,39 +78,26 @@ class Axis:
         """What has a place above the strip."""
         return np.where(norm >= self.floor, norm, np.nan)
 
-    def apply(self, here: Axes, record: Record, farthest: float, named: bool = True) -> None:
-        """Set a panel's axes up, with the limits of the type that gradients were taken in."""
+    def apply(self, here: Axes, farthest: float) -> None:
+        """Set a panel's axes up, and mark where what is drawn ends."""
         here.set_yscale("log")
         here.set_ylim(self.bottom, self.top)
         here.set_xlim(*((0, farthest) if farthest > 0 else (-1, 1)))
-        decades = round(math.log10(self.top / self.floor))
+        decades = math.log10(self.top / self.floor)
         each = next((n for n in (1, 2, 5, 10, 20, 50) if decades / n <= 7), 100)
         powers = [p for p in range(-300, 301, each) if self.floor <= 10.0**p <= self.top]
-        ticks, names = [10.0**p for p in powers], [rf"$10^{{{p}}}$" if p else "1" for p in powers]
+        ticks, names = [10.0**p for p in powers], [power_of_ten(p) for p in powers]
         if self.limits:
+            powers = [p for p in powers if 10.0**p > _CLEAR * self.floor]
+            ticks = [*(10.0**p for p in powers), self.floor]
+            names = [*map(power_of_ten, powers), power_of_ten(round(math.log10(self.floor)))]
             ticks.append(math.sqrt(self.floor * self.bottom))
             names.append("exactly 0")
-            here.axhspan(self.bottom, self.floor, color="#eeeeee", zorder=0)
-            self._limits(here, record["cell"]["dtype"], farthest, named)
-        elif named:
-            dtype = record["cell"]["dtype"]
-            text = f"far below: {dtype}'s smallest normal, {SMALLEST_NORMAL[dtype]:.1e}"
-            note(here, farthest * 0.02, self.floor * (self.top / self.floor) ** 0.02, text)
+            here.axhspan(self.bottom, self.floor, color=STRIP, zorder=0)
+            here.axhline(self.floor, color=RULE, linewidth=0.8, linestyle="--")
         here.yaxis.set_major_locator(FixedLocator(ticks))
         here.yaxis.set_minor_locator(NullLocator())
         here.set_yticklabels(names)
-
-    def _limits(self, here: Axes, dtype: str, farthest: float, named: bool) -> None:
-        normal, least = SMALLEST_NORMAL[dtype], SMALLEST_SUBNORMAL[dtype]
-        if normal < self.floor:
-            return
-        here.axhspan(least, normal, color="#fff3d6", zorder=0)
-        for value in (normal, least):
-            here.axhline(value, color="#888888", linewidth=0.8, linestyle="--")
-        if named:
-            x = farthest * 0.02
-            note(here, x, normal * 6, f"{dtype}'s smallest normal, {normal:.1e}")
-            note(here, x, least / 900, f"its smallest subnormal, {least:.1e}")
 
     def zeros(
         self, here: Axes, row: str, distance: Floats, norm: Floats, name: str | None = "",
@@ -123,20 +112,27 @@ class Axis:
         zero = norm == 0
         if not zero.any():
             return
-        level, shade = self.level(row), shade or colour(row)
+        level, ink = self.level(row), ink or colour(row)
+        shade = shade or ink
         here.plot(
             distance, np.where(zero, level, np.nan), color=shade, linewidth=3.2,
             solid_capstyle="butt", marker="s" if zero.sum() == 1 else "", markersize=3.2,
         )  # fmt: skip
         if name is None:
             return
-        style: dict[str, Any] = {"color": ink or shade, "fontsize": 6.5, "va": "center"}
+        style: dict[str, Any] = {"color": text(ink), "fontsize": SMALL, "va": "center"}
         first = int(zero.argmax())
         if not zero[first:].all():
             return
-        text = name + ("everywhere" if zero.all() else f"from {distance[first]:.0f}")
-        if distance[first] < 0.2 * distance[-1]:  # no room beside it
-            middle, box = distance.mean(), {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
-            here.text(middle, level, text, ha="center", bbox=box, **style)
+        if zero.all():
+            said = f"{name}everywhere"
+        elif distance[first] == 1:  # behind the last layer no other token has a path to the loss
+            said = f"{name}everywhere but at the loss"
         else:
-            here.text(distance[first] - distance[-1] * 0.01, level, text, ha="right", **style)
+            said = f"{name}from {distance[first]:.0f}"
+        end = here.get_xlim()[1]
+        if distance[first] < 0.25 * end:  # no room beside it
+            middle, box = end / 2, {"facecolor": PAPER, "edgecolor": "none", "pad": 0.4}
+            here.text(middle, level, said, ha="center", bbox=box, **style)
+        else:
+            here.text(min(distance[first], end) - end * 0.01, level, said, ha="right", **style)

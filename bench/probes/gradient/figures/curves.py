@@ -14,6 +14,7 @@ from bench.probes.gradient.records import of_flow
 from bench.store.records import Record
 
 Floats = npt.NDArray[np.float64]
+_ROOM, _LEAST_SEEN = 1.4, 60.0  # behind where the last curve leaves; tokens
 _LEAST_STAGES = 4  # of a training that is drawn as it goes
 
 
@@ -25,21 +26,17 @@ class Curve:
     norm: Floats
     low: Floats
     high: Floats
-    double: Floats | None  # the same weights in float64
 
     @classmethod
     def of(cls, record: Record, number: int) -> "Curve":
         """What a record has of one stage."""
         samples = record["samples"]
         norm = floats(samples["norm"][number])
-        low, high, double = (
-            floats(samples[name][number]) if len(samples.get(name, ())) > number else None
-            for name in ("norm_low", "norm_high", "norm_float64")
+        low, high = (
+            floats(samples[name][number]) if len(samples.get(name, ())) > number else norm
+            for name in ("norm_low", "norm_high")
         )
-        distance = floats(samples["distance"])
-        return cls(
-            distance, norm, norm if low is None else low, norm if high is None else high, double
-        )
+        return cls(floats(samples["distance"]), norm, low, high)
 
 
 def floats(values: Iterable[float | None]) -> Floats:
@@ -64,6 +61,16 @@ def followed(records: Sequence[Record]) -> list[Record]:
     return [r for r in records if r["cell"]["length"] in lengths]
 
 
+def most_trained(records: Sequence[Record]) -> list[Record]:
+    """Those of the longest window among the longest trainings."""
+    best = max((_extent(r) for r in records), default=None)
+    return [r for r in records if _extent(r) == best]
+
+
+def _extent(record: Record) -> tuple[int, int]:
+    return record["cell"]["protocol"]["steps"], record["cell"]["length"]
+
+
 def once(records: Sequence[Record]) -> list[list[Record]]:
     """Arms at initialisation: a seed that two trainings start from is one."""
     found: dict[tuple[str, str], dict[int, Record]] = {}
@@ -73,9 +80,22 @@ def once(records: Sequence[Record]) -> list[list[Record]]:
     return [list(seeds.values()) for seeds in found.values()]
 
 
-def farthest(records: Sequence[Record]) -> float:
-    """The largest distance from the loss."""
-    return float(max(r["samples"]["distance"][-1] for r in records))
+def seen_to(records: Sequence[Record], floor: float, sample: str = "norm") -> float:
+    """How far panels go: to where the last of the curves that leave the axis does, or all the way.
+
+    Beyond, what has left stays away and what has not stays level, and on a long window there would
+    be nothing but that to see.
+    """
+    end, last = 0.0, 0.0
+    for record in records:
+        distance = floats(record["samples"]["distance"])
+        last = max(last, distance[-1])
+        for stage in record["samples"][sample]:
+            for curve in stage if sample != "norm" else [stage]:
+                there = floats(curve) >= floor
+                if there.any() and not there[-1]:
+                    end = max(end, distance[there][-1])
+    return min(last, max(_ROOM * end, _LEAST_SEEN)) if end else last
 
 
 def stage_number(record: Record, when: str | int) -> int | None:

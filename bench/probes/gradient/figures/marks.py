@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.drawing.palette import GREY, colour
+from bench.drawing.colours import PAPER
+from bench.drawing.palette import GREY, colour, label
+from bench.drawing.style import titled
+from bench.page.numbers import cell_text
 
 SETTING = ["comparison", "layers", "initialization", "clip_norm"]
 _FATES = {"zero": "nothing arrives", "alone": "one token, no distance"}
@@ -46,28 +48,21 @@ def dot(here: Axes, place: float, row: dict[Any, Any], when: str, *, vertical: b
     bars = here.vlines if vertical else here.hlines
     bars(place, low, high, color=shade, linewidth=1.1, alpha=0.8)
     x, y = (place, value) if vertical else (value, place)
-    here.plot(
+    (mark,) = here.plot(
         x, y, color=shade, marker="^" if row["whole_window"] else "o", markersize=6,
-        markerfacecolor="white" if when == "init" else shade, linestyle="",
+        markerfacecolor=PAPER if when == "init" else shade, linestyle="",
     )  # fmt: skip
+    least = "at least " if row["whole_window"] else ""
+    titled(
+        mark,
+        f"{label(row['arm'])}, T = {row['length']}, {in_words(when)}: {least}"
+        f"{cell_text(value, 'reach_tokens')} tokens",
+    )
 
 
 def entry(marker: str, text: str, *, hollow: bool = False) -> Line2D:
     """A legend's entry for a marker that is no arm's own."""
     return Line2D(
         [], [], color=GREY, marker=marker, linestyle="", label=text,
-        markerfacecolor="white" if hollow else GREY,
+        markerfacecolor=PAPER if hollow else GREY,
     )  # fmt: skip
-
-
-def plain_axis(here: Axes) -> None:
-    """A log axis in plain numbers."""
-    here.tick_params(axis="x", which="both", length=3.0, pad=3.5)
-    here.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    low, high = here.get_xlim()
-    if high / low < 100:
-        here.xaxis.set_minor_formatter(
-            FuncFormatter(lambda value, _: f"{value:g}" if str(f"{value:e}")[0] in "25" else "")
-        )
-    else:
-        here.xaxis.set_minor_formatter(NullFormatter())

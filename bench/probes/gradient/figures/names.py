@@ -54,8 +54,3 @@ def layers(names: Sequence[Name]) -> list[tuple[str, int]]:
 def kinds(names: Sequence[Name]) -> list[str]:
     """Kinds in the order in which they come."""
     return list(dict.fromkeys(name.kind for name in names))
-
-
-def shown(name: str) -> str:
-    """A name as a figure writes it."""
-    return name.replace("$", r"\$")

@@ -10,21 +10,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.drawing.palette import GREY, colour, rank
-from bench.drawing.style import STYLE, handles, legend
-from bench.probes.gradient.figures.marks import (
-    SETTING,
-    at_stage,
-    dot,
-    entry,
-    in_words,
-    plain_axis,
-    why,
-)
+from bench.drawing.axes import plain_axis
+from bench.drawing.colours import GRID
+from bench.drawing.palette import GREY, colour, ink, rank
+from bench.drawing.style import SMALL, STYLE, WIDTH, handles, legend, title
+from bench.probes.gradient.figures.marks import SETTING, at_stage, dot, entry, in_words, why
 
 _VISIBLE = 0.1  # on the log scale: what is nearer has no room for an arrow
 
 
+@mpl.rc_context(STYLE)
 def by_setting(rows: pd.DataFrame) -> Figure | None:
     """What lengthens the reach: layers, initialisation, clipping, training; a dot an arm.
 
@@ -44,40 +39,37 @@ def by_setting(rows: pd.DataFrame) -> Figure | None:
     if len(names) < 2:
         return None
     groups = {key: rows[_alike(rows, key)] for key in names}
-    with mpl.rc_context(STYLE):
-        count = sum(group["arm"].nunique() for group in groups.values())
-        figure, here = plt.subplots(figsize=(7.2, 1.5 + 0.2 * count + 0.14 * len(names)))
-        y, ticks = 0.0, []
-        for key, group in groups.items():
-            arms = sorted(group["arm"].unique(), key=rank)
-            ticks.append(y + (len(arms) - 1) / 2)
-            for arm in arms:
-                series = group[group["arm"] == arm]
-                _setting(here, y, series, arm)
-                y += 1
-            y += 0.7
-            if key != list(groups)[-1]:
-                here.axhline(y - 0.85, color="#dddddd", linewidth=0.7)
-        here.set_yticks(ticks, list(names.values()))
-        here.tick_params(axis="y", length=0)
-        here.grid(visible=False, axis="y")
-        here.set_ylim(y - 0.7 + 0.2, -0.9)
-        farthest = rows["farthest"].max()
-        here.axvline(farthest, color=GREY, linestyle=":", linewidth=1.1)
-        here.set_xscale("log")
-        reached = rows["reach_least"].astype(float)
-        least = reached[reached > 0].min()
-        here.set_xlim((1.0 if np.isnan(least) else least) / 1.4, max(farthest, 2) * 1.25)
-        plain_axis(here)
-        here.set_xlabel("effective reach (tokens)")
-        here.set_title(f"T = {length}")
-        entries = handles(list(rows["arm"].unique()))
-        entries.append(entry("o", "at initialisation", hollow=True))
-        if (rows["steps"] > 0).any():
-            entries.append(entry("o", "at the end of training"))
-        if rows["whole_window"].any():
-            entries.append(entry("^", "the whole window (dotted)"))
-        legend(figure, entries)
+    count = sum(group["arm"].nunique() for group in groups.values())
+    figure, here = plt.subplots(figsize=(WIDTH, 1.5 + 0.2 * count + 0.14 * len(names)))
+    y, ticks = 0.0, []
+    for key, group in groups.items():
+        arms = sorted(group["arm"].unique(), key=rank)
+        ticks.append(y + (len(arms) - 1) / 2)
+        for arm in arms:
+            _setting(here, y, group[group["arm"] == arm], arm)
+            y += 1
+        y += 0.7
+        if key != list(groups)[-1]:
+            here.axhline(y - 0.85, color=GRID, linewidth=0.7)
+    here.set_yticks(ticks, list(names.values()))
+    here.tick_params(axis="y", length=0)
+    here.grid(visible=False, axis="y")
+    here.set_ylim(y - 0.7 + 0.2, -0.9)
+    farthest = rows["farthest"].max()
+    here.axvline(farthest, color=GREY, linestyle=":", linewidth=1.1)
+    reached = rows["reach_least"].astype(float)
+    least = reached[reached > 0].min()
+    here.set_xlim((1.0 if np.isnan(least) else least) / 1.4, max(farthest, 2) * 1.25)
+    plain_axis(here)
+    here.set_xlabel("effective reach (tokens)")
+    entries = handles(list(rows["arm"].unique()))
+    entries.append(entry("o", "at initialisation", hollow=True))
+    if (rows["steps"] > 0).any():
+        entries.append(entry("o", "at the end of training"))
+    if rows["whole_window"].any():
+        entries.append(entry("^", "the whole window (dotted)"))
+    title(figure, f"What lengthens a gradient's reach in a window of {length} tokens?")
+    legend(figure, entries)
     return figure
 
 
@@ -115,7 +107,7 @@ def _setting(here: Axes, y: float, series: pd.DataFrame, arm: str) -> None:
     for when in ("init", "end"):
         for row in at_stage(series, when).to_dict("records")[:1]:
             if np.isnan(row["reach_tokens"]) or row["reach_tokens"] == 0:  # no place on a log axis
-                style: dict[str, Any] = {"fontsize": 6.5, "va": "center", "color": colour(arm)}
+                style: dict[str, Any] = {"fontsize": SMALL, "va": "center", "color": ink(arm)}
                 text = f" {in_words(when)}: {why(row)}"
                 here.text(0.0, y, text, transform=here.get_yaxis_transform(), **style)
                 continue

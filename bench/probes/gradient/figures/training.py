@@ -1,118 +1,109 @@
 """The gradient by distance as training changes the weights: a strip of stages, and a map."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
+from bench.drawing.axes import power_of_ten
+from bench.drawing.colours import NO_NUMBER, ZERO
+from bench.drawing.lines import MOST_PANELS, spread
 from bench.drawing.palette import label, rank
-from bench.drawing.style import STYLE, handles, legend
+from bench.drawing.style import STYLE, grid, handles, legend, title
 from bench.frames.groups import arms
 from bench.probes.gradient.figures.axis import Axis
-from bench.probes.gradient.figures.curves import Floats, endings, floats, followed
-from bench.probes.gradient.figures.panels import (
-    DISTANCE,
-    NORM,
-    flow_panel,
-    kinds,
-    remark,
-    say_nothing,
+from bench.probes.gradient.figures.curves import (
+    Floats,
+    endings,
+    floats,
+    followed,
+    most_trained,
+    seen_to,
 )
+from bench.probes.gradient.figures.panels import NORM, distance_of, flow_panel, remark
 from bench.store.records import Record
 
-_ROWS = 3  # lengths of a figure that has a row for each
-_STAGES = 8  # panels of the strip
-_ZERO, _NO_NUMBER = "#d9d9d9", "#882255"
-_LEAST_COLOUR = 1e-250  # float64's subnormals have no logarithm that a colour bar could bear
+_LEAST_COLOUR = 1e-12  # darker is not told apart, and teaches as little
 
 
+@mpl.rc_context(STYLE)
 def flow_strip(records: Sequence[Record]) -> Figure | None:
-    """The flow as it evolves: a panel a stage of the training, all arms in each, the same axes.
+    """The flow as it evolves of the longest training: four stages of it, all arms in each.
 
-    A row for each length, up to three of those trained on.
+    Of its longest window, with the same axes everywhere.
     """
-    records = followed(records)
+    records = most_trained(followed(records))
     if not records:
         return None
-    lengths = _spread(sorted({r["cell"]["length"] for r in records}), _ROWS)
-    records = [r for r in records if r["cell"]["length"] in lengths]
-    stages = []  # of each length its own, as trainings need not be equally long
-    for length in lengths:
-        known = {s for r in records if r["cell"]["length"] == length for s in r["samples"]["steps"]}
-        stages.append(_spread(sorted(known), _STAGES))
-    columns = max(map(len, stages))
+    length = records[0]["cell"]["length"]
+    stages = spread(sorted({step for r in records for step in r["samples"]["steps"]}))
     axis = Axis.of(records)
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            len(lengths), columns, sharey=True, sharex="row", squeeze=False,
-            figsize=(max(6.0, 1.75 * columns + 0.8), 2.5 * len(lengths) + 0.8),
-        )  # fmt: skip
-        for row, length, steps in zip(axes, lengths, stages, strict=True):
-            drawn = [r for r in records if r["cell"]["length"] == length]
-            for here in row[len(steps) :]:
-                here.set_axis_off()
-            for here, step in zip(row, steps, strict=False):
-                flow_panel(here, axis, drawn, step, small=True)
-                here.set_title("initialisation" if step == 0 else f"step {step}")
-            row[0].set_ylabel(f"T = {length}\n{NORM}")
-        figure.supxlabel(DISTANCE, fontsize=9)
-        legend(figure, handles(arms(records)) + kinds(figure, records))
+    figure, axes = grid(len(stages), height=2.6, sharey=True, sharex=True)
+    for number, (here, step) in enumerate(zip(axes, stages, strict=True)):
+        flow_panel(here, axis, records, step)
+        when = "at initialisation" if step == 0 else f"after step {step}"
+        here.set_title(f"T = {length}, {when}")
+        if number % 2 == 0:
+            here.set_ylabel(NORM)
+    for here in axes[:-2]:
+        here.set_xlabel("")
+    title(figure, "What does training change about how far a gradient comes?")
+    legend(figure, handles(arms(records)))
     return figure
 
 
+@mpl.rc_context(STYLE | {"axes.grid": False})
 def flow_heatmap(records: Sequence[Record]) -> Figure | None:
-    """Distance by training step, the norm as colour: a panel an arm, a row a length.
+    """Distance by training step, the norm as colour: a panel an arm.
 
-    Of several seeds the median; exact zeros have a colour of their own.
+    Of the longest window of the longest training. Of several seeds the median; exact zeros have a
+    colour of their own.
     """
-    records = followed(records)
+    records = most_trained(followed(records))
     if not records:
         return None
-    lengths = _spread(sorted({r["cell"]["length"] for r in records}), _ROWS)
-    columns = sorted(set(arms(records)), key=rank)
-    maps = {
-        (length, arm): _map(chosen)
-        for length in lengths
-        for arm in columns
-        if (chosen := [r for r in records if _is(r, length, arm)])
-    }
+    length = records[0]["cell"]["length"]
+    columns = sorted(set(arms(records)), key=rank)[:MOST_PANELS]
+    maps = {arm: _map([r for r in records if r["cell"]["arm"] == arm]) for arm in columns}
     seen = np.concatenate([values.ravel() for _, _, values in maps.values()])
     positive = seen[seen > 0]
     least, most = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
-    scale = LogNorm(max(least, _LEAST_COLOUR), max(most, 10 * _LEAST_COLOUR))
-    with mpl.rc_context(STYLE | {"axes.grid": False}):
-        figure, axes = plt.subplots(
-            len(lengths), len(columns), squeeze=False, sharey="row",
-            figsize=(max(5.0, 2.7 * len(columns) + 1), 2.5 * len(lengths) + 0.7),
-        )  # fmt: skip
-        shown = None
-        for row, length in zip(axes, lengths, strict=True):
-            for here, arm in zip(row, columns, strict=True):
-                if (length, arm) not in maps:
-                    say_nothing(here, "no result")
-                    continue
-                shown = _heat(here, *maps[length, arm], scale)
-                chosen = [r for r in records if _is(r, length, arm)]
-                remark(here, endings(chosen))
-                here.set_title(f"{label(arm)}, T = {length}")
-            row[0].set_ylabel(DISTANCE.replace(" (", "\n("))
-        for here in axes[-1]:
-            here.set_xlabel("training step")
-        assert shown is not None
-        figure.colorbar(shown, ax=axes, label=NORM, fraction=0.03, pad=0.01, aspect=35)
-        patches = [Patch(color=_ZERO, label="exactly 0")] if (seen == 0).any() else []
-        if np.isnan(seen).any():
-            patches.append(Patch(color=_NO_NUMBER, label="not finite"))
-        if patches:
-            figure.legend(handles=patches, loc="outside upper center", ncols=2)
+    most = max(most, 10 * _LEAST_COLOUR)
+    scale = LogNorm(max(least, _LEAST_COLOUR), most)
+    figure, axes = grid(len(columns), height=2.3, sharex=True, sharey=True)
+    for number, (here, arm) in enumerate(zip(axes, columns, strict=True)):
+        shown = _heat(here, *maps[arm], scale)
+        remark(here, endings([r for r in records if r["cell"]["arm"] == arm]))
+        here.set_title(f"{label(arm)}, T = {length}")
+        here.set_ylim(0, seen_to(records, _LEAST_COLOUR))
+        if number % 2 == 0:
+            here.set_ylabel(distance_of(records).replace(" (", "\n("))
+    for here in axes[-2:]:
+        here.set_xlabel("training step")
+    bar = figure.colorbar(shown, ax=figure.axes, label=NORM, fraction=0.03, pad=0.01, aspect=35)
+    bar.ax.yaxis.set_major_formatter(lambda value, _: _named(value, least))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    patches = [Patch(color=ZERO, label="exactly 0")] if (seen == 0).any() else []
+    if np.isnan(seen).any():
+        patches.append(Patch(color=NO_NUMBER, label="not finite"))
+    if patches:
+        figure.legend(handles=patches, loc="outside lower center", ncols=2)
+    title(figure, "Does training carry the gradient farther?")
     return figure
+
+
+def _named(value: float, least: float) -> str:
+    """A tick of the colours; the darkest is of all that is smaller too."""
+    power = round(math.log10(value))
+    darker = least < _LEAST_COLOUR and power <= round(math.log10(_LEAST_COLOUR))
+    return f"≤ {power_of_ten(power)}" if darker else power_of_ten(power)
 
 
 def _map(records: Sequence[Record]) -> tuple[Floats, Floats, Floats]:
@@ -137,21 +128,10 @@ def _heat(here: Axes, steps: Floats, distance: Floats, norms: Floats, scale: Log
     y = np.append(distance[0] - 0.5, distance + 0.5)  # of a long window a distance ends a run
     # A long window has more cells than an SVG should have paths.
     style: dict[str, Any] = {"rasterized": True, "shading": "flat"}
-    for chosen, shade in ((norms == 0, _ZERO), (np.isnan(norms), _NO_NUMBER)):
+    for chosen, shade in ((norms == 0, ZERO), (np.isnan(norms), NO_NUMBER)):
         if chosen.any():
             cells = np.ma.masked_where(~chosen, np.ones_like(norms))
             here.pcolormesh(x, y, cells, cmap=ListedColormap([shade]), **style)
     here.xaxis.set_minor_locator(FixedLocator(steps.tolist()))  # where it was measured
     cells = np.ma.masked_where(~(norms > 0), norms)
     return here.pcolormesh(x, y, cells, norm=scale, cmap="viridis", **style)
-
-
-def _is(record: Record, length: int, arm: str) -> bool:
-    return bool(record["cell"]["length"] == length and record["cell"]["arm"] == arm)
-
-
-def _spread(items: Sequence[int], most: int) -> list[int]:
-    """So many of the items at most, first and last among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]

@@ -58,10 +58,10 @@ def test_steps_are_drawn_by_their_position_in_quarters(costly):
     (here,) = figure.axes
     quarters = [line for line in here.lines if line.get_marker() == "o"]
     assert [len(line.get_xdata()) for line in quarters] == [4] * 4, "two arms, two contexts"
-    assert caption.startswith("Points: medians of the quarters")
-    assert "12 new tokens a row, greedy" in caption
+    assert caption.startswith("Medians and quartiles of each quarter")
+    assert "12 new tokens, greedy" in caption
     ((_, caption),) = drawn("decode", "first_token", costly).values()
-    assert caption.startswith("Medians with 95% intervals over 6 rounds")
+    assert caption.startswith("Medians, 95% intervals over 6 rounds")
 
 
 @pytest.mark.parametrize("draw", [figures.first_token, figures.by_position])

@@ -4,6 +4,7 @@ import copy
 import re
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from bench.page.contract import Facet
@@ -38,7 +39,8 @@ def evidence(records):
         record["cell"]["model"]["num_layers"] = 4
     trained = [elsewhere(r, probe="learning") for r in records]
     where = coordinates(records[0]["cell"]) | {"denormals": "flush / keep"}
-    return Known([*records, *deep, *trained], flushed(**where))
+    settings = pd.concat([flushed(**where), flushed(**where | {"length": 32})])
+    return Known([*records, *deep, *trained], settings)
 
 
 def shown(picture, evidence):

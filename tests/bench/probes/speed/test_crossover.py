@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.drawing import colours
 from bench.page.evidence import Evidence
 
 from ..costs import answers, dotted, drawn, markers, scaled, training
@@ -63,7 +64,7 @@ def test_an_unstable_measurement_is_hollow_and_no_claim_rests_on_it(costly):
     assert list(evidence["speed"]["status"]).count("unstable") == 2
     assert list(evidence["speed"]["verdict"].dropna()) == ["faster", "no difference", "unstable"]
     figure = throughput(records)
-    assert markers(figure, "white") == 2
+    assert markers(figure, colours.PAPER) == 2
     assert "unstable: no claim" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert evidence["growth"].empty, "two lengths are no line"
     assert evidence["crossover"]["outcome"][0].startswith("undecided")

@@ -1,7 +1,7 @@
 """The norms of a training by step."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
+import pytest
 
 from bench.probes.gradient.figures.norms import gradient_norm, group_norms
 
@@ -17,12 +17,21 @@ class TestNorms:
         above, below = figure.axes
         assert "50% clipped" in words(figure)
         assert "clipped\nabove 1" in words(figure)
-        marks = [c.get_segments() for c in below.collections if isinstance(c, LineCollection)]
-        spans = [[(s[0][0], s[1][0]) for s in segments] for segments in marks]
-        assert spans == [[(0.5, 2.5), (3.5, 4.5)], [(3.5, 4.5)]]
-        (bold,) = lines(above, "lstm", width=1.8)
+        (image,) = below.images
+        assert np.asarray(image.get_array())[..., 3].tolist() == [[1, 1, 0, 1], [0, 0, 0, 1]]
+        assert image.get_extent()[:2] == [0.5, 4.5]
+        (bold,) = lines(above, "lstm", width=1.6)
         assert bold.get_ydata().tolist() == [1.25, 1.75, 0.5, 1.75]
         assert above.get_xlim() == below.get_xlim()
+
+    def test_a_pixel_of_a_long_training_is_as_full_as_its_steps_were_clipped(self, records):
+        (record, _) = of(records)
+        record["samples"]["gradient_norm"] = [2.0, 0.5] * 2000 + [0.5] * 2000
+        (image,) = gradient_norm([record]).axes[1].images
+        shares = np.asarray(image.get_array())[0, :, 3]
+        assert len(shares) < 1000
+        assert shares.mean() == pytest.approx(2000 / 6000)
+        assert set(shares) == {0.5, 0.0}
 
     def test_a_norm_of_zero_and_an_explosion_are_on_the_axis(self, records):
         (record, _) = of(records)

@@ -83,7 +83,7 @@ class TestReach:
             "1 layer,\ninitialisation: default", "1 layer,\ninitialisation: orthogonal",
             "4 layers,\ninitialisation: default",
         ]  # fmt: skip
-        assert here.get_title() == "T = 16", "the length that most settings have"
+        assert "window of 16 tokens" in figure.get_suptitle(), "the length that most settings have"
         dots = [line for line in here.lines if line.get_marker() == "o" and 7 in line.get_xdata()]
         assert len(dots) == 4, "two settings, before and after training"
         assert by_setting(table(records)) is None

@@ -27,7 +27,7 @@ class TestStates:
         figure = state_flow(records)
         rows = of(records, "transformer", 32)[0]["samples"]["state_norm"][-1]
         assert set(rows[-1][1:]) == {0.0}
-        assert "residual, layer 1: from 1" in words(figure)
+        assert "residual, layer 1: everywhere but at the loss" in words(figure)
 
     def test_zeros_beyond_the_axis_are_not_called_zeros(self, records):
         for record in of(records, length=32):

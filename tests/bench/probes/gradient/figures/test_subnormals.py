@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.drawing import colours
 from bench.probes.gradient.figures.subnormals import subnormals
 
 from .drawn import points, words
@@ -36,7 +37,7 @@ class TestCost:
         assert (25.0, 8.0) in points(embeddings)
         assert (50.0, 8.0) in points(states)
         assert len(points(embeddings)) == 3
-        hollow = [line for line in embeddings.lines if line.get_markerfacecolor() == "white"]
+        hollow = [line for line in embeddings.lines if line.get_markerfacecolor() == colours.PAPER]
         assert [line.get_ydata()[0] for line in hollow] == [0.98]
         assert {"unstable: no claim", "A/A control"} <= set(words(figure).splitlines())
         (band,) = [patch for patch in embeddings.patches if patch.get_height() > 0]

@@ -1,0 +1,33 @@
+"""The phases that are timed, in words, in the order in which pages tell of them."""
+
+from collections.abc import Iterable
+
+#: Phase -> what is done, what an arm does, and what a step of it is.
+_WORDS = {
+    "training": ("training step", "trains", "training step"),
+    "forward": ("forward pass", "runs forward", "forward pass"),
+    "prefill": ("prefill", "prefills", "prefill"),
+    "decode": ("decoding", "decodes", "decoded token"),
+}
+
+
+def noun(phase: str) -> str:
+    """What is done; of one that only another package's probe knows, its own name."""
+    return _WORDS[phase][0] if phase in _WORDS else phase
+
+
+def verb(phase: str) -> str | None:
+    """What an arm does; None of a phase that is not known here."""
+    return _WORDS[phase][1] if phase in _WORDS else None
+
+
+def step(phase: str) -> str:
+    """What its times are of; of one that is not known here, its own name."""
+    return _WORDS[phase][2] if phase in _WORDS else phase
+
+
+def in_order(phases: Iterable[str]) -> list[str]:
+    """Each once, those not known here last."""
+    there = dict.fromkeys(phases)
+    known = [phase for phase in _WORDS if phase in there]
+    return known + [phase for phase in there if phase not in known]
