@@ -59,7 +59,8 @@ FORBIDDEN = {
 #: Rooms that are made of what is registered, and words in them that are a probe's name by chance:
 #: where a timed cell has no phase its probe's name stands for one.
 UNNAMED = ("bench.phases", "bench.report", "bench.page", "bench.frames", "bench.drawing",
-           "bench.statistics", "bench.tools", "bench.recorder", "bench.execute", *DOORS)  # fmt: skip
+           "bench.statistics", "bench.tools", "bench.recorder", "bench.execute",
+           *DOORS)  # fmt: skip
 PHASES = {
     ("bench.phases", "decode"),
 }

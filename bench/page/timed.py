@@ -105,9 +105,9 @@ def intervals(rows: pd.DataFrame) -> str:
     """For a caption: what the lines and bands are of, and how many decide nothing."""
     text = f"Medians, 95% intervals over {_span(rows['rounds'])} rounds. "
     if short := int((rows["rounds"] < LEAST_ROUNDS).sum()):
-        text += f"{short} of {len(rows)} without a band: fewer than {LEAST_ROUNDS} rounds. "
+        text += f"{short} without a band. "
     if loose := int((rows["status"] == UNSTABLE).sum()):
-        text += f"Hollow: {loose} of {len(rows)} unstable. "
+        text += f"Hollow: {loose} unstable. "
     return text
 
 
@@ -118,8 +118,7 @@ def noise(rows: pd.DataFrame) -> str:
     else:
         text = "Without an A/A control nothing is claimed. "
     flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
-    share = percent(flags / rounds) if flags else ""
-    return text + (f"Other work in {share} of the rounds. " if flags else "")
+    return text + (f"Other work in {percent(flags / rounds)} of rounds. " if flags else "")
 
 
 def _span(values: "pd.Series[Any]", places: int = 0) -> str:

@@ -42,7 +42,7 @@ def _curves_caption(facet: Facet) -> str:
         text += f"Fewer than {captions.EXPLORATORY} seeds: exploratory. "
     if any(map(_pretrained, records)):
         text += "Pretrained weights compare systems, not architectures. "
-    return text + "Not shown: who learns better in the end."
+    return text + "It does not say who learns better in the end."
 
 
 def _pretrained(record: Record) -> bool:

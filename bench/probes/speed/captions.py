@@ -3,14 +3,18 @@
 from bench.outcome import UNSTABLE
 from bench.page import timed
 from bench.page.contract import Facet
+from bench.page.facets import same
 
 
 def throughput(facet: Facet) -> str:
     """Intervals and noise."""
+    crossings = same(facet.evidence["crossover"], facet.rows)
+    crossed = not crossings.empty and crossings["at_length"].notna().any()
     return (
         timed.intervals(facet.rows)
         + timed.noise(facet.rows)
-        + "Dotted: equally fast. Nothing follows for another machine."
+        + ("Dotted: equally fast. " if crossed else "")
+        + "Nothing follows for another machine."
     )
 
 

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 from bench.outcome import UNSTABLE
+from bench.page.contract import Facet
 from bench.page.evidence import Evidence
-from bench.probes.speed import sentences
+from bench.probes.speed import captions, sentences
 from bench.statistics.intervals import median, paired_ratio
 
 from ....records import elsewhere
-from ..costs import drawn, flushed
+from ..costs import flushed
 
 
 def settings(records):
@@ -103,20 +104,24 @@ def test_a_setting_says_which_kind_of_ratio_it_has(costly):
 
 
 def test_a_caption_says_how_many_ratios_are_of_pairs(costly):
+    def caption(records, **chosen):
+        evidence = Evidence(records)
+        rows = evidence["settings"]
+        for name, value in chosen.items():
+            rows = rows[rows[name].astype(str).str.contains(value)]
+        return captions.setting(Facet(evidence, rows, []))
+
     records = flushed(costly, 12.0)
-    ((_, text),) = drawn("speed", "setting", records).values()
-    assert "took turns in the same rounds: " in text
-    assert "different groups" not in text
+    assert caption(records).startswith("Both settings took turns")
     other = elsewhere(next(r for r in records if r["cell"]["arm"] == "lstm"), dtype="bfloat16")
-    figures = drawn("speed", "setting", [*records, other])
-    (apart,) = [text for facet, (_, text) in figures.items() if "bfloat16" in facet]
-    assert "one after the other: ratios of medians" in apart
+    apart = caption([*records, other], dtype="bfloat16")
+    assert apart.startswith("Measured one after the other")
     assert "took turns" not in apart
     # At another length the two settings were timed in other rounds.
     longer = [elsewhere(r, length=32) for r in records]
     for record in longer:
         if record["cell"]["denormals"] == "flush":
             record["together"] = "other rounds"
-    ((_, text),) = drawn("speed", "setting", records + longer).values()
-    assert "same rounds for 2 of 4 ratios" in text
-    assert "one after the other for the other 2" in text
+    some = caption(records + longer)
+    assert "In 2 of 4 ratios both settings took turns" in some
+    assert "Measured one after the other" in some
