@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-#: Phase -> what is done, and what an arm does.
+#: Phase -> what is done, what an arm does, and what a step of it is.
 _WORDS = {
-    "training": ("training step", "trains"),
-    "forward": ("forward pass", "runs forward"),
-    "prefill": ("prefill", "prefills"),
-    "decode": ("decoding", "decodes"),
+    "training": ("training step", "trains", "training step"),
+    "forward": ("forward pass", "runs forward", "forward pass"),
+    "prefill": ("prefill", "prefills", "prefill"),
+    "decode": ("decoding", "decodes", "decoded token"),
 }
 
 
@@ -19,6 +19,11 @@ def noun(phase: str) -> str:
 def verb(phase: str) -> str | None:
     """What an arm does; None of a phase that is not known here."""
     return _WORDS[phase][1] if phase in _WORDS else None
+
+
+def step(phase: str) -> str:
+    """What its times are of; of one that is not known here, its own name."""
+    return _WORDS[phase][2] if phase in _WORDS else phase
 
 
 def in_order(phases: Iterable[str]) -> list[str]:

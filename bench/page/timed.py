@@ -114,13 +114,13 @@ def intervals(rows: pd.DataFrame) -> str:
 def noise(rows: pd.DataFrame) -> str:
     """For a caption: what the A/A control and the flags of the rounds say."""
     if rows["aa_ratio"].notna().any():
-        text = f"A/A {_span(rows['aa_ratio'].dropna())}. "
+        text = f"A/A {_span(rows['aa_ratio'].dropna(), 2)}. "
     else:
         text = "Without an A/A control nothing is claimed. "
     flags, rounds = int(rows["flagged_rounds"].sum()), int(rows["rounds"].sum())
     return text + (f"Other work in {percent(flags / rounds)} of rounds. " if flags else "")
 
 
-def _span(values: "pd.Series[Any]") -> str:
+def _span(values: "pd.Series[Any]", places: int = 0) -> str:
     """The least and the most, or what both are."""
-    return " to ".join(dict.fromkeys(fixed(end, 2) for end in (values.min(), values.max())))
+    return " to ".join(dict.fromkeys(fixed(end, places) for end in (values.min(), values.max())))

@@ -64,7 +64,7 @@ def phase(row: Row) -> str:
 
 def step(row: Row) -> str:
     """What a row's times are of: a training step, a decoded token."""
-    return {"decode": "decoded token"}.get(row["phase"], phase(row))
+    return phases.step(str(row["phase"]))
 
 
 def where(row: Row) -> str:

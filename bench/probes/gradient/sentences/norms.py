@@ -31,4 +31,4 @@ def clipped(frame: pd.DataFrame) -> list[str]:
 
 def _mean(rows: list[Row]) -> float:
     """The share of clipped steps over seeds."""
-    return sum(row["clipped_share"] for row in rows) / len(rows)
+    return float(sum(row["clipped_share"] for row in rows)) / len(rows)

@@ -68,4 +68,6 @@ def test_an_unstable_measurement_is_hollow_and_no_claim_rests_on_it(costly):
     assert "unstable: no claim" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert evidence["growth"].empty, "two lengths are no line"
     assert evidence["crossover"]["outcome"][0].startswith("undecided")
-    assert any(line.startswith("No claim at T=48") for line in answers("speed", records))
+    assert any(
+        line.startswith("No claim on a training step at T=48") for line in answers("speed", records)
+    )
