@@ -1,6 +1,8 @@
 """The command line, run as a user runs it."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -15,6 +17,13 @@ def test_help_without_torch(rvt, without_torch):
     assert "Usage: " in done.out
 
 
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    heavy = "{'torch', 'transformers', 'matplotlib', 'pandas', 'scipy'}"
+    code = f"import sys, bench.cli; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_wrong_requests_exit_2_without_torch_or_traceback(rvt, tmp_path, without_torch):
     (tmp_path / "bad.toml").write_text(TINY.read_text().replace('"lstm"', '"lstmm"'))
     for arguments, words in [
@@ -23,6 +32,8 @@ def test_wrong_requests_exit_2_without_torch_or_traceback(rvt, tmp_path, without
         (["run", "smoke", "--device", "gpu"], "unknown device 'gpu'"),
         (["ls", "tsks"], "unknown kind 'tsks'. Did you mean 'tasks'"),
         (["report", str(tmp_path)], "no records in"),
+        (["report", str(tmp_path / "bad.toml")], "is no file of records: expected records.sqlite"),
+        (["verify", str(tmp_path)], "is no report: it lacks README.md, claim.json"),
     ]:
         done = rvt(*arguments, env=without_torch)
         assert done.code == 2, (arguments, done)

@@ -11,9 +11,10 @@ from bench.store.records import Record
 
 def metrics(record: Record) -> dict[str, Any]:
     """The metrics of a record that follow from what else it says."""
-    found, said = {}, record["metrics"]
+    found: dict[str, Any] = {}
+    said = record["metrics"]
     if record["samples"].get("loss"):
-        found = of_samples(record["samples"], record["cell"]["protocol"], said["tokens"])
+        found |= of_samples(record["samples"], record["cell"]["protocol"], said["tokens"])
     if said.get("solved_at") is not None:
         found["solved"] = solved(said["metric"], said["test_metric"], said["solved_at"])
     return found
