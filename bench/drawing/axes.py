@@ -141,7 +141,7 @@ def _size(here: Axes, side: str) -> float:
 
 
 def _letter(here: Axes) -> float:
-    return float(here.xaxis.label.get_size())
+    return float(here.xaxis.label.get_fontsize())
 
 
 def _round_below(value: float) -> float:

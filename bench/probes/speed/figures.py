@@ -59,10 +59,9 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
 
 def roofline(rows: pd.DataFrame) -> Figure | None:
     """The share of the machine's own ceiling that each arm reaches, by length."""
-    known = rows["roofline_share"].dropna() if "roofline_share" in rows.columns else []
-    if not len(known):
+    if "roofline_share" not in rows.columns or rows["roofline_share"].isna().all():
         return None
-    said = f"At most {max(known):.0%} of what this machine can do is used"
+    said = f"At most {rows['roofline_share'].max():.0%} of what this machine can do is used"
     return by_phase(rows, "roofline_share", said, "share of the ceiling", _percent, _level)
 
 

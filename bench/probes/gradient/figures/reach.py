@@ -3,7 +3,7 @@
 Where the whole window is reached the marker is a triangle: at least that far.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -47,7 +47,7 @@ def by_length(rows: pd.DataFrame) -> Figure | None:
     _whole(here, rows)
     _axes(here, rows)
     if lost := _without(rows):
-        style = {"fontsize": SMALL, "va": "top", "color": GREY}
+        style: dict[str, Any] = {"fontsize": SMALL, "va": "top", "color": GREY}
         here.text(0.02, 0.98, "\n".join(lost), transform=here.transAxes, **style)
     entries = [*handles(list(rows["arm"].unique())), *kinds]
     entries.append(Line2D([], [], color=GREY, linestyle=":", label="whole window"))
@@ -71,7 +71,7 @@ def against_window(here: Axes, rows: pd.DataFrame) -> None:
     _axes(here, rows)
     here.set_ylabel("reach at initialisation (tokens)")
     middle = float(np.sqrt(rows["length"].min() * rows["length"].max()))
-    style = {"fontsize": SMALL, "color": GREY, "ha": "right", "va": "bottom"}
+    style: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "ha": "right", "va": "bottom"}
     here.text(middle, middle, "the whole window ", **style)
     last = rows[rows["length"] == rows.groupby("arm")["length"].transform("max")]
     known = last[last["reach_tokens"] > 0]

@@ -147,4 +147,5 @@ def _state_curve(record: Record, number: int, state: str) -> Floats | None:
 def _shade(base: str, place: float) -> str:
     """An arm's colour for the first layer (0), ink for the last (1), and what lies between."""
     parts = zip(to_rgb(base), to_rgb(INK), strict=True)
-    return to_hex([start + (end - start) * place for start, end in parts])
+    red, green, blue = (start + (end - start) * place for start, end in parts)
+    return to_hex((red, green, blue))

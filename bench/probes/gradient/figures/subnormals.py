@@ -78,7 +78,7 @@ def _finding(rows: pd.DataFrame) -> str:
     faster = stable[stable["verdict"] == "faster"]
     if faster.empty:
         return "Taking subnormal floats for zero makes no training here faster beyond noise"
-    most = faster.loc[faster["speedup"].idxmax()]
+    most = faster.sort_values("speedup").iloc[-1]
     return (
         f"Taking subnormal floats for zero trains the {label(most['arm'])} "
         f"{most['speedup']:.2f}× as fast at T = {most['length']}"
