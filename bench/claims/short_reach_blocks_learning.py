@@ -33,7 +33,7 @@ LOOKS = "once, when all seeds are in"
 NEEDS = (
     "probe gradient along trainings of tasks whose needed distance is known, in and out of reach"
 )
-PLACE = 400
+PLACE = 120
 SCOPE = ("device", "dtype", "when")
 TABLES = ("reach_and_learning",)
 DELTA = 0.1  # a share of settings outside their reach that is no more than chance or luck

@@ -194,7 +194,7 @@ def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "words": part.words,
         "question": part.question,
-        "state": _together(list(states.values())),
+        "state": _graded([*states.values(), *(UNDECIDED for _ in unjudged)]),
         "counts": f"Of its claims: {told}." if told else "No claim is about it.",
         "rows": mine,
         "open": unjudged,
@@ -205,6 +205,12 @@ def _counted(state: str, count: int) -> str:
     """``2 supported``, ``1 depends``: so many claims of a state, in words."""
     depends = "depends" if count == 1 else "depend"
     return f"{count} {depends if state == DEPENDS else state}"
+
+
+def _graded(states: Sequence[str]) -> str:
+    """The state of a part of the sentence: one of its claims that is decided is no answer to it."""
+    undecided = sum(state == UNDECIDED for state in states)
+    return UNDECIDED if 2 * undecided >= len(states) else _together(states)
 
 
 def _together(states: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench import phases, registry
+from bench.drawing import style
 from bench.drawing.by_length import series_of
 from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE
@@ -82,6 +83,7 @@ def figure(facet: Facet) -> Figure:
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(5.6, 1.2 + 0.42 * strips))
         strip(here, facet.rows)
+        style.title(figure, finding(facet))
     return figure
 
 

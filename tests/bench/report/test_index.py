@@ -186,3 +186,17 @@ def test_neither_pandas_nor_matplotlib_is_needed(published):
         "assert not {'torch', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(published)], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("states", "graded"),
+    [
+        ([SUPPORTED, SUPPORTED, UNDECIDED], SUPPORTED),
+        ([SUPPORTED, REFUTED, UNDECIDED], DEPENDS),
+        ([SUPPORTED, UNDECIDED], UNDECIDED),
+        ([SUPPORTED, *[UNDECIDED] * 7], UNDECIDED),
+        ([], UNDECIDED),
+    ],
+)
+def test_one_claim_that_is_decided_is_no_answer_to_a_part_of_the_sentence(states, graded):
+    assert index._graded(states) == graded
