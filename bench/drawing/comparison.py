@@ -94,12 +94,12 @@ def draw(chart: Chart, style: Mapping[Any, Any]) -> Figure:
         for here, (title, panel) in zip(axes.flat, chart.panels.items(), strict=False):
             _panel(here, panel, shades, list(dict.fromkeys(x for one in everything for x in one.x)))
             if len(chart.panels) > 1:
-                here.set_title(_plain(title), loc="left")
-            here.set_xlabel(_plain(chart.xlabel))
+                here.set_title(title, loc="left")
+            here.set_xlabel(chart.xlabel)
         for here in axes.flat[: len(chart.panels)]:  # all share one y axis
             _scales(here, chart, everything)
         for line in axes:
-            line[0].set_ylabel(_plain(chart.ylabel))
+            line[0].set_ylabel(chart.ylabel)
         _titles(figure, chart, _legend(chart, shades))
         if _direct(chart):
             _at_ends(axes.flat[0], everything, shades)
@@ -110,9 +110,9 @@ def _titles(figure: Figure, chart: Chart, entries: Sequence[Line2D]) -> None:
     """The title, the legend in a room of its own under it, and the scope at the foot."""
     columns = max(1, min(len(entries), int(_WIDTH / _ENTRY)))
     room = "\n" * -(-len(entries) // columns)
-    title = "\n".join(textwrap.wrap(_plain(chart.title), _TITLE))
+    title = "\n".join(textwrap.wrap(chart.title, _TITLE))
     figure.suptitle(title + room, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    scope = "\n".join(textwrap.wrap(_plain(chart.scope), _SCOPE))
+    scope = "\n".join(textwrap.wrap(chart.scope, _SCOPE))
     figure.supxlabel(scope, x=0.01, ha="left", fontsize=8)
     if entries:
         top = 1 - _LINE * (title.count("\n") + 1) / figure.get_figheight()
@@ -134,7 +134,7 @@ def _panel(
     """All series of a panel; over texts they stand beside one another."""
     texts = isinstance(across[0], str)
     if texts:
-        here.set_xticks(range(len(across)), [_plain(text) for text in across])
+        here.set_xticks(range(len(across)), list(across))
     apart = 0.0 if _named_below(panel) else _BESIDE / len(panel)
     for number, one in enumerate(panel):
         shift = (number - (len(panel) - 1) / 2) * apart
@@ -167,7 +167,7 @@ def _scales(here: Axes, chart: Chart, series: Sequence[Series]) -> None:
         here.grid(axis="x", visible=False)
     elif chart.logx and len(set(xs)) > 1 and all(float(x).is_integer() for x in xs):
         length_axis(here, [int(x) for x in xs])
-        here.set_xlabel(_plain(chart.xlabel))
+        here.set_xlabel(chart.xlabel)
     elif chart.logx:
         here.set_xscale("log")
     values = [v for one in series for of in (one.y, one.low, one.high) for v in of]
@@ -197,7 +197,7 @@ def _legend(chart: Chart, shades: Mapping[str, str]) -> list[Line2D]:
         entries.setdefault(
             one.label,
             Line2D([], [], color=shades[one.of], linestyle=dash, marker=marker, markersize=5,
-                   label=_plain(one.label)),
+                   label=one.label),
         )  # fmt: skip
     return list(entries.values())
 
@@ -223,7 +223,7 @@ def _at_ends(here: Axes, series: Sequence[Series], shades: Mapping[str, str]) ->
     for height, (_, index) in zip(heights, ends, strict=True):
         one = series[index]
         here.text(
-            1.015, height - over, _plain(one.label), transform=here.transAxes, va="center",
+            1.015, height - over, one.label, transform=here.transAxes, va="center",
             color=shades[one.of], fontweight="bold",
         )  # fmt: skip
 
@@ -231,8 +231,3 @@ def _at_ends(here: Axes, series: Sequence[Series], shades: Mapping[str, str]) ->
 def called(of: str, by_arm: bool) -> str:
     """A series' name: an arm's as in every figure."""
     return named(of).replace(r"\$", "$") if by_arm else of
-
-
-def _plain(text: str) -> str:
-    """Text that is not taken for mathematics."""
-    return text.replace("$", r"\$")

@@ -51,7 +51,7 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 2 * svg.WIDTH_PX / WIDTH,
     "path.simplify_threshold": 0.25,
 }
-_TITLE = 76  # letters of a line of it
+_TITLE = 72  # letters of a line of it
 _LETTER = 0.07  # inches that a letter of a legend takes
 _COLOURS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 

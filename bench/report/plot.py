@@ -4,20 +4,19 @@
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bench import registry
-from bench.drawing import comparison
+from bench.drawing import comparison, style
 from bench.drawing.comparison import Chart, Series
 from bench.drawing.palette import rank
-from bench.drawing.style import STYLE
 from bench.outcome import UNSTABLE
 from bench.page.numbers import cell_text, ranged
 from bench.report import circumstances, selection
@@ -37,11 +36,6 @@ _SUFFIXES = {
 }  # fmt: skip
 _RATIOS = ("speed_ratio", "quiet_ratio")
 _METRICS = ("test_metric", "validation_metric", "initial_metric")
-_DARK: dict[Any, Any] = {
-    "figure.facecolor": "#0d1117", "axes.facecolor": "#0d1117", "savefig.facecolor": "#0d1117",
-    "text.color": "#e6edf3", "axes.labelcolor": "#e6edf3", "axes.edgecolor": "#8b949e",
-    "xtick.color": "#c9d1d9", "ytick.color": "#c9d1d9", "grid.color": "#30363d",
-}  # fmt: skip
 
 
 def called(paths: Sequence[Path]) -> list[str]:
@@ -75,7 +69,7 @@ def plot(runs: Mapping[str, Source], request: Request, output: Path) -> str:
     panels = selection.panels(rows, request, table, _spoken)
     note = "different machines" if request.y.endswith("_s") and len(_machines(runs)) > 1 else ""
     chart = _chart(rows, panels, request, list(runs), note)
-    _save(comparison.draw(chart, _style(request.dark)), output, request.dark)
+    _save(comparison.draw(chart, style.STYLE), output, request.dark)
     others = [name for name in candidates if name != table]
     also = f"; {', '.join(others)} {'have' if len(others) > 1 else 'has'} these columns too"
     return f"plot: {output} (table {table}{also if others else ''})"
@@ -234,16 +228,9 @@ def _said(row: "pd.Series[Any]", request: Request) -> str:
 # -- the file ------------------------------------------------------------------------------
 
 
-def _style(dark: bool) -> dict[Any, Any]:
-    return STYLE | {"svg.fonttype": "none"} | (_DARK if dark else {})
-
-
 def _save(figure: Figure, output: Path, dark: bool) -> None:
-    """Write it, the same bytes for the same records."""
-    import matplotlib as mpl
-
-    known: Callable[[str], dict[str, None]] = dict.fromkeys  # what would say when it was made
-    names = "Date Creator" if output.suffix == ".svg" else "Software"
-    with mpl.rc_context(_style(dark)):
-        figure.savefig(output, metadata=known(names.split()))  # type: ignore[arg-type]
-    plt.close(figure)
+    """Write it as a report's figures are written, and of their forms keep the one asked for."""
+    with tempfile.TemporaryDirectory() as made:
+        style.save(figure, Path(made), "plot", png=output.suffix == ".png")
+        form = f"plot{'-dark' if dark else ''}{output.suffix}"
+        output.write_bytes((Path(made) / form).read_bytes())

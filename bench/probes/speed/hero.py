@@ -81,7 +81,7 @@ def figure(facet: Facet) -> Figure:
     """The strip of one facet, as high as its rows need."""
     strips = len(facet.rows.groupby(["phase", "arm", "kernel", "seed"]))
     with mpl.rc_context(STYLE):
-        figure, here = plt.subplots(figsize=(5.6, 1.2 + 0.42 * strips))
+        figure, here = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.42 * strips))
         strip(here, facet.rows)
         style.title(figure, finding(facet))
     return figure
@@ -201,7 +201,6 @@ def caption(facet: Facet) -> str:
 def full_caption(facet: Facet) -> str:
     """What the marks say, beside what every caption says."""
     return (
-        "Geometric means over rounds with the interval of the look's level; lengths from the "
-        "shortest (top) to the longest. Filled: claimed after Holm's correction; hollow: "
-        "undecided; grey: within 3%. Nothing follows for other sizes."
+        "Means over rounds, with intervals; shortest length on top. Filled: claimed after Holm's "
+        "correction; hollow: undecided; grey: within 3%. Not shown: other sizes."
     )

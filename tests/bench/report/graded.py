@@ -39,11 +39,11 @@ class Part:
 @functools.cache
 def _document():
     source = Part(archive.opened(RECORDS))
-    records = source.records()
-    evidence = Evidence(records, source.meta("ceilings"), source.meta("published") or [])
+    evidence = Evidence(source.records(), source.meta("ceilings"), source.meta("published") or [])
     judged = [claims.judge(name, evidence) for name in registry.claims()]
+    judged.sort(key=lambda claim: claim.place)
     return json.dumps(
-        answers.document(source, judged, archive.PACKED, archive.digest(records)), allow_nan=False
+        answers.document(source, judged, archive.PACKED, source.whole.digest), allow_nan=False
     )
 
 

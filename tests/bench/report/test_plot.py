@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bench import registry
 from bench.cli import app
-from bench.drawing import comparison
+from bench.drawing import colours, comparison
 from bench.drawing.palette import colour
 from bench.report import plot, selection
 from bench.report.selection import PlotError, Request
@@ -178,7 +178,7 @@ def test_the_same_records_make_the_same_bytes(runs):
     request = Request("length", "step_s", where=TRAINING, table="speed", dark=True)
     first = chart(runs, request)[2].read_bytes()
     assert chart(runs, request)[2].read_bytes() == first
-    assert b"#0d1117" in first
+    assert colours.dark(colours.INK).encode() in first
     assert not plt.get_fignums(), "figures are closed"
 
 

@@ -11,6 +11,10 @@ CLAIM = '''\
 
 SENTENCE = "Longer is better"
 QUANTITY = "tokens per second"
+DIRECTION = "upwards"
+DELTA = None
+LOOKS = "once"
+NEEDS = "probe speed"
 SCOPE = ("task", "arm")
 SUPPORTED = "it grows"
 REFUTED = "it falls"

@@ -91,7 +91,7 @@ class TestPictures:
             {facet for name, facet in drawn(records) if name == wanted}
             for wanted in ("learning_curves", "out_of_distribution")
         )
-        end = "cpu-float32-threads 1"
+        end = "cpu, float32, threads 1"
         assert longer == {f"scratch-docstring-{end}", f"scratch-language-{end}"}
         assert curves == longer | {f"scratch-package-{end}", f"scratch-package-sst2-{end}"}
         lines = said(records)

@@ -39,7 +39,7 @@ frames["throughput"] = section._everything(evidence)
 titles = []
 for _, rows in facets(frames["throughput"]):
     figure = figures.throughput(rows, same(evidence["crossover"], rows))
-    titles += [here.get_title() for here in figure.axes if here.get_title()]
+    titles += [here.get_title() for here in (figure.axes if figure else ()) if here.get_title()]
 sentences = [line for q in section.QUESTIONS for line in q.answer(evidence)]
 phases = {name: sorted(set(frame["phase"])) for name, frame in frames.items()}
 print(json.dumps({"probes": sorted(registry.probes()), "phases": phases, "titles": titles,
