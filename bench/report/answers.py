@@ -147,7 +147,7 @@ def _json(value: Any) -> Any:
 
 def _machine(record: Record) -> str:
     where, device = record["environment"], record["cell"]["device"]
-    name = f"CPU {where['cpu']}, {where['threads']} threads"
+    name = f"CPU {where['cpu']} with {where['threads']} hardware threads"
     if device != "cpu":
         name = f"{device} {record['metrics'].get('accelerator') or 'device'}, {name}"
     versions = where["versions"]

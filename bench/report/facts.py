@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.outcome import MEASURED
+from bench.outcome import MEASURED, UNSTABLE
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
 from bench.report.content import Content
@@ -19,12 +19,16 @@ def line(content: Content) -> str:
     parts = distinct(records, lambda r: f"{r['environment']['cpu']}, {_threads(r)}")[:2]
     parts += [str(begun)[:10]] if (begun := content.meta("begun")) else []
     commits = distinct(records, lambda r: (r["environment"]["commit"] or "")[:12])
-    parts += [f"commit {commit}" for commit in commits[:2] if commit]
+    dirty = any(record["environment"]["dirty"] for record in records)
+    changed = ", in part with uncommitted changes" if dirty else ""
+    parts += [f"commit {commit}{changed}" for commit in commits[:2] if commit]
     if (again := content.recomputed).of:
-        parts.append(f"{again.agreeing:,} of {again.of:,} numbers recomputed")
+        parts.append(f"{again.agreeing:,} of {again.of:,} metrics follow from their raw samples")
     measured = sum(record["status"] in MEASURED for record in records)
     if measured < content.planned:
         parts.append(f"{measured:,} of {content.planned:,} cells have a result")
+    if unstable := sum(record["status"] == UNSTABLE for record in records):
+        parts.append(f"{unstable:,} of these unstable")
     return " · ".join(parts)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.claims import Judged
+from bench.outcome import MEASURED
 from bench.page import sentence as asked
 from bench.page.contract import Excerpt, Section
 from bench.page.judgement import UNDECIDED, Judgement
@@ -42,14 +43,12 @@ class Room:
     claims: int = budget.CLAIMS
     scopes: int = 5
     rows: int = budget.ROWS
-    needs: bool = True
 
 
 #: From what a page would like to have down to what is always short enough.
 _ROOMS = (
-    Room(), Room(needs=False), Room(7, 4, 12, False), Room(7, 3, 12, False), Room(7, 2, 10, False),
-    Room(7, 1, 8, False), Room(7, 0, 6, False), Room(7, 0, 3, False),
-    *(Room(claims, 0, 3, False) for claims in range(6, 0, -1)),
+    Room(), Room(7, 4, 12), Room(7, 3, 12), Room(7, 2, 10), Room(7, 1, 8), Room(7, 0, 6),
+    Room(7, 0, 3), *(Room(claims, 0, 3) for claims in range(6, 0, -1)),
 )  # fmt: skip
 
 
@@ -92,15 +91,18 @@ def pictured(content: Content, gallery: Gallery) -> tuple[Figure | None, dict[st
 
 
 def _showing(claim: Judged, shots: Mapping[str | None, Sequence[Shot]]) -> Iterator[Shot]:
-    """Facets that show a judgement of the commonest state, those of most of its records first."""
+    """Facets that show what the headline is of, those of most of its records first.
+
+    It speaks of the first judgement of the commonest state; another scope's picture would
+    illustrate other numbers.
+    """
     decided = claim.decided or list(claim.judgements)
     commonest = Counter(judgement.state for judgement in decided).most_common(1)[0][0]
-    for judgement in decided:
-        if judgement.state == commonest:
-            known = set(judgement.records)
-            counted = [(len(known & set(s.keys)), s) for s in shots.get(judgement.figure, ())]
-            ranked = sorted(counted, key=lambda pair: pair[0], reverse=True)
-            yield from (shot for count, shot in ranked if count)
+    judgement = next(one for one in decided if one.state == commonest)
+    known = set(judgement.records)
+    counted = [(len(known & set(s.keys)), s) for s in shots.get(judgement.figure, ())]
+    ranked = sorted(counted, key=lambda pair: pair[0], reverse=True)
+    yield from (shot for count, shot in ranked if count)
 
 
 def page(
@@ -140,10 +142,13 @@ def _page(
     elif hero is not None:
         blocks.append(Screen([], hero))
     blocks += _nothing(content, told)
-    blocks += _others([c for c in content.judged if c not in told], room)
+    blocks += _others([c for c in content.judged if c not in told])
+    published = _published(content, room)
+    if not any(claim.decided for claim in told):  # then this is what was found
+        blocks, published = [*blocks, *published], []
     for claim in told:
         blocks += _section(claim, figures.get(claim.name), room)
-    blocks += _published(content, room)
+    blocks += published
     blocks += [*_method(content), *_failed(content), *_again(content, answers)]
     title = content.meta("question") or (
         f"What do these records say of recurrent networks and transformers? — "
@@ -158,24 +163,19 @@ def _anchor(claim: Judged) -> str:
 
 
 def _nothing(content: Content, told: Sequence[Judged]) -> list[Block]:
-    if not any(part.answers for part in content.parts) and not told:
+    if not any(record["status"] in MEASURED for record in content.records):
         return [Text(["Nothing has been measured yet."])]
     return [] if told else [Text(["No claim can be judged from these records."])]
 
 
-def _others(others: Sequence[Judged], room: Room) -> list[Block]:
+def _others(others: Sequence[Judged]) -> list[Block]:
     """One line on the claims that have no section here."""
     if not others:
         return []
-    more = Link("all claims", CLAIMS)
-    parts: Parts = [f"{len(others)} other claim{'' if len(others) == 1 else 's'}: ", more, "."]
-    if not room.needs:
-        return [Text(parts)]
-    needs: dict[str, int] = Counter(str(c.literals["NEEDS"]) for c in others if not c.judgements)
-    if not needs:
-        return [Text(parts)]
-    listed = "; ".join(f"{need} ({count})" for need, count in needs.items())
-    return [Text([*parts, f" Not judged here, as they need: {listed}."])]
+    lacking = sum(not claim.judgements for claim in others)
+    more = Link("all claims, and what each needs", CLAIMS)
+    count = f"{len(others)} other claim{'' if len(others) == 1 else 's'}"
+    return [Text([f"{count}, {lacking} of them not judged by this study: ", more, "."])]
 
 
 def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
@@ -194,8 +194,7 @@ def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
     if items:
         blocks.append(Items(items))
     if figure is not None:
-        blocks.append(replace(figure, alt=claim.headline or figure.alt,
-                              caption=fitting(figure.caption)))  # fmt: skip
+        blocks.append(replace(figure, caption=fitting(figure.caption)))  # fmt: skip
     blocks.append(Text(["What would overturn this: ", f"{claim.literals['REFUTED']}."]))
     return blocks
 

@@ -95,10 +95,14 @@ class Gallery:
             figure = shot.picture.draw(facet)
         if figure is None:
             return None
+        title = figure.get_suptitle().replace("\n", " ")
         style.save(figure, self._folder, shot.stem, png=png)
         caption = self._tries(f"caption of {shot.stem}", shot.picture.caption, facet) or ""
         where = f"{shot.section.title}: {shot.where}" if shot.where else shot.section.title
-        return blocks.Figure(shot.stem, f"{where}.", captions.whole(caption, facet.records), png)
+        alt = f"{title.rstrip('.?')}{'?' if title.endswith('?') else ''} ({where})."
+        return blocks.Figure(
+            shot.stem, alt if title else f"{where}.", captions.whole(caption, facet.records), png
+        )
 
     def _facet(self, rows: pd.DataFrame, keys: Sequence[str]) -> Facet:
         records = [self._evidence.by_key[key] for key in keys]
@@ -122,7 +126,7 @@ class Gallery:
             for here, (hero, facet) in zip(grid.flat, halves, strict=True):
                 hero.draw(here, facet)
             findings = [hero.finding(facet).rstrip(".") for hero, facet in halves]
-            style.title(figure, "; ".join(findings))
+            style.title(figure, ". ".join(findings))
         style.save(figure, self._folder, "hero", png=True)
         caption = " ".join(hero.caption(facet).strip() for hero, facet in halves)
-        return blocks.Figure("hero", f"{'; '.join(findings)}.", fitting(caption), png=True)
+        return blocks.Figure("hero", f"{'. '.join(findings)}.", fitting(caption), png=True)

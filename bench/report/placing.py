@@ -34,8 +34,8 @@ def place(work: Path, folder: Path, parts: Sequence[str]) -> None:
             (aside / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(folder / path, aside / path)
         print(
-            f"{folder}: {len(changed)} files there are not as a report wrote them, "
-            f"{changed[0]} for one. They are kept in {aside}.",
+            f"{folder}: not as a report wrote it: {changed[0]}"
+            f"{f' and {len(changed) - 1} more' if len(changed) > 1 else ''}. Kept in {aside}.",
             file=sys.stderr,
         )
     (work / LIST).write_text(json.dumps(new, indent=0, sort_keys=True) + "\n", "utf-8")

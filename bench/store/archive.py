@@ -236,12 +236,14 @@ def _refuse(path: Path, number: int, record: Record) -> None:
 def _told(path: Path, records: list[Record]) -> dict[str, Any]:
     """What the records themselves say of their study."""
     name = path.resolve().parent.name
+    models = {r["cell"]["comparison"]: r["cell"]["model"] for r in records}
     return {
         "study": name,
         "source": name,
         "title": name.capitalize(),
         "summary": "",
-        "comparisons": {r["cell"]["comparison"]: r["cell"]["model"] for r in records},
+        # In the order in which they are read back.
+        "comparisons": dict(sorted(models.items())),
         "plan": [r["key"] for r in records],
         "cells": {},
     }

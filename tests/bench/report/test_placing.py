@@ -42,7 +42,7 @@ def test_what_was_changed_by_hand_is_kept_and_said(tmp_path, folder, capsys):
     (kept,) = folder.glob("kept-*")
     assert names(kept) == {"README.md", "figures/photo.png"}
     assert (kept / "README.md").read_text() == "one, and a remark of mine"
-    assert "2 files" in (said := capsys.readouterr().err)
+    assert "README.md and 1 more. Kept in " in (said := capsys.readouterr().err)
     assert kept.name in said
     (folder / "README.md").write_text("again")
     placing.place(made(tmp_path, "three"), folder, PARTS)

@@ -98,9 +98,9 @@ def finding(rows: pd.DataFrame, most_words: int = 20) -> str:
     families = {registry.family(arm) for arm in level}
     alike = {arm for arm in start["arm"] if registry.family(arm) in families}
     if len(level) > 1 and len(families) == 1 and "" not in families and alike == set(level):
-        return f"{families.pop().capitalize()} networks' {text}"
-    named = f"{labels(level)} {text}"
-    return named if len(named.split()) <= most_words else f"Some {text}"
+        return f"Untrained {families.pop()} {text}"
+    named = f"Untrained {labels(level)} {text}"
+    return named if len(named.split()) <= most_words else f"Some untrained {text}"
 
 
 def _stays(rows: pd.DataFrame) -> bool:

@@ -92,8 +92,8 @@ class TestPictures:
             for wanted in ("learning_curves", "out_of_distribution")
         )
         end = "cpu, float32, threads 1"
-        assert longer == {f"scratch-docstring-{end}", f"scratch-language-{end}"}
-        assert curves == longer | {f"scratch-package-{end}", f"scratch-package-sst2-{end}"}
+        assert longer == {f"scratch, docstring, {end}", f"scratch, language, {end}"}
+        assert curves == longer | {f"scratch, package, {end}", f"scratch, package, sst2, {end}"}
         lines = said(records)
         for expected in ("Expected of language: ", "Expected of package: ", "package on sst2: "):
             assert sum(line.count(expected) for line in lines) == 1

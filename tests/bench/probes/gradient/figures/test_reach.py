@@ -71,7 +71,7 @@ class TestReach:
             for layers, start in ((4, "default"), (1, "orthogonal")):
                 other = copy.deepcopy(record)
                 other["cell"]["comparison"] = f"{layers}{start}"
-                other["model"]["layers"] = layers
+                other["model"] = {"layers": layers}
                 other["cell"]["model"]["recurrent"]["initialization"] = start
                 other["key"] += f"{layers}{start}"
                 changed.append(fill(other, falling(0.5)))
