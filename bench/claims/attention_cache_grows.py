@@ -44,11 +44,12 @@ def headline(judgements: Sequence[Judgement]) -> str:
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
     told = max(decided, key=lambda j: (j.state == judgement.SUPPORTED, "measured" in j.sentence))
     supported = sum(j.state == judgement.SUPPORTED for j in decided)
-    if len(decided) == 1:
+    if len(judgements) == 1:
         return told.sentence
-    return fitting(
-        f"{told.sentence[:-1]}; so in {supported} of {len(decided)} comparisons.", told.sentence
-    )
+    lost = len(judgements) - len(decided)
+    text = f"{told.sentence[:-1]}; so in {supported} of {len(judgements)}"
+    undecided = f", {lost} undecided" if lost else ""
+    return fitting(f"{text} comparisons{undecided}.", f"{text}{undecided}.", told.sentence)
 
 
 def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:

@@ -77,11 +77,8 @@ def judge(evidence: Evidence) -> list[Judgement]:
 
 def headline(judgements: Sequence[Judgement]) -> str:
     """In how many scopes, and where not."""
-    return said.fitting(
-        said.commonest(judgements).removesuffix("."),
-        f"; {said.counted(judgements)}",
-        said.exceptions(judgements),
-    )
+    told = said.commonest(judgements).removesuffix(".")
+    return said.fitting(told, said.exceptions(judgements))
 
 
 def _judge(scope: Mapping[str, Any], seeds: Mapping[int, dict[int, Any]]) -> Judgement | None:

@@ -90,10 +90,12 @@ def headline(judgements: Sequence[Judgement]) -> str:
     faster = sum(j.state == judgement.SUPPORTED for j in decided)
     wanted = judgement.SUPPORTED if 2 * faster >= len(decided) else judgement.REFUTED
     told = max((j for j in decided if j.state == wanted), key=_clear)
-    if len(decided) == 1:
+    if len(judgements) == 1:
         return told.sentence
-    text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
-    return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
+    text = f"{told.sentence[:-1]}; faster in {faster} of {len(judgements)}"
+    lost = len(judgements) - len(decided)
+    undecided = f", {lost} undecided" if lost else ""
+    return fitting(f"{text} comparisons{undecided}.", f"{text}{undecided}.", told.sentence)
 
 
 def _clear(found: Judgement) -> float:

@@ -7,7 +7,15 @@ from typing import Any
 
 from bench import registry
 from bench.claims.rules.flows import END, START, Flow
-from bench.page.judgement import MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED, Effect, Judgement
+from bench.page.judgement import (
+    DEPENDS,
+    MOST_WORDS,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    Effect,
+    Judgement,
+)
 from bench.page.numbers import cell_text
 from bench.statistics.intervals import Estimate
 
@@ -98,14 +106,16 @@ def fitting(*parts: str) -> str:
 
 
 def counted(judgements: Sequence[Judgement]) -> str:
-    """``supported in 3 of 5 scopes``, of those that are decided."""
-    states = Counter(j.state for j in judgements if j.state != UNDECIDED)
-    total = sum(states.values())
-    return f"{SUPPORTED} in {states[SUPPORTED]} of {total} scope{'s' if total > 1 else ''}"
+    """``supported in 3 of 38 scopes, refuted in 2, 33 undecided``: of all of them."""
+    states, total = Counter(j.state for j in judgements), len(judgements)
+    parts = [f"{SUPPORTED} in {states[SUPPORTED]} of {total} scope{'s' if total > 1 else ''}"]
+    parts += [f"{state} in {states[state]}" for state in (REFUTED, DEPENDS) if states[state]]
+    parts += [f"{states[UNDECIDED]} {UNDECIDED}"] if states[UNDECIDED] else []
+    return ", ".join(parts)
 
 
 def exceptions(judgements: Sequence[Judgement]) -> str:
-    """``, not with orthogonal initialisation``: the coordinate that tells where it is not so.
+    """``; not with orthogonal initialisation``: the coordinate that tells where it is not so.
 
     Empty where nothing is refuted, or no one coordinate tells it.
     """
@@ -117,15 +127,19 @@ def exceptions(judgements: Sequence[Judgement]) -> str:
         never = dict.fromkeys(scope[name] for scope in refuted)
         if not never.keys() & {scope[name] for scope in held}:
             told = dict.fromkeys(words(value) for value in never)
-            return f", not {listed(list(told))}"
+            return f"; not {listed(list(told))}"
     return ""
 
 
 def commonest(judgements: Sequence[Judgement]) -> str:
-    """The first decided sentence of the commonest state."""
+    """The first decided sentence of the commonest state; of several scopes, in how many it is so.
+
+    The count is left out where it does not fit.
+    """
     decided = [j for j in judgements if j.state != UNDECIDED]
     state = Counter(j.state for j in decided).most_common(1)[0][0]
-    return next(j.sentence for j in decided if j.state == state)
+    told = next(j.sentence for j in decided if j.state == state)
+    return told if len(judgements) == 1 else fitting(told[:-1], f"; {counted(judgements)}")
 
 
 #: Coordinates on which something may depend, the most telling first, in words.

@@ -102,7 +102,7 @@ def test_its_headline_says_how_far_each_reaches_and_where_not(gradient):
     found = claim.judge(gradient(*rows))
     assert claim.headline(found) == (
         "Of 8,192 tokens the gradient reaches 9 in an Elman RNN, 12 in an LSTM and 11 in a GRU; "
-        "supported in 3 of 4 scopes, not with chrono initialisation."
+        "supported in 3 of 4 scopes, refuted in 1; not with chrono initialisation."
     )
     assert claim.headline(found[-1:]) == found[-1].sentence
 
@@ -120,7 +120,7 @@ def test_the_published_records_say_it_of_every_recurrence(published):
     }  # fmt: skip
     assert "12 [12, 13] of 8,191" in said["lstm"].sentence
     assert "12 [12, 13] in an LSTM" in judged.headline
-    assert "not with chrono initialisation" in judged.headline
+    assert "supported in 3 of 38 scopes, refuted in 2, 33 undecided" in judged.headline
     assert len(judged.headline.split()) <= MOST_WORDS
     assert all(evidence.by_key.keys() >= set(j.records) and j.records for j in judged.judgements)
     assert f"of {len(judged.judgements)} scopes" in judged.undecided

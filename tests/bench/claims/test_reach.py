@@ -127,7 +127,7 @@ def test_gates_are_compared_before_and_after_training(gradient):
     ]  # fmt: skip
     assert gates_reach_farther.headline(found) == (
         "An LSTM's gradient reaches 2.00 [1.89, 2.00] times as far as without gates after "
-        "training; supported in 2 of 4 scopes, not at initialisation."
+        "training; supported in 2 of 4 scopes, refuted in 2; not at initialisation."
     )
 
 

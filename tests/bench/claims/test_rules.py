@@ -61,10 +61,35 @@ def test_exceptions_name_the_coordinate_that_tells():
         return Judgement(scope, state, "So it is.")
 
     held = judged(SUPPORTED, arm="lstm", layers=1)
-    assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=2)]) == ", not with 2 layers"
-    assert said.exceptions([held, judged(REFUTED, arm="rnn", layers=1)]) == ", not in an Elman RNN"
+    assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=2)]) == "; not with 2 layers"
+    assert said.exceptions([held, judged(REFUTED, arm="rnn", layers=1)]) == "; not in an Elman RNN"
     assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=1)]) == ""
     assert said.exceptions([held]) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ([SUPPORTED], "supported in 1 of 1 scope"),
+        ([SUPPORTED] * 2 + [UNDECIDED] * 14, "supported in 2 of 16 scopes, 14 undecided"),
+        (
+            [SUPPORTED] * 3 + [REFUTED] * 2 + [UNDECIDED] * 33,
+            "supported in 3 of 38 scopes, refuted in 2, 33 undecided",
+        ),
+        ([SUPPORTED, DEPENDS], "supported in 1 of 2 scopes, it depends in 1"),
+    ],
+)
+def test_all_scopes_are_counted(states, text):
+    found = [Judgement({}, state, "So it is.") for state in states]
+    assert said.counted(found) == text
+
+
+def test_the_commonest_is_not_told_as_if_it_were_of_all():
+    found = [Judgement({}, state, "So it is.") for state in (REFUTED, UNDECIDED)]
+    assert said.commonest(found[:1]) == "So it is."
+    assert said.commonest(found) == (
+        "So it is; supported in 0 of 2 scopes, refuted in 1, 1 undecided."
+    )
 
 
 @pytest.mark.parametrize("name", registry.claims())
