@@ -97,8 +97,9 @@ def settings(*rows):
 @pytest.mark.parametrize(
     ("rows", "state"),
     [
-        ([(False, 0, 3)] * 6 + [(True, 3, 3)] * 6, SUPPORTED),
-        ([(False, 0, 3)] * 6 + [(True, 0, 3)] * 6, UNDECIDED),
+        ([(False, 0, 3)] * 35 + [(True, 3, 3)] * 6, SUPPORTED),
+        ([(False, 0, 3)] * 34 + [(True, 3, 3)] * 6, UNDECIDED),  # 10% may solve it
+        ([(False, 0, 3)] * 35 + [(True, 0, 3)] * 6, UNDECIDED),
         ([(False, 0, 30), (True, 30, 30)], UNDECIDED),
         ([(False, 3, 3)] * 4 + [(True, 3, 3)] * 4, REFUTED),
         ([(True, 3, 3)] * 4, UNDECIDED),
@@ -107,11 +108,39 @@ def settings(*rows):
 )
 def test_short_reach(rows, state):
     """A setting counts once, however many seeds it has."""
-    found = short_reach_blocks_learning.judge(settings(*rows))
-    assert {j.scope["when"]: j.state for j in found} == {"init": state, "100%": state}
+    (judgement,) = short_reach_blocks_learning.judge(settings(*rows))
+    assert (judgement.scope["when"], judgement.state) == ("init", state)
     outside = sum(inside is False for inside, *_ in rows)
-    counted = {e.where["needed"]: e.n for e in found[0].effects}
-    assert counted.get("outside", 0) == outside
+    counted = {tuple(e.where.values()): e.n for e in judgement.effects}
+    assert counted.get(("outside", "init"), 0) == counted.get(("outside", "100%"), 0) == outside
+
+
+def test_a_reach_that_is_long_because_the_task_was_learned_decides_nothing():
+    """After training those that solved it reach it, those that did not do not."""
+    tables = settings(*[(True, 3, 3)] * 40, *[(False, 0, 3)] * 40)
+    tables["reach_and_learning"]["inside_init"] = True
+    (judgement,) = short_reach_blocks_learning.judge(tables)
+    assert (judgement.state, judgement.why) == (UNDECIDED, "no task needs more than the reach")
+    assert [(e.n, e.value) for e in judgement.effects if e.where["when"] == "100%"] == [
+        (40, 0.0), (40, 1.0),
+    ]  # fmt: skip
+    tables["reach_and_learning"]["inside_init"] = None
+    assert short_reach_blocks_learning.judge(tables) == []
+
+
+def test_its_headline_has_both_outcomes():
+    refuted, supported = (
+        short_reach_blocks_learning.judge(settings(*rows, *[(True, 3, 3)] * 6))
+        for rows in ([(False, 3, 3)] * 4, [(False, 0, 3)] * 40)
+    )
+    assert short_reach_blocks_learning.headline(refuted) == (
+        "4 of 4 settings whose reach at initialisation is too short solve their task all the "
+        "same, 100% [51%, 100%] (cpu)."
+    )
+    assert short_reach_blocks_learning.headline(supported) == (
+        "0 of 40 settings whose reach at initialisation is too short solve their task, 0% [0%, 9%] "
+        "(cpu)."
+    )
 
 
 def test_short_reach_is_of_recurrent_networks():
@@ -199,8 +228,8 @@ def test_of_the_published_records(published):
     gradients, anchors = published["gradients"], published["anchors"]
     blocks = claims.judge("short_reach_blocks_learning", gradients)
     assert blocks.headline == (
-        "At initialisation refuted: 5 of 14 settings out of reach solve their task; after training "
-        "supported: 0 of 6 settings out of reach solve their task."
+        "5 of 14 settings whose reach at initialisation is too short solve their task all the "
+        "same, 36% [16%, 61%] (cpu)."
     )
     for name in ("transformers_learn_more", "recurrences_learn_more"):
         judged = claims.judge(name, anchors)
