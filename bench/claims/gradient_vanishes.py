@@ -26,8 +26,11 @@ PLACE = 100
 SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "layers", "initialization")
 TABLES = ("gradient",)
 DELTA = 0.25  # a reach that grows by less, in a window at least four times as long, is the same
-SUPPORTED = "at every length less than 1% comes to the far end, and the reach does not grow with T"
-REFUTED = "the gradient reaches the far end of the longest window"
+SUPPORTED = (
+    "at every length with six seeds less than 1% comes to the far end, and the reach does not grow "
+    "with T"
+)
+REFUTED = "the gradient reaches the far end of the longest window, four times the shortest or more"
 
 _LONGER = 4  # times as long, before "however long" can be told
 
@@ -63,9 +66,12 @@ def _window(judged: Judgement) -> int:
     return int(judged.scope["lengths"][-1])
 
 
-def _judge(found: Sequence[Flow]) -> Judgement:
+def _judge(measured: Sequence[Flow]) -> Judgement:
+    """Over the lengths with seeds enough, where these span what is needed."""
+    found = [flow for flow in measured if len(flow.reaches) >= EXPLORATORY]
+    decided = _decided(measured, found)
+    found = found if _span(found) else measured
     first, last = found[0], found[-1]
-    decided = _decided(found)
     undecided = decided.state == judgement.UNDECIDED
     reached = f"the gradient reaches {said.reach(first)} tokens"
     if last is not first:
@@ -92,15 +98,25 @@ def _judge(found: Sequence[Flow]) -> Judgement:
     )  # fmt: skip
 
 
-def _decided(found: Sequence[Flow]) -> Decided:
-    """The state, and what it rests on in words."""
-    first, last = found[0], found[-1]
-    if min(len(first.reaches), len(last.reaches)) < EXPLORATORY:
+def _span(found: Sequence[Flow]) -> bool:
+    """Whether the longest of these windows is so much longer that "however long" can be told."""
+    return bool(found) and found[-1].length >= _LONGER * found[0].length
+
+
+def _decided(measured: Sequence[Flow], found: Sequence[Flow]) -> Decided:
+    """The state, and what it rests on in words.
+
+    Args:
+        measured: at every length.
+        found: those with seeds enough.
+    """
+    if not _span(measured):
+        return Decided(judgement.UNDECIDED, f"no window {_LONGER} times as long")
+    if not _span(found):
         return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+    first, last = found[0], found[-1]
     if last.whole:
         return Decided(judgement.REFUTED, "it does not vanish")
-    if last.length < _LONGER * first.length:
-        return Decided(judgement.UNDECIDED, f"no window {_LONGER} times as long")
     vanishing = [flow.vanishes for flow in found]
     if not any(vanishing):
         return Decided(judgement.UNDECIDED, "neither vanishing nor reaching the far end")
