@@ -50,8 +50,11 @@ def headline(judgements: Sequence[Judgement]) -> str:
     held = [each for each in judgements if each.state == judgement.SUPPORTED]
     if not held:
         return said.commonest(judgements)
-    levels = [each for judged in held for each in judged.effects if each.quantity == _LEVEL]
-    longest = max(levels, key=lambda each: (each.low is not None, each.where["length"]))
+    levels = [
+        said.longest(judged, [each for each in judged.effects if each.quantity == _LEVEL])
+        for judged in held
+    ]
+    longest = max(levels, key=lambda each: int(each.where["length"]))
     return said.fitting(
         f"In a window of {longest.where['length']:,} tokens the farthest tenth gets "
         f"{said.times(said.estimate(longest))} times the gradient of the nearest",
@@ -65,7 +68,7 @@ def _judge(found: Mapping[int, Flow]) -> Judgement:
     decided = lengths.together(at)
     last = found[lengths.quoted(at, decided, {length: len(found[length].seeds) for length in at})]
     return Judgement(
-        scope={name: last.where[name] for name in SCOPE} | {"lengths": list(found)},
+        scope={name: last.where[name] for name in SCOPE} | {"lengths": lengths.used(at)},
         state=decided.state,
         sentence=(
             f"{registry.label(last.where['arm'])} "

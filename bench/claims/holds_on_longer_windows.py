@@ -96,7 +96,7 @@ def _judge(scope: Mapping[str, Any], seeds: Mapping[int, dict[int, Any]]) -> Jud
     if learned:
         quoted = lengths.quoted(at, found, {n: len(each.shares) for n, each in kept.items()})
     return Judgement(
-        scope={**scope, "test_lengths": longer},
+        scope={**scope, "test_lengths": lengths.used(at)},
         state=found.state,
         sentence=(
             f"{registry.label(scope['arm'])} ({said.place(scope, f'trained up to T={trained:,}')})"

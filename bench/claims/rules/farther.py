@@ -123,7 +123,7 @@ def judge(
     least = "at least " if pair.far.whole else ""  # the window ends there
     place = pair.far.where | {"comparison": scope.get("comparison")}
     return Judgement(
-        scope=scope | {"lengths": list(beside)},
+        scope=scope | {"lengths": lengths.used(at)},
         state=found.state,
         sentence=said.whole(
             f"{registry.label(scope['arm'])} ({said.place(place, more(pair))}): the gradient "
@@ -149,7 +149,7 @@ def headline(judgements: Sequence[Judgement], so: Callable[[Judgement], str]) ->
     held = next((each for each in judgements if each.state == judgement.SUPPORTED), None)
     if held is None:
         return said.commonest(judgements)
-    effect = max(held.effects, key=lambda effect: (effect.low is not None, effect.where["length"]))
+    effect = said.longest(held, held.effects)
     arm, ratio = said.an(held.scope["arm"]), said.times(said.estimate(effect))
     return said.fitting(
         f"{arm[0].upper()}{arm[1:]}'s gradient reaches {ratio} times as far {so(held)}",

@@ -38,6 +38,11 @@ def together(at: Mapping[int, Decided]) -> Decided:
     return Decided(judgement.DEPENDS, where(list(decided), holds))
 
 
+def used(at: Mapping[int, Decided]) -> list[int]:
+    """The lengths that decided: those a scope holds; all where none did."""
+    return [length for length, each in at.items() if _told(each)] or list(at)
+
+
 def where(lengths: Sequence[int], holds: Sequence[bool]) -> str:
     """``from T=256 on`` or ``up to T=64`` where it turns once, else ``at some lengths only``.
 

@@ -114,6 +114,12 @@ def counted(judgements: Sequence[Judgement]) -> str:
     return ", ".join(parts)
 
 
+def longest(judged: Judgement, effects: Sequence[Effect]) -> Effect:
+    """Of these effects that at the longest window among those that decided."""
+    decided = [effect for effect in effects if effect.where["length"] in judged.scope["lengths"]]
+    return max(decided, key=lambda effect: effect.where["length"])
+
+
 def exceptions(judgements: Sequence[Judgement]) -> str:
     """``; not with orthogonal initialisation``: the coordinate that tells where it is not so.
 

@@ -131,7 +131,7 @@ def judge(rows: Sequence[Row], scope: Sequence[str], said: Said, figure: str = F
         text = _all_alike(rows, decided, said)
     return Judgement(
         scope={name: rows[0][name] for name in (*scope, "seed")}
-        | {"lengths": [row["length"] for row in rows]},
+        | {"lengths": [row["length"] for row in decided or rows]},
         state=state,
         sentence=text,
         records=records(rows),

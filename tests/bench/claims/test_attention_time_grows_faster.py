@@ -86,6 +86,12 @@ def test_of_many_cells_a_chance_finding_is_none():
     assert {j.why for j in claim.judge(told(*chance))} == {"not certain among so many comparisons"}
 
 
+def test_a_length_without_an_interval_is_not_in_its_scope():
+    frame = pd.concat([power(0.3), power(0.3, lengths=(512,), log_se=math.nan, why="")])
+    (judgement,) = claim.judge(told(frame))
+    assert (judgement.state, judgement.scope["lengths"]) == (SUPPORTED, [64, 128, 256])
+
+
 def test_a_headline_has_the_clearest_and_counts():
     frames = power(0.3), power(0.5, arm="gru"), power(-0.3, arm="rnn")
     text = claim.headline(claim.judge(told(*frames)))

@@ -186,6 +186,15 @@ def test_longer_windows(tables, state, said):
     assert judgement.records == [f"r{seed}" for seed in range(len(judgement.records))]
 
 
+def test_longer_windows_that_decide_are_those_that_are_held():
+    (judgement,) = holds_on_longer_windows.judge(longer({100: 1.0, 500: 0.95}))
+    assert judgement.scope["test_lengths"] == [100, 500]
+    frame = longer({100: 1.0, 500: 0.95})["out_of_distribution"]
+    few = frame[(frame["test_length"] < 500) | (frame["seed"] < 5)]
+    (judgement,) = holds_on_longer_windows.judge({"out_of_distribution": few})
+    assert (judgement.state, judgement.scope["test_lengths"]) == (SUPPORTED, [100])
+
+
 def test_who_was_tested_on_no_longer_windows_is_not_asked():
     assert holds_on_longer_windows.judge(longer({20: 1.0})) == []
 

@@ -85,6 +85,21 @@ def test_where_it_holds_at_some_lengths_the_first_is_said(claim, gradient):
 
 
 @each
+def test_a_length_that_decides_nothing_is_not_held(claim, gradient):
+    """Neither by the scope nor by the headline."""
+    straddling = [9, 9, 10, 30, 30, 30]
+    lengths = [(64, NEAR, NEAR), (256, FAR, NEAR), (1024, straddling, NEAR), (4096, FAR[:5], NEAR)]
+    judgement = judged(claim, gradient, *lengths)
+    assert judgement.scope["lengths"] == [64, 256]
+    assert len(judgement.effects) == 4
+    judgement = judged(claim, gradient, *lengths[1:])
+    assert judgement.scope["lengths"] == [256]
+    assert " 2.00 [1.89, 2.00] times as far" in claim.headline([judgement])
+    judgement = judged(claim, gradient, *lengths[2:])
+    assert judgement.scope["lengths"] == [1024, 4096]
+
+
+@each
 def test_a_long_place_leaves_the_numbers_that_count(claim, gradient):
     far, near = PAIRS[claim]
     where = {"data": "a data set of several words", "dtype": "bfloat16"}
@@ -157,6 +172,13 @@ def test_attention(gradient, ratios, state):
     if state == SUPPORTED:
         headline = attention_does_not_vanish.headline([judgement])
         assert headline.startswith("In a window of 256 tokens the farthest tenth gets ")
+
+
+def test_attention_holds_windows_that_decide(gradient):
+    rows = level(64, [1.0] * 6)[0], level(256, [1.0] * 6)[0], level(1024, [1.0] * 5)[0]
+    (judgement,) = attention_does_not_vanish.judge(gradient(*rows))
+    assert judgement.scope["lengths"] == [64, 256]
+    assert "256 tokens" in attention_does_not_vanish.headline([judgement])
 
 
 def test_attention_that_vanishes_on_long_windows_does_so_from_there(gradient):

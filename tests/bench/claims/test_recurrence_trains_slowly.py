@@ -37,7 +37,8 @@ def test_states(found, state):
     (judgement,) = judged(*found)
     assert judgement.state == state
     assert bool(judgement.why) is (state == UNDECIDED)
-    assert judgement.scope["lengths"] == [length for length, *_ in found]
+    decided = [length for length, _, direction in found if direction != "undecided"]
+    assert judgement.scope["lengths"] == (decided or [length for length, *_ in found])
     assert len(judgement.effects) == len(found)
     assert judgement.figure == "time_ratio"
 
