@@ -171,7 +171,20 @@ def test_attention(gradient, ratios, state):
     assert (thin.value, even.n) == (pytest.approx(0.5), len(ratios))
     if state == SUPPORTED:
         headline = attention_does_not_vanish.headline([judgement])
-        assert headline.startswith("In a window of 256 tokens the farthest tenth gets ")
+        assert headline.startswith("Of 256 tokens the farthest tenth gets ")
+        assert "of the nearest, a token there 1/2 of the loss's own; supported in" in headline
+
+
+def test_numbers_of_attention_are_of_the_seeds_that_have_one(gradient):
+    tables = gradient(level(256, [1.0] * 8)[0])
+    table = tables["gradient"]
+    table.loc[table["seed"] == 0, "far_over_near"] = float("nan")
+    table.loc[table["seed"] < 2, "norm_at_loss"] = 0.0
+    (judgement,) = attention_does_not_vanish.judge(tables)
+    assert [(e.n, len(e.records)) for e in judgement.effects] == [(6, 6), (7, 7)]
+    table.loc[:, "norm_at_nearest"] = 0.0
+    (judgement,) = attention_does_not_vanish.judge(tables)
+    assert "loss's own" not in attention_does_not_vanish.headline([judgement])
 
 
 def test_attention_holds_windows_that_decide(gradient):
