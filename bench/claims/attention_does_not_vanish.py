@@ -57,7 +57,11 @@ def headline(judgements: Sequence[Judgement]) -> str:
     ]
     judged, longest = max(zip(held, levels, strict=True), key=lambda pair: _length(pair[1]))
     thin = [e.value for e in judged.effects if e.quantity == _THIN and e.where == longest.where]
-    share = f", a token there 1/{float(f'{1 / thin[0]:.2g}'):,.0f} of the loss's own" if thin and thin[0] else ""
+    share = (
+        f", a token there 1/{float(f'{1 / thin[0]:.2g}'):,.0f} of the loss's own"
+        if thin and thin[0]
+        else ""
+    )
     return said.fitting(
         f"Of {_length(longest):,} tokens the farthest tenth gets "
         f"{said.times(said.estimate(longest))} times the gradient of the nearest{share}",

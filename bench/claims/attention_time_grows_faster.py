@@ -33,7 +33,10 @@ SCOPE = (
     "device", "dtype", "denormals", "threads",
 )  # fmt: skip
 TABLES = ("directions",)
-SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
+SUPPORTED = (
+    "the interval of the difference of exponents, over three lengths or more, lies above 0, and "
+    "not within 0.1 of it"
+)
 REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 _PHASES = {

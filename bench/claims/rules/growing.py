@@ -62,17 +62,17 @@ def judge(
     """
     if apart is None or why:
         state, why = judgement.UNDECIDED, why or FEWER
-    elif stands and apart.low > 0:
-        state = judgement.SUPPORTED
-    elif (stands and apart.high < 0) or (-delta < apart.low and apart.high < delta):
+    elif _same(apart, delta):
         state = judgement.REFUTED
+    elif stands and (apart.low > 0 or apart.high < 0):
+        state = judgement.SUPPORTED if apart.low > 0 else judgement.REFUTED
     else:
         within = apart.low <= 0 <= apart.high
         state, why = judgement.UNDECIDED, NOISE if within else LOST
     return Judgement(
         scope=grown.scope | {"lengths": list(grown.lengths)},
         state=state,
-        sentence=_sentence(grown, apart, why),
+        sentence=_sentence(grown, apart, why, delta),
         records=grown.records,
         figure=grown.figure,
         why=why,
@@ -106,22 +106,28 @@ def _clear(found: Judgement) -> float:
     return abs(effect.value) / max(effect.high - effect.low, 1e-9)
 
 
-def _sentence(grown: Grown, apart: Estimate | None, why: str) -> str:
+def _same(apart: Estimate, delta: float) -> bool:
+    """Whether the two differ by less than what counts, whether or not they differ."""
+    return -delta < apart.low and apart.high < delta
+
+
+def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> str:
     span = f"From T={grown.lengths[0]} to {grown.lengths[-1]}"
     attention, recurrence = grown.arms
     undecided = f": undecided, {why}" if why else ""
     if apart is None:
         text = f"{span} {grown.what} was measured with {attention} and {recurrence}"
         return fitting(f"{text} {grown.place}{undecided}.", f"{text}{undecided}.")
-    told = apart.map(operator.neg) if apart.high < 0 and not why else apart
+    turned = apart.high < 0 and not why and not _same(apart, delta)
+    told = apart.map(operator.neg) if turned else apart
     number = f"exponents {ranged('exponent', told.value, told.low, told.high)} apart"
     if why:
         how = f"grows with {attention} and {recurrence}, {number}"
-    elif apart.low > 0 or apart.high < 0:
+    elif not _same(apart, delta):
         how = f"grows {'faster' if apart.low > 0 else 'more slowly'} with {attention} than with "
         how += f"{recurrence}, {number}"
     else:
-        how = f"grows alike with {attention} and {recurrence}, {number}"
+        how = f"grows the same with {attention} and {recurrence}, {number}"
     powers = ""
     if grown.powers is not None:
         own, other = (ranged("exponent", p.value, math.nan, math.nan) for p in grown.powers)
