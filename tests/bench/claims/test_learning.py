@@ -62,6 +62,19 @@ def test_many_tasks_need_more_seeds(learning):
         assert [j.state for j in found] == [state] * 2
 
 
+@pytest.mark.parametrize(("seeds", "most"), [(6, 1), (7, 3), (8, 6)])
+def test_needs_say_how_many_seeds_suffice(learning, seeds, most):
+    """All seeds of one sign have the smallest p; it must stand for every task."""
+    arms = {"transformer": [0.95] * seeds, "lstm": [0.5] * seeds}
+    for count, state in ((most, SUPPORTED), (most + 1, UNDECIDED)):
+        tasks = {f"task {number}": arms for number in range(count)}
+        found = transformers_learn_more.judge(learning(**tasks))
+        assert {j.state for j in found} == {state}
+    told = {6: "six seeds; with", 7: "seven for up to three", 8: "eight for up to six"}
+    for claim in (transformers_learn_more, recurrences_learn_more):
+        assert told[seeds] in claim.NEEDS
+
+
 def test_one_family_alone_and_pretrained_weights_are_no_contest(learning):
     assert transformers_learn_more.judge(learning(adding={"lstm": SOLVED, "rnn": FAILED})) == []
     assert transformers_learn_more.judge(learning(a={"pretrained": SOLVED, "rnn": FAILED})) == []
