@@ -170,7 +170,7 @@ def longer(kept, seeds=6, solved=True):
             {
                 "comparison": "small", "task": "parity", "data": "offline", "length": 40,
                 "arm": "lstm", "device": "cpu", "dtype": "float32", "seed": seed,
-                "test_length": length, "floor": 0.5, "record": f"r{seed}",
+                "test_length": length, "floor": 0.5, "record": f"r{seed}", "metric": "accuracy",
                 "test_metric": None if share is None else 0.5 + share / 2,
                 "solved": solved and length == 40,
             }
@@ -197,6 +197,41 @@ def test_longer_windows(tables, state, said):
     assert judgement.state == state
     assert said in judgement.sentence
     assert judgement.records == [f"r{seed}" for seed in range(len(judgement.records))]
+
+
+@pytest.mark.parametrize(
+    ("metric", "floor", "score", "learned"),
+    [
+        ("accuracy", 0.5, 0.499, False),
+        ("accuracy", 0.5, 0.54, False),
+        ("accuracy", 0.5, 0.56, True),
+        ("mean squared error", 0.2, 0.21, False),
+        ("mean squared error", 0.2, 0.19, False),
+        ("mean squared error", 0.2, 0.17, True),
+    ],
+)
+def test_without_a_threshold_learned_is_better_than_guessing(metric, floor, score, learned):
+    tables = longer({100: 1.0})
+    scores = {"metric": metric, "floor": floor, "test_metric": score, "solved": None}
+    table = tables["out_of_distribution"].assign(**scores)
+    (judgement,) = holds_on_longer_windows.judge({"out_of_distribution": table})
+    assert (judgement.why != "not learned") is learned
+    assert judgement.state == (SUPPORTED if learned else UNDECIDED)
+
+
+def test_a_seed_without_a_score_where_others_have_one_was_not_measured():
+    table = longer({100: 1.0}, seeds=7)["out_of_distribution"]
+    table.loc[(table["test_length"] == 100) & (table["seed"] == 0), "test_metric"] = float("nan")
+    (judgement,) = holds_on_longer_windows.judge({"out_of_distribution": table})
+    assert judgement.state == SUPPORTED
+    assert "is kept by 6 seeds" in judgement.sentence
+    assert [(e.n, len(e.records)) for e in judgement.effects] == [(6, 6)]
+    table.loc[(table["test_length"] == 100) & (table["seed"] == 1), "test_metric"] = float("nan")
+    (judgement,) = holds_on_longer_windows.judge({"out_of_distribution": table})
+    assert judgement.state == UNDECIDED
+    table.loc[table["test_length"] == 100, "floor"] = float("nan")
+    (judgement,) = holds_on_longer_windows.judge({"out_of_distribution": table})
+    assert (judgement.state, "not measured at T=100" in judgement.sentence) == (UNDECIDED, True)
 
 
 def test_longer_windows_that_decide_are_those_that_are_held():
