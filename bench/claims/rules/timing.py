@@ -292,8 +292,8 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
         does: as of `Said`.
     """
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
-    told = [(j, e) for j in decided for e in j.effects if _excludes_one(e)]
-    if len(decided) == 1 or len(told) < 2:
+    told = [(j, e) for j in decided for e in j.effects if e.where["length"] in j.scope["lengths"]]
+    if len(judgements) == 1 or len(told) < 2:
         return decided[0].sentence
     told = sorted(told, key=lambda pair: pair[1].value)
     least, most = (
@@ -309,11 +309,6 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
         f"{text}, {devices}.",
         decided[0].sentence,
     )
-
-
-def _excludes_one(effect: Effect) -> bool:
-    low, high = effect.low, effect.high
-    return low is not None and high is not None and (low > 1 or high < 1)
 
 
 def _number(effect: Effect) -> str:

@@ -157,6 +157,19 @@ def test_a_headline_has_both_ends_with_their_intervals():
     assert claim.headline([one]) == one.sentence
 
 
+def test_a_headline_has_nothing_that_is_not_decided():
+    """An interval without 1 is not enough, where there are many comparisons."""
+    frame = pd.concat(
+        [
+            directions((64, 9.0, "undecided"), (128, 1.2, "longer"), (256, 1.4, "longer")),
+            directions((64, 0.1, "undecided"), arm="gru"),
+        ]
+    )
+    headline = claim.headline(claim.judge({"directions": frame}))
+    assert "1.20 [1.14, 1.26] (LSTM, T=128) to 1.40 [1.33, 1.47] (LSTM, T=256)" in headline
+    assert "longer in 1 of 2 comparisons" in headline
+
+
 def test_delta_is_that_of_the_decisions():
     assert claim.DELTA == DELTA
 
