@@ -14,7 +14,6 @@ from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import Flow, flows, most_seeds
 from bench.claims.rules.lengths import Decided
 from bench.page import judgement
-from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
 from bench.statistics import intervals
@@ -84,7 +83,7 @@ def _judge(found: Mapping[int, Flow]) -> Judgement:
         scope={name: last.where[name] for name in SCOPE} | {"lengths": lengths.used(at)},
         state=decided.state,
         sentence=(
-            f"{registry.label(last.where['arm'])} "
+            f"{said.begins(last.where['arm'])} "
             f"({said.place(last.where, said.STAGES[last.where['when']])}): the farthest tenth of "
             f"{last.farthest:,} tokens gets {said.times(_level(last))} times the gradient "
             f"of the nearest; {_VERDICT[decided.state]}{decided.why}."
@@ -106,7 +105,7 @@ _VERDICT = {
 
 def _decided(level: Estimate) -> Decided:
     if math.isnan(level.low):
-        return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+        return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
     if level.low > DELTA:
         return Decided(judgement.SUPPORTED)
     if level.high < DELTA:

@@ -113,7 +113,7 @@ def _decided(measured: Sequence[Flow], found: Sequence[Flow]) -> Decided:
     if not _span(measured):
         return Decided(judgement.UNDECIDED, f"no window {_LONGER} times as long")
     if not _span(found):
-        return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+        return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
     first, last = found[0], found[-1]
     if last.whole:
         return Decided(judgement.REFUTED, "it does not vanish")

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from bench import registry
 from bench.claims.rules import lengths, said
 from bench.claims.rules.lengths import Decided
 from bench.data.metrics import METRICS, Metric
@@ -64,7 +63,7 @@ class _Kept:
 
     def decided(self) -> Decided:
         if len(self.records) < EXPLORATORY:
-            return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds that learned")
+            return Decided(judgement.UNDECIDED, f"{lengths.FEW_SEEDS} that learned")
         if not self.read:
             return Decided(judgement.REFUTED)
         if self.share.low > 1 - DELTA:
@@ -113,7 +112,7 @@ def _judge(scope: Mapping[str, Any], seeds: Mapping[int, dict[int, Any]]) -> Jud
         scope={**scope, "test_lengths": lengths.used(at)},
         state=found.state,
         sentence=(
-            f"{registry.label(scope['arm'])} ({said.place(scope, f'trained up to T={trained:,}')})"
+            f"{said.begins(scope['arm'])} ({said.place(scope, f'trained up to T={trained:,}')})"
             f": {_told(kept[quoted], quoted, len(learned), len(seeds))}; "
             f"{_VERDICT[found.state]}{found.why}."
         ),

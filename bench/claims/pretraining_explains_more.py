@@ -12,7 +12,7 @@ import numpy as np
 
 from bench import registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided
+from bench.claims.rules.lengths import FEW_SEEDS, Decided
 from bench.claims.rules.trainings import Trained, trainings, weights
 from bench.page import judgement
 from bench.page.captions import EXPLORATORY
@@ -91,7 +91,7 @@ def _judge(scope: Mapping[str, Any], best: Mapping[tuple[str, str], Trained]) ->
 
 def _decided(more: Estimate, seeds: int) -> Decided:
     if seeds < EXPLORATORY:
-        return Decided(judgement.UNDECIDED, f"exploratory: fewer than {EXPLORATORY} seeds")
+        return Decided(judgement.UNDECIDED, FEW_SEEDS)
     if more.low > 0:
         return Decided(judgement.SUPPORTED, "pretraining explains more")
     if more.high < 0:

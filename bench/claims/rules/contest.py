@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench import registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided
+from bench.claims.rules.lengths import FEW_SEEDS, Decided
 from bench.claims.rules.trainings import Trained, from_scratch, trainings
 from bench.data.metrics import METRICS, Metric
 from bench.page import judgement
@@ -69,7 +69,7 @@ class Contest:
     def decided(self, p: float) -> Decided:
         """Theirs cannot and ours can, theirs can, or undecided."""
         if self.seeds < EXPLORATORY:
-            return Decided(judgement.UNDECIDED, f"exploratory: fewer than {EXPLORATORY} seeds")
+            return Decided(judgement.UNDECIDED, FEW_SEEDS)
         if any(arm.solves for arm in self.theirs):
             return Decided(judgement.REFUTED, f"{_family(self.theirs)} can")
         if not self.best.solves or not all(arm.solves is False for arm in self.theirs):

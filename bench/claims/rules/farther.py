@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bench import registry
 from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import SETTING, Flow
 from bench.claims.rules.lengths import Decided
 from bench.page import judgement
-from bench.page.captions import EXPLORATORY
 from bench.page.judgement import Effect, Judgement
 from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
@@ -50,7 +48,7 @@ class Pair:
     def decided(self, delta: float) -> Decided:
         """Farther by more than delta, not farther, or undecided."""
         if math.isnan(self.ratio.low):
-            return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+            return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
         if self.far.whole and self.near.whole:
             return Decided(judgement.UNDECIDED, "both reach the whole window")
         if self.ratio.low > 1 + delta:
@@ -126,8 +124,7 @@ def judge(
         scope=scope | {"lengths": lengths.used(at)},
         state=found.state,
         sentence=said.whole(
-            f"{registry.label(scope['arm'])} ({said.place(place, more(pair))}): the gradient "
-            "reaches",
+            f"{said.begins(scope['arm'])} ({said.place(place, more(pair))}): the gradient reaches",
             f" {said.reach(pair.far)} tokens,",
             f" {least}{said.times(pair.ratio)} times as far as {than(pair)}; "
             f"{_VERDICT[found.state]}{found.why}.",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bench.page import judgement
 from bench.page.captions import EXPLORATORY
 
+#: Fewer than ``EXPLORATORY``, in words that can be read aloud behind a count.
+FEW_SEEDS = "fewer than six seeds"
+
 
 @dataclass(frozen=True)
 class Decided:

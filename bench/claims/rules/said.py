@@ -32,6 +32,12 @@ def an(arm: str) -> str:
     return f"an {label}" if label[0] in (_SPELT if spelt else "AEIOUaeiou") else f"a {label}"
 
 
+def begins(arm: str) -> str:
+    """An arm at a sentence's start: ``A transformer``, and ``LSTM``, which is a name."""
+    label = registry.label(arm)
+    return label if label[0].isupper() else f"A{an(arm)[1:]}"
+
+
 def place(row: Mapping[str, Any], *more: str) -> str:
     """The comparison, the task, what more there is to say, and the device."""
     parts = [str(row["comparison"])] if row.get("comparison") else []

@@ -188,7 +188,7 @@ def longer(kept, seeds=6, solved=True):
         (longer({100: 0.2, 500: -0.5}), REFUTED, "at T=500 nothing of the score above guessing"),
         (longer({100: None}), REFUTED, "reads no windows of 100"),
         (longer({100: 1.0, 500: None}), DEPENDS, "it holds up to T=100"),
-        (longer({100: 1.0}, seeds=5), UNDECIDED, "fewer than 6 seeds that learned"),
+        (longer({100: 1.0}, seeds=5), UNDECIDED, "fewer than six seeds that learned"),
         (longer({100: 1.0}, solved=False), UNDECIDED, "solved there by 0 of 6 seeds"),
     ],
 )
@@ -290,15 +290,13 @@ def test_of_the_published_records(published):
     )
     for name in ("transformers_learn_more", "recurrences_learn_more"):
         judged = claims.judge(name, anchors)
-        assert judged.undecided == (
-            "Undecided in 6 of 6 scopes: exploratory: fewer than 6 seeds (6)."
-        )
+        assert judged.undecided == ("Undecided in 6 of 6 scopes: fewer than six seeds (6).")
         (parity,) = (j for j in judged.judgements if j.scope["task"] == "parity")
         assert "an Elman RNN" in parity.sentence
     longer = claims.judge("holds_on_longer_windows", anchors)
     assert longer.state == UNDECIDED
     assert {j.why for j in longer.judgements} == {
-        "not learned", "fewer than 6 seeds that learned",
+        "not learned", "fewer than six seeds that learned",
     }  # fmt: skip
     assert claims.judge("pretraining_explains_more", anchors).undecided == (
         "Undecided: needs pretrained and scratch weights of both families on the same task, with "

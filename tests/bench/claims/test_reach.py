@@ -50,7 +50,7 @@ def judged(claim, gradient, *lengths):
         (NEAR, NEAR, REFUTED, ""),
         (NEAR, FAR, REFUTED, ""),
         ([9, 9, 10, 30, 30, 30], NEAR, UNDECIDED, "the interval straddles 1.25"),
-        (FAR[:5], NEAR, UNDECIDED, "fewer than 6 seeds"),
+        (FAR[:5], NEAR, UNDECIDED, "fewer than six seeds"),
         ([63] * 6, [63] * 6, UNDECIDED, "both reach the whole window"),
         ([63] * 6, NEAR, SUPPORTED, ""),
         (NEAR, [None] * 6, SUPPORTED, ""),
@@ -121,6 +121,11 @@ def test_depths_widest_apart_are_compared(gradient):
     (judgement,) = depth_lengthens_reach.judge(gradient(*rows))
     assert "(package, 4 layers, cpu)" in judgement.sentence
     assert "4.00 times as far as with 1 layer;" in judgement.sentence
+    assert judgement.scope["depths"] == [1, 4]
+    assert depth_lengthens_reach.headline([judgement]) == (
+        "An LSTM's gradient reaches 4.00 times as far with 4 layers as with 1; supported in 1 of "
+        "1 scope."
+    )
 
 
 def test_trainings_are_compared_with_their_own_start(gradient):
@@ -167,6 +172,7 @@ def test_attention(gradient, ratios, state):
     tables["gradient"]["far_over_near"] = ratios
     (judgement,) = attention_does_not_vanish.judge(tables)
     assert judgement.state == state
+    assert judgement.sentence.startswith("A transformer (scratch, package, ")
     thin, even = judgement.effects
     assert (thin.value, even.n) == (pytest.approx(0.5), len(ratios))
     if state == SUPPORTED:

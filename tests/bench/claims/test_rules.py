@@ -4,7 +4,8 @@ import pytest
 
 from bench import claims, registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided, quoted, together, where
+from bench.claims.rules.lengths import FEW_SEEDS, Decided, quoted, together, where
+from bench.page.captions import EXPLORATORY
 from bench.page.judgement import DEPENDS, REFUTED, STATES, SUPPORTED, UNDECIDED, Judgement
 
 
@@ -49,6 +50,16 @@ def test_arms_have_their_article():
     assert [said.an(arm) for arm in ("lstm", "gru", "rnn", "transformer")] == [
         "an LSTM", "a GRU", "an Elman RNN", "a transformer",
     ]  # fmt: skip
+
+
+def test_a_sentence_begins_with_an_article_or_a_name():
+    assert [said.begins(arm) for arm in ("transformer", "lstm", "rnn")] == [
+        "A transformer", "LSTM", "Elman RNN",
+    ]  # fmt: skip
+
+
+def test_few_seeds_are_as_few_as_everywhere():
+    assert (EXPLORATORY, FEW_SEEDS) == (6, "fewer than six seeds")
 
 
 def test_no_more_is_said_than_fits():
