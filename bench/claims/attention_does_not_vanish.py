@@ -22,7 +22,7 @@ from bench.statistics.intervals import Estimate
 SENTENCE = "Attention's gradient does not vanish with distance"
 QUANTITY = "mean norm at the farthest tenth of the window over that at the nearest"
 DIRECTION = "not below a hundredth"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient of a transformer, with six seeds"
 PLACE = 300
 SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "when")

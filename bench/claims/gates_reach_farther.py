@@ -15,7 +15,7 @@ from bench.page.judgement import Judgement
 SENTENCE = "Gates let a recurrent network's gradient reach farther"
 QUANTITY = "reach with gates over that without, of the same seed; reaching none counts as one token"
 DIRECTION = "above 1"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient of an arm with gates and one without, with six seeds"
 PLACE = 110
 SCOPE = (

@@ -20,7 +20,7 @@ from bench.page.judgement import Effect, Judgement
 SENTENCE = "In a recurrent network the gradient vanishes with distance, however long the window"
 QUANTITY = "reach at initialisation: the farthest token that gets 1% of the largest norm, in tokens"
 DIRECTION = "the reach stays, as the window grows"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient at two lengths, one four times the other, with six seeds"
 PLACE = 100
 SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "layers", "initialization")

@@ -28,7 +28,7 @@ from bench.statistics.intervals import Estimate
 SENTENCE = "What is learned holds on windows longer than those trained on"
 QUANTITY = "share of the score above guessing that is kept on a longer window, seed by seed"
 DIRECTION = "all of it"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe learning with test_lengths above the trained ones, solved there by six seeds"
 PLACE = 430
 SCOPE = ("comparison", "task", "data", "length", "arm", "device", "dtype")

@@ -24,7 +24,7 @@ from bench.statistics.intervals import Estimate
 SENTENCE = "Pretraining explains more than architecture"
 QUANTITY = "mean gain of pretraining over families, less the mean gap between families, by seed"
 DIRECTION = "above 0"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "pretrained and scratch weights of both families on the same task, with six seeds"
 PLACE = 440
 SCOPE = ("task", "data", "length", "device", "dtype")

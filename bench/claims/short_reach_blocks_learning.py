@@ -30,7 +30,7 @@ QUANTITY = (
     "share of settings that solve a task whose needed distance lies outside, or inside, reach"
 )
 DIRECTION = "outside the reach none, inside it more"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = (
     "probe gradient along trainings of tasks whose needed distance is known, in 35 settings that "
     "it lies outside the reach of, and in some inside"

@@ -1,4 +1,8 @@
-"""Whether one setting's gradient reaches farther than another's, seed by seed, length by length."""
+"""Whether one setting's gradient reaches farther than another's, seed by seed, length by length.
+
+Each scope is decided by its own 95% interval, with no correction for how many there are: of twenty
+without a difference one may be claimed by chance.
+"""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -104,6 +104,12 @@ def test_the_commonest_is_not_told_as_if_it_were_of_all():
 
 
 @pytest.mark.parametrize("name", registry.claims())
+def test_every_claim_says_whether_many_scopes_are_corrected_for(name):
+    looks = registry.claims()[name].literals["LOOKS"]
+    assert any(words in looks for words in ("Holm", "no correction", "counted"))
+
+
+@pytest.mark.parametrize("name", registry.claims())
 def test_every_judgement_of_published_records_can_be_followed_up(published, name):
     """It names a registered picture, its records and its scope; its numbers lie in intervals."""
     pictures = {
