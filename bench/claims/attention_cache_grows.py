@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from bench.claims.rules import sizes
 from bench.claims.rules.growing import FEWER, LEAST_LENGTHS
+from bench.claims.rules.said import ends
 from bench.claims.rules.sizes import Sizes
-from bench.claims.rules.timing import Row, ends, fitting
+from bench.claims.rules.timing import Row, fitting
 from bench.page import judgement, words
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
@@ -115,7 +116,7 @@ def _effects(
             "exponent",
             "powers of T",
             power.value,
-            *ends(power.low, power.high),
+            *ends(power),
             n=len(cache),
             records=records,
             where=where | {"of": name},

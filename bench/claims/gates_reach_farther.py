@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bench import registry
 from bench.claims.rules import farther, said
 from bench.claims.rules.flows import flows
+from bench.page import words
 from bench.page.evidence import Evidence
 from bench.page.judgement import Judgement
 
@@ -40,7 +41,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
             SCOPE,
             DELTA,
             more=lambda pair: said.STAGES[pair.far.where["when"]],
-            than=lambda pair: f"{said.an(pair.near.where['arm'])}'s",
+            than=lambda pair: f"{words.an(pair.near.where['arm'])}'s",
             figure=said.picture(beside, one="gradient_flow", several="reach_by_length"),
         )
         for when in said.STAGES

@@ -12,7 +12,7 @@ from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import START, Flow, flows, most_seeds
 from bench.claims.rules.lengths import Decided
 from bench.drawing.palette import rank
-from bench.page import judgement
+from bench.page import judgement, words
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
@@ -52,7 +52,7 @@ def headline(judgements: Sequence[Judgement]) -> str:
     longest = max(map(_window, held))
     arms = {each.scope["arm"]: each for each in reversed(held) if _window(each) == longest}
     reached = [
-        f"{said.tokens(said.estimate(arms[arm].effects[-1]))} in {said.an(arm)}"
+        f"{said.tokens(said.estimate(arms[arm].effects[-1]))} in {words.an(arm)}"
         for arm in sorted(arms, key=rank)[:3]
     ]
     return said.fitting(

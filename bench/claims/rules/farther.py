@@ -13,7 +13,7 @@ from typing import Any
 from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import SETTING, Flow
 from bench.claims.rules.lengths import Decided
-from bench.page import judgement
+from bench.page import judgement, words
 from bench.page.judgement import Effect, Judgement
 from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
@@ -151,7 +151,7 @@ def headline(judgements: Sequence[Judgement], so: Callable[[Judgement], str]) ->
     if held is None:
         return said.commonest(judgements)
     effect = said.longest(held, held.effects)
-    arm, ratio = said.an(held.scope["arm"]), said.times(said.estimate(effect))
+    arm, ratio = words.an(held.scope["arm"]), said.times(said.estimate(effect))
     return said.fitting(
         f"{arm[0].upper()}{arm[1:]}'s gradient reaches {ratio} times as far {so(held)}",
         f"; {said.counted(judgements)}",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.claims.rules.timing import ends, fitting
+from bench.claims.rules.said import ends
+from bench.claims.rules.timing import fitting
 from bench.page import judgement
 from bench.page.judgement import Effect, Judgement
 from bench.page.numbers import ranged
@@ -152,7 +153,7 @@ def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]
             quantity,
             "powers of T",
             number.value,
-            *ends(number.low, number.high),
+            *ends(number),
             n=grown.n,
             records=grown.records,
             where=coordinates,

@@ -17,19 +17,11 @@ from bench.page.judgement import (
     Judgement,
 )
 from bench.page.numbers import cell_text
+from bench.page.words import an
 from bench.statistics.intervals import Estimate
 
 #: When a gradient was measured.
 STAGES = {START: "at initialisation", END: "after training"}
-
-_SPELT = "AEFHILMNORSX"  # letters whose names begin with a vowel, as in "an LSTM"
-
-
-def an(arm: str) -> str:
-    """``an LSTM``, ``a GRU``."""
-    label = registry.label(arm)
-    spelt = label[:2].isupper()
-    return f"an {label}" if label[0] in (_SPELT if spelt else "AEIOUaeiou") else f"a {label}"
 
 
 def begins(arm: str) -> str:

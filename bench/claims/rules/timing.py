@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
+from bench.claims.rules.said import ends
+from bench.frames.columns import estimate
 from bench.page import judgement, words
 from bench.page.judgement import MOST_WORDS, Effect, Judgement
 from bench.page.numbers import listed, ranged
@@ -159,7 +161,7 @@ def effect(row: Row) -> Effect:
         "time ratio",
         "times",
         row["time_ratio"],
-        *ends(row["time_ratio_low"], row["time_ratio_high"]),
+        *ends(estimate(row, "time_ratio")),
         n=int(row["rounds"]),
         records=[row["record"], row["reference_record"]],
         where={"length": row["length"]},
@@ -167,11 +169,6 @@ def effect(row: Row) -> Effect:
         launches=int(row["launches"]),
         control=None if math.isnan(control[0]) else control,
     )
-
-
-def ends(low: float, high: float) -> tuple[float | None, float | None]:
-    """Those of an interval, None where there is none, as an effect has them."""
-    return (None, None) if math.isnan(low) else (low, high)
 
 
 def ratio(row: Row) -> str:

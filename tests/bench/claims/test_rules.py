@@ -5,6 +5,7 @@ import pytest
 from bench import claims, registry
 from bench.claims.rules import said
 from bench.claims.rules.lengths import FEW_SEEDS, Decided, quoted, together, where
+from bench.page import words
 from bench.page.captions import EXPLORATORY
 from bench.page.judgement import DEPENDS, REFUTED, STATES, SUPPORTED, UNDECIDED, Judgement
 
@@ -47,7 +48,7 @@ def test_a_length_with_seeds_enough_is_quoted_before_a_longer_one():
 
 
 def test_arms_have_their_article():
-    assert [said.an(arm) for arm in ("lstm", "gru", "rnn", "transformer")] == [
+    assert [words.an(arm) for arm in ("lstm", "gru", "rnn", "transformer")] == [
         "an LSTM", "a GRU", "an Elman RNN", "a transformer",
     ]  # fmt: skip
 
