@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from bench.claims.rules import sizes
 from bench.claims.rules.growing import FEWER, LEAST_LENGTHS
+from bench.claims.rules.said import ends
 from bench.claims.rules.sizes import Sizes
-from bench.claims.rules.timing import Row, ends, fitting
+from bench.claims.rules.timing import Row, fitting
 from bench.page import judgement, words
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
@@ -44,11 +45,12 @@ def headline(judgements: Sequence[Judgement]) -> str:
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
     told = max(decided, key=lambda j: (j.state == judgement.SUPPORTED, "measured" in j.sentence))
     supported = sum(j.state == judgement.SUPPORTED for j in decided)
-    if len(decided) == 1:
+    if len(judgements) == 1:
         return told.sentence
-    return fitting(
-        f"{told.sentence[:-1]}; so in {supported} of {len(decided)} comparisons.", told.sentence
-    )
+    lost = len(judgements) - len(decided)
+    text = f"{told.sentence[:-1]}; so in {supported} of {len(judgements)}"
+    undecided = f", {lost} undecided" if lost else ""
+    return fitting(f"{text} comparisons{undecided}.", f"{text}{undecided}.", told.sentence)
 
 
 def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:
@@ -114,7 +116,7 @@ def _effects(
             "exponent",
             "powers of T",
             power.value,
-            *ends(power.low, power.high),
+            *ends(power),
             n=len(cache),
             records=records,
             where=where | {"of": name},

@@ -1,7 +1,7 @@
 """Attention's gradient does not vanish with distance.
 
 Every token is one step from the loss in every layer (Vaswani et al., 2017). What comes to each of
-them is spread over the window: thin, which is the second number cited, and still level.
+them is spread over the window: thin, which is the second number of the headline, and still level.
 """
 
 import math
@@ -14,7 +14,6 @@ from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import Flow, flows, most_seeds
 from bench.claims.rules.lengths import Decided
 from bench.page import judgement
-from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
 from bench.statistics import intervals
@@ -23,7 +22,7 @@ from bench.statistics.intervals import Estimate
 SENTENCE = "Attention's gradient does not vanish with distance"
 QUANTITY = "mean norm at the farthest tenth of the window over that at the nearest"
 DIRECTION = "not below a hundredth"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient of a transformer, with six seeds"
 PLACE = 300
 SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "when")
@@ -32,6 +31,7 @@ DELTA = 0.01  # of the nearest: what has less left has vanished
 SUPPORTED = "the interval of the ratio lies above 0.01 at every length that is decided"
 REFUTED = "the interval of the ratio lies below 0.01"
 
+_THIN = "gradient of the nearest token over that of the loss's own"
 _LEVEL = "gradient of the farthest tenth over that of the nearest"
 
 
@@ -50,25 +50,40 @@ def headline(judgements: Sequence[Judgement]) -> str:
     held = [each for each in judgements if each.state == judgement.SUPPORTED]
     if not held:
         return said.commonest(judgements)
-    levels = [each for judged in held for each in judged.effects if each.quantity == _LEVEL]
-    longest = max(levels, key=lambda each: (each.low is not None, each.where["length"]))
+    levels = [
+        said.longest(judged, [each for each in judged.effects if each.quantity == _LEVEL])
+        for judged in held
+    ]
+    judged, longest = max(zip(held, levels, strict=True), key=lambda pair: _length(pair[1]))
+    thin = [e.value for e in judged.effects if e.quantity == _THIN and e.where == longest.where]
+    share = (
+        f", a token there 1/{float(f'{1 / thin[0]:.2g}'):,.0f} of the loss's own"
+        if thin and thin[0]
+        else ""
+    )
     return said.fitting(
-        f"In a window of {longest.where['length']:,} tokens the farthest tenth gets "
-        f"{said.times(said.estimate(longest))} times the gradient of the nearest",
+        f"Of {_length(longest):,} tokens the farthest tenth gets "
+        f"{said.times(said.estimate(longest))} times the gradient of the nearest{share}",
         f"; {said.counted(judgements)}",
         said.exceptions(judgements),
     )
 
 
+def _length(effect: Effect) -> int:
+    return int(effect.where["length"])
+
+
 def _judge(found: Mapping[int, Flow]) -> Judgement:
     at = {length: _decided(_level(flow)) for length, flow in found.items()}
     decided = lengths.together(at)
-    last = found[lengths.quoted(at, decided, {length: len(found[length].seeds) for length in at})]
+    last = found[
+        lengths.quoted(at, decided, {length: len(_levels(found[length])) for length in at})
+    ]
     return Judgement(
-        scope={name: last.where[name] for name in SCOPE} | {"lengths": list(found)},
+        scope={name: last.where[name] for name in SCOPE} | {"lengths": lengths.used(at)},
         state=decided.state,
         sentence=(
-            f"{registry.label(last.where['arm'])} "
+            f"{said.begins(last.where['arm'])} "
             f"({said.place(last.where, said.STAGES[last.where['when']])}): the farthest tenth of "
             f"{last.farthest:,} tokens gets {said.times(_level(last))} times the gradient "
             f"of the nearest; {_VERDICT[decided.state]}{decided.why}."
@@ -90,7 +105,7 @@ _VERDICT = {
 
 def _decided(level: Estimate) -> Decided:
     if math.isnan(level.low):
-        return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+        return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
     if level.low > DELTA:
         return Decided(judgement.SUPPORTED)
     if level.high < DELTA:
@@ -99,27 +114,29 @@ def _decided(level: Estimate) -> Decided:
 
 
 def _level(flow: Flow) -> Estimate:
-    """The farthest tenth over the nearest; nothing over nothing is no number, and left out."""
-    found = [row["far_over_near"] for row in flow.seeds.values()]
-    return intervals.median([value for value in found if not pd.isna(value)])
+    """The farthest tenth over the nearest."""
+    return intervals.median(list(_levels(flow).values()))
 
 
-def _thin(flow: Flow) -> Estimate:
-    """The nearest token over the loss's own position."""
+def _levels(flow: Flow) -> dict[str, float]:
+    """By record; nothing over nothing is no number, and left out."""
+    found = {row["record"]: row["far_over_near"] for row in flow.seeds.values()}
+    return {key: value for key, value in found.items() if not pd.isna(value)}
+
+
+def _thin(flow: Flow) -> dict[str, float]:
+    """The nearest token over the loss's own position, by record."""
     rows = [row for row in flow.seeds.values() if row["norm_at_loss"] and row["norm_at_nearest"]]
-    found = [row["norm_at_nearest"] / row["norm_at_loss"] for row in rows]
-    return intervals.median([value for value in found if not pd.isna(value)])
+    found = {row["record"]: row["norm_at_nearest"] / row["norm_at_loss"] for row in rows}
+    return {key: value for key, value in found.items() if not pd.isna(value)}
 
 
 def _effects(flow: Flow) -> Iterator[Effect]:
-    """How thin it is, and how level."""
-    numbers = {
-        "gradient of the nearest token over that of the loss's own": _thin(flow),
-        _LEVEL: _level(flow),
-    }
-    for quantity, number in numbers.items():
-        if not math.isnan(number.value):
+    """How thin it is, and how level, each of the seeds that have a number."""
+    for quantity, found in ((_THIN, _thin(flow)), (_LEVEL, _levels(flow))):
+        if found:
+            number = intervals.median(list(found.values()))
             yield Effect(
-                quantity, "times", number.value, *said.ends(number), len(flow.seeds), flow.records,
+                quantity, "times", number.value, *said.ends(number), len(found), list(found),
                 {"length": flow.length},
             )  # fmt: skip

@@ -25,7 +25,10 @@ SCOPE = (
     "comparison", "task", "data", "phase", "device", "dtype", "denormals", "threads"
 )  # fmt: skip
 TABLES = ("memory",)
-SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
+SUPPORTED = (
+    "the interval of the difference of exponents, over three lengths or more, lies above 0, and "
+    "not within 0.1 of it"
+)
 REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 #: What is allocated on a device, else tensors as they are counted, else what the system gave.

@@ -33,7 +33,10 @@ SCOPE = (
     "device", "dtype", "denormals", "threads",
 )  # fmt: skip
 TABLES = ("directions",)
-SUPPORTED = "the interval of the difference of exponents, over three lengths or more, lies above 0"
+SUPPORTED = (
+    "the interval of the difference of exponents, over three lengths or more, lies above 0, and "
+    "not within 0.1 of it"
+)
 REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 _PHASES = {
@@ -72,13 +75,18 @@ def headline(judgements: Sequence[Judgement]) -> str:
 
 def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float]:
     """The difference, the level of its interval, and p as a share of all looks."""
-    known = [row for row in series if not math.isnan(row["log_se"])]
+    known = _known(series)
     level = max((row["level"] for row in series), default=1 - ALPHA)
     if len(known) < LEAST_LENGTHS:
         return None, level, math.nan
     logs = {row["length"]: (-math.log(row["time_ratio"]), row["log_se"]) for row in known}
     difference, p = apart(logs, min(int(row["freedom"]) for row in known), level)
     return difference, level, min(1.0, p * ALPHA / (1 - level))
+
+
+def _known(series: Sequence[Row]) -> list[Row]:
+    """Those that a power can be told from."""
+    return [row for row in series if not math.isnan(row["log_se"])]
 
 
 def _why(series: Sequence[Row], difference: Estimate | None) -> str:
@@ -104,13 +112,13 @@ def _grown(
     kernels: Mapping[tuple[Any, ...], set[str]],
     powers: Mapping[tuple[Any, ...], Estimate],
 ) -> Grown:
-    first = series[0]
+    first, known = series[0], _known(series)
     recurrence, attention = timing.called(first, kernels)
     own, other = (powers.get(_key(first, arm, kernel)) for arm, kernel in reversed(timing.ARMS))
     return Grown(
         what=f"the time of {_PHASES.get(first['phase'], first['phase'])}",
         arms=(attention, recurrence),
-        lengths=[row["length"] for row in series],
+        lengths=[row["length"] for row in (known if len(known) >= LEAST_LENGTHS else series)],
         place=timing.place(first),
         scope={name: first[name] for name in (*SCOPE, "seed")},
         records=timing.records(series),

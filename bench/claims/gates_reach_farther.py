@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from bench import registry
 from bench.claims.rules import farther, said
 from bench.claims.rules.flows import flows
+from bench.page import words
 from bench.page.evidence import Evidence
 from bench.page.judgement import Judgement
 
 SENTENCE = "Gates let a recurrent network's gradient reach farther"
 QUANTITY = "reach with gates over that without, of the same seed; reaching none counts as one token"
 DIRECTION = "above 1"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient of an arm with gates and one without, with six seeds"
 PLACE = 110
 SCOPE = (
@@ -40,7 +41,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
             SCOPE,
             DELTA,
             more=lambda pair: said.STAGES[pair.far.where["when"]],
-            than=lambda pair: f"{said.an(pair.near.where['arm'])}'s",
+            than=lambda pair: f"{words.an(pair.near.where['arm'])}'s",
             figure=said.picture(beside, one="gradient_flow", several="reach_by_length"),
         )
         for when in said.STAGES

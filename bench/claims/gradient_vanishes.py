@@ -12,7 +12,7 @@ from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import START, Flow, flows, most_seeds
 from bench.claims.rules.lengths import Decided
 from bench.drawing.palette import rank
-from bench.page import judgement
+from bench.page import judgement, words
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
@@ -20,14 +20,17 @@ from bench.page.judgement import Effect, Judgement
 SENTENCE = "In a recurrent network the gradient vanishes with distance, however long the window"
 QUANTITY = "reach at initialisation: the farthest token that gets 1% of the largest norm, in tokens"
 DIRECTION = "the reach stays, as the window grows"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "probe gradient at two lengths, one four times the other, with six seeds"
 PLACE = 100
 SCOPE = ("comparison", "task", "data", "arm", "device", "dtype", "layers", "initialization")
 TABLES = ("gradient",)
 DELTA = 0.25  # a reach that grows by less, in a window at least four times as long, is the same
-SUPPORTED = "at every length less than 1% comes to the far end, and the reach does not grow with T"
-REFUTED = "the gradient reaches the far end of the longest window"
+SUPPORTED = (
+    "at every length with six seeds less than 1% comes to the far end, and the reach does not grow "
+    "with T"
+)
+REFUTED = "the gradient reaches the far end of the longest window, four times the shortest or more"
 
 _LONGER = 4  # times as long, before "however long" can be told
 
@@ -49,7 +52,7 @@ def headline(judgements: Sequence[Judgement]) -> str:
     longest = max(map(_window, held))
     arms = {each.scope["arm"]: each for each in reversed(held) if _window(each) == longest}
     reached = [
-        f"{said.tokens(said.estimate(arms[arm].effects[-1]))} in {said.an(arm)}"
+        f"{said.tokens(said.estimate(arms[arm].effects[-1]))} in {words.an(arm)}"
         for arm in sorted(arms, key=rank)[:3]
     ]
     return said.fitting(
@@ -63,9 +66,12 @@ def _window(judged: Judgement) -> int:
     return int(judged.scope["lengths"][-1])
 
 
-def _judge(found: Sequence[Flow]) -> Judgement:
+def _judge(measured: Sequence[Flow]) -> Judgement:
+    """Over the lengths with seeds enough, where these span what is needed."""
+    found = [flow for flow in measured if len(flow.reaches) >= EXPLORATORY]
+    decided = _decided(measured, found)
+    found = found if _span(found) else measured
     first, last = found[0], found[-1]
-    decided = _decided(found)
     undecided = decided.state == judgement.UNDECIDED
     reached = f"the gradient reaches {said.reach(first)} tokens"
     if last is not first:
@@ -92,15 +98,25 @@ def _judge(found: Sequence[Flow]) -> Judgement:
     )  # fmt: skip
 
 
-def _decided(found: Sequence[Flow]) -> Decided:
-    """The state, and what it rests on in words."""
+def _span(found: Sequence[Flow]) -> bool:
+    """Whether the longest of these windows is so much longer that "however long" can be told."""
+    return bool(found) and found[-1].length >= _LONGER * found[0].length
+
+
+def _decided(measured: Sequence[Flow], found: Sequence[Flow]) -> Decided:
+    """The state, and what it rests on in words.
+
+    Args:
+        measured: at every length.
+        found: those with seeds enough.
+    """
+    if not _span(measured):
+        return Decided(judgement.UNDECIDED, f"no window {_LONGER} times as long")
+    if not _span(found):
+        return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
     first, last = found[0], found[-1]
-    if min(len(first.reaches), len(last.reaches)) < EXPLORATORY:
-        return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
     if last.whole:
         return Decided(judgement.REFUTED, "it does not vanish")
-    if last.length < _LONGER * first.length:
-        return Decided(judgement.UNDECIDED, f"no window {_LONGER} times as long")
     vanishing = [flow.vanishes for flow in found]
     if not any(vanishing):
         return Decided(judgement.UNDECIDED, "neither vanishing nor reaching the far end")

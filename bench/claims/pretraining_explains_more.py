@@ -12,7 +12,7 @@ import numpy as np
 
 from bench import registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided
+from bench.claims.rules.lengths import FEW_SEEDS, Decided
 from bench.claims.rules.trainings import Trained, trainings, weights
 from bench.page import judgement
 from bench.page.captions import EXPLORATORY
@@ -24,7 +24,7 @@ from bench.statistics.intervals import Estimate
 SENTENCE = "Pretraining explains more than architecture"
 QUANTITY = "mean gain of pretraining over families, less the mean gap between families, by seed"
 DIRECTION = "above 0"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = "pretrained and scratch weights of both families on the same task, with six seeds"
 PLACE = 440
 SCOPE = ("task", "data", "length", "device", "dtype")
@@ -91,7 +91,7 @@ def _judge(scope: Mapping[str, Any], best: Mapping[tuple[str, str], Trained]) ->
 
 def _decided(more: Estimate, seeds: int) -> Decided:
     if seeds < EXPLORATORY:
-        return Decided(judgement.UNDECIDED, f"exploratory: fewer than {EXPLORATORY} seeds")
+        return Decided(judgement.UNDECIDED, FEW_SEEDS)
     if more.low > 0:
         return Decided(judgement.SUPPORTED, "pretraining explains more")
     if more.high < 0:

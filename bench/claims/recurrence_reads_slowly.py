@@ -26,7 +26,8 @@ SCOPE = (
 )  # fmt: skip
 TABLES = ("directions",)
 SUPPORTED = (
-    "the interval lies above 1 at every length that is decided, while A/A controls are silent"
+    "the interval lies above 1, and not within 3% of it, at every length that is decided, while "
+    "A/A controls are silent"
 )
 REFUTED = "the interval lies below 1, or within 3% of it, at every length that is decided"
 

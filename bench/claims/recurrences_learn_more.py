@@ -12,8 +12,11 @@ from bench.page.judgement import Judgement
 SENTENCE = "Recurrent networks learn tasks that transformers cannot"
 QUANTITY = "share of seeds that solve the task: best recurrent network beside best transformer"
 DIRECTION = "the former solve it, the latter do not"
-LOOKS = "once, when all seeds are in"
-NEEDS = "probe learning of a transformer and a recurrent network on one task, with six seeds"
+LOOKS = "once, when all seeds are in; Holm over all tasks"
+NEEDS = (
+    "probe learning of a transformer and a recurrent network on one task, with six seeds; with "
+    "seven for up to three comparisons (tasks times the arms to choose from), eight for up to six"
+)
 PLACE = 420
 SCOPE = ("comparison", "task", "data", "length", "device", "dtype")
 TABLES = ("learning",)

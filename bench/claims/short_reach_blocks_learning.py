@@ -3,10 +3,11 @@
 Of some tasks it is known how far back the answer lies. If a gradient that does not come that far
 teaches nothing, who has a shorter reach does not solve them. A setting counts once, whatever its
 seeds, as these are no independent trials; it has solved its task where most of its seeds have.
-After training a reach may be long because the task was learned: that side says nothing of a cause.
+The reach is that at initialisation. After training it may be long because the task was learned,
+which says nothing of a cause: those numbers stand beside the others, and decide nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,19 +30,26 @@ QUANTITY = (
     "share of settings that solve a task whose needed distance lies outside, or inside, reach"
 )
 DIRECTION = "outside the reach none, inside it more"
-LOOKS = "once, when all seeds are in"
+LOOKS = "once, when all seeds are in; each scope by itself, no correction for their number"
 NEEDS = (
-    "probe gradient along trainings of tasks whose needed distance is known, in and out of reach"
+    "probe gradient along trainings of tasks whose needed distance is known, in 35 settings that "
+    "it lies outside the reach of, and in some inside"
 )
 PLACE = 120
 SCOPE = ("device", "dtype", "when")
 TABLES = ("reach_and_learning",)
 DELTA = 0.1  # a share of settings outside their reach that is no more than chance or luck
-SUPPORTED = "outside at most 10% solve the task, fewer than inside by Fisher's exact test at 5%"
-REFUTED = "the 95% interval of the share that solves a task outside its reach lies above 10%"
+SUPPORTED = (
+    "the 95% interval of the share that solves a task outside its reach at initialisation lies "
+    "below 10%, and fewer do than inside by Fisher's exact test at 5%"
+)
+REFUTED = (
+    "the 95% interval of the share that solves a task outside its reach at initialisation lies "
+    "above 10%"
+)
 
 _LEVEL = 0.05
-_STAGES = {"init": START, "end": END}
+_COLUMNS = {START: "inside_init", END: "inside_end"}
 _SETTING = (
     "comparison", "task", "data", "length", "arm", "layers", "initialization", "training_steps",
     "clip_norm", "needed_distance",
@@ -49,31 +57,29 @@ _SETTING = (
 
 
 def judge(evidence: Evidence) -> list[Judgement]:
-    """One judgement for the reach at initialisation, one for that after training, on a device."""
+    """One judgement for each device."""
     frame = evidence["reach_and_learning"]
     if frame.empty:
         return []
     frame = frame[frame["arm"].isin(registry.of_family("recurrent"))]
     found = []
     for (device, dtype), rows in frame.groupby(["device", "dtype"], sort=False):
-        for name, when in _STAGES.items():
-            if f"inside_{name}" in rows and rows[f"inside_{name}"].notna().any():
-                scope = {"device": device, "dtype": dtype, "when": when}
-                found.append(_judge(scope, *_sides(rows, f"inside_{name}")))
+        stages = {when: _sides(rows, column) for when, column in _COLUMNS.items()}
+        if any(side.total for side in stages[START]):
+            found.append(_judge({"device": device, "dtype": dtype, "when": START}, stages))
     return found
 
 
 def headline(judgements: Sequence[Judgement]) -> str:
-    """What each stage says."""
-    told = []
-    for each in judgements:
-        if each.state != judgement.UNDECIDED:
-            outside, when = each.effects[0], said.STAGES[each.scope["when"]]
-            told.append(
-                f"{when} {each.state}: {round(outside.value * outside.n)} of {outside.n} settings "
-                "out of reach solve their task"
-            )
-    return said.fitting(told[0][0].upper() + told[0][1:], *(f"; {text}" for text in told[1:]))
+    """How many solve their task with too short a reach, on the first device that is decided."""
+    told = next(each for each in judgements if each.state != judgement.UNDECIDED)
+    outside, all_the_same = told.effects[0], " all the same" * (told.state == judgement.REFUTED)
+    share = said.ranged(said.estimate(outside), lambda number: f"{number:.0%}")
+    return said.fitting(
+        f"{round(outside.value * outside.n)} of {outside.n} settings whose reach at initialisation "
+        f"is too short solve their task{all_the_same}, {share} ({told.scope['device']})",
+        f"; {said.counted(judgements)}" if len(judgements) > 1 else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -88,16 +94,17 @@ class _Side:
     def share(self) -> Estimate:
         return intervals.share(self.solved, self.total)
 
-    def effect(self, where: str) -> Effect:
+    def effect(self, where: str, when: str) -> Effect:
         return Effect(
             f"settings {where} reach that solve their task", "share", self.share.value,
-            self.share.low, self.share.high, self.total, self.records, {"needed": where},
+            self.share.low, self.share.high, self.total, self.records,
+            {"needed": where, "when": when},
         )  # fmt: skip
 
 
 def _sides(rows: pd.DataFrame, inside: str) -> tuple[_Side, _Side]:
     """Settings outside and inside, where most of their seeds are."""
-    known = rows[rows[inside].notna()]
+    known = rows[rows[inside].notna()] if inside in rows else rows.iloc[:0].assign(**{inside: None})
     settings: dict[tuple[Any, ...], list[tuple[bool, bool, str]]] = {}
     places = zip(*(known[name].tolist() for name in _SETTING), strict=True)
     for place, *seed in zip(places, known[inside], known["solved"], known["record"], strict=True):
@@ -112,24 +119,26 @@ def _sides(rows: pd.DataFrame, inside: str) -> tuple[_Side, _Side]:
     return _Side(*counts[False]), _Side(*counts[True])
 
 
-def _judge(scope: dict[str, Any], outside: _Side, inside: _Side) -> Judgement:
+def _judge(scope: dict[str, Any], stages: Mapping[str, tuple[_Side, _Side]]) -> Judgement:
+    """By the reach at initialisation; the other stage's numbers stand beside."""
+    outside, inside = stages[START]
     decided = _decided(outside, inside)
     undecided = decided.state == judgement.UNDECIDED
-    when = said.STAGES[scope["when"]]
     return Judgement(
         scope=scope,
         state=decided.state,
         sentence=(
-            f"{when[0].upper()}{when[1:]} ({scope['device']}), tasks that need more than the reach "
-            f"are solved in {_counted(outside)} settings, those that need less in "
+            f"Tasks that need more than the reach at initialisation are solved in "
+            f"{_counted(outside)} settings ({scope['device']}), those that need less in "
             f"{_counted(inside)}; {'undecided, ' if undecided else ''}{decided.why}."
         ),
         records=[*outside.records, *inside.records],
         figure="reach_and_learning",
         why=decided.why if undecided else "",
         effects=[
-            side.effect(where)
-            for side, where in ((outside, "outside"), (inside, "inside"))
+            side.effect(where, when)
+            for when, sides in stages.items()
+            for side, where in zip(sides, ("outside", "inside"), strict=True)
             if side.total
         ],
     )
@@ -142,7 +151,7 @@ def _decided(outside: _Side, inside: _Side) -> Decided:
         return Decided(judgement.REFUTED, "short reach is no bar")
     counts = np.array([[side.solved, side.total - side.solved] for side in (outside, inside)])
     p = float(stats.fisher_exact(counts, alternative="less").pvalue)
-    if outside.share.value <= DELTA and p < _LEVEL:
+    if outside.share.high < DELTA and p < _LEVEL:
         return Decided(judgement.SUPPORTED, f"exact p {p:.2g}")
     return Decided(judgement.UNDECIDED, "too few settings")
 

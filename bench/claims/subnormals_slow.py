@@ -31,7 +31,8 @@ SCOPE = (
 )  # fmt: skip
 TABLES = ("directions",)
 SUPPORTED = (
-    "the interval lies above 1 at every length that is decided, while A/A controls are silent"
+    "the interval lies above 1, and not within 3% of it, at every length that is decided, while "
+    "A/A controls are silent"
 )
 REFUTED = (
     "the interval lies below 1, or within 3% of it; or arithmetic on subnormal numbers takes this "
@@ -61,12 +62,14 @@ def headline(judgements: Sequence[Judgement]) -> str:
     """The processor's own, where it has no such effect; else the largest ratio that is decided."""
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
     told = max(decided, key=lambda j: ("phase" not in j.scope, max(e.value for e in j.effects)))
-    steps = [j for j in decided if "phase" in j.scope]
-    slower = sum(j.state != judgement.REFUTED for j in steps)
-    text = told.sentence
+    steps = [j.state for j in judgements if "phase" in j.scope]
     if len(steps) < 2:
-        return text
-    return fitting(f"{text[:-1]}; slower in {slower} of {len(steps)} comparisons.", text)
+        return told.sentence
+    states = {judgement.DEPENDS: "at some lengths in {}", judgement.UNDECIDED: "{} undecided"}
+    more = [how.format(steps.count(state)) for state, how in states.items() if state in steps]
+    slower = f"slower in {steps.count(judgement.SUPPORTED)} of {len(steps)} comparisons"
+    text = f"{told.sentence[:-1]}; {slower}"
+    return fitting(f"{', '.join([text, *more])}.", f"{text}.", told.sentence)
 
 
 def _kept_over_flushed(frame: pd.DataFrame) -> list[Row]:
@@ -84,27 +87,40 @@ def _said(rows: Sequence[Row]) -> Said:
 
 def _processors(evidence: Evidence) -> list[Judgement]:
     """Of those that take no longer for subnormal numbers, whatever they compute."""
-    return [
-        _without_effect(device, threads, known["subnormal_ratios"])
+    places: dict[tuple[str, str], list[Row]] = {}
+    for row in timing.rows_of(evidence["directions"]):
+        places.setdefault((row["device"], str(row["threads"])), []).append(row)
+    ratios = {
+        (device, threads): known.get("subnormal_ratios")
         for device, by_threads in evidence.ceilings.items()
         for threads, known in by_threads.items()
-        if known.get("subnormal_ratios") and max(known["subnormal_ratios"].values()) < _EFFECT
+    }
+    return [
+        _without_effect(*place, found, timing.records(places[place]))
+        for place, found in ratios.items()
+        if place in places and found and max(found.values()) < _EFFECT
     ]
 
 
-def _without_effect(device: str, threads: str, ratios: dict[str, Any]) -> Judgement:
-    most = max(ratios.values())
+def _without_effect(
+    device: str, threads: str, ratios: dict[str, Any], records: Sequence[str]
+) -> Judgement:
+    """Of what the processor was measured to do before the steps whose records these are."""
+    most = cell_text(max(ratios.values()), "ratio")
+    times = "as long" if most == "1.00" else f"at most {most} times as long"
     return Judgement(
         scope={"device": device, "threads": threads},
         state=judgement.REFUTED,
         sentence=(
-            "Arithmetic on subnormal numbers takes this processor at most "
-            f"{cell_text(most, 'ratio')} times as long as on normal ones "
+            f"Arithmetic on subnormal numbers takes this processor {times} as on normal ones "
             f"({device}, {threads} thread{'' if threads == '1' else 's'})."
         ),
+        records=records,
         figure=FIGURE,
         effects=[
-            Effect(f"{name} on subnormal over normal numbers", "times", ratio, None, None, 1, [])
+            Effect(
+                f"{name} on subnormal over normal numbers", "times", ratio, None, None, 1, records
+            )
             for name, ratio in ratios.items()
         ],
     )

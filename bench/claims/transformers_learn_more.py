@@ -12,8 +12,11 @@ from bench.page.judgement import Judgement
 SENTENCE = "Transformers learn tasks that recurrent networks cannot"
 QUANTITY = "share of seeds that solve the task: best transformer beside best recurrent network"
 DIRECTION = "the former solve it, the latter do not"
-LOOKS = "once, when all seeds are in"
-NEEDS = "probe learning of a transformer and a recurrent network on one task, with six seeds"
+LOOKS = "once, when all seeds are in; Holm over all tasks"
+NEEDS = (
+    "probe learning of a transformer and a recurrent network on one task, with six seeds; with "
+    "seven for up to three comparisons (tasks times the arms to choose from), eight for up to six"
+)
 PLACE = 410
 SCOPE = ("comparison", "task", "data", "length", "device", "dtype")
 TABLES = ("learning",)

@@ -16,10 +16,10 @@ import pandas as pd
 
 from bench import registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided
+from bench.claims.rules.lengths import FEW_SEEDS, Decided
 from bench.claims.rules.trainings import Trained, from_scratch, trainings
 from bench.data.metrics import METRICS, Metric
-from bench.page import judgement
+from bench.page import judgement, words
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
@@ -69,7 +69,7 @@ class Contest:
     def decided(self, p: float) -> Decided:
         """Theirs cannot and ours can, theirs can, or undecided."""
         if self.seeds < EXPLORATORY:
-            return Decided(judgement.UNDECIDED, f"exploratory: fewer than {EXPLORATORY} seeds")
+            return Decided(judgement.UNDECIDED, FEW_SEEDS)
         if any(arm.solves for arm in self.theirs):
             return Decided(judgement.REFUTED, f"{_family(self.theirs)} can")
         if not self.best.solves or not all(arm.solves is False for arm in self.theirs):
@@ -111,8 +111,8 @@ def headline(judgements: Sequence[Judgement]) -> str:
         return said.commonest(judgements)
     (rate, rival, *_), counts = held[0].effects, said.counted(judgements)
     return said.fitting(
-        f"On {held[0].scope['task']} {said.an(rate.where['arm'])} solves {rate.value:.0%} of "
-        f"{rate.n} seeds, {said.an(rival.where['arm'])} {rival.value:.0%} of {rival.n}",
+        f"On {held[0].scope['task']} {words.an(rate.where['arm'])} solves {rate.value:.0%} of "
+        f"{rate.n} seeds, {words.an(rival.where['arm'])} {rival.value:.0%} of {rival.n}",
         f"; {counts}",
     )
 
@@ -126,8 +126,8 @@ def _judge(contest: Contest, p: float) -> Judgement:
         scope=contest.scope,
         state=decided.state,
         sentence=(
-            f"{task} ({place}, {contest.scope['device']}): {said.an(best.arm)} solves "
-            f"{_counted(best)} seeds ({_metric(best).name} {_score(best)}), {said.an(rival.arm)} "
+            f"{task} ({place}, {contest.scope['device']}): {words.an(best.arm)} solves "
+            f"{_counted(best)} seeds ({_metric(best).name} {_score(best)}), {words.an(rival.arm)} "
             f"{_counted(rival)} ({_score(rival)}); "
             f"{'undecided, ' if undecided else ''}{decided.why}."
         ),

@@ -1,4 +1,8 @@
-"""Whether one setting's gradient reaches farther than another's, seed by seed, length by length."""
+"""Whether one setting's gradient reaches farther than another's, seed by seed, length by length.
+
+Each scope is decided by its own 95% interval, with no correction for how many there are: of twenty
+without a difference one may be claimed by chance.
+"""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -6,12 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bench import registry
 from bench.claims.rules import lengths, said
 from bench.claims.rules.flows import SETTING, Flow
 from bench.claims.rules.lengths import Decided
-from bench.page import judgement
-from bench.page.captions import EXPLORATORY
+from bench.page import judgement, words
 from bench.page.judgement import Effect, Judgement
 from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
@@ -50,7 +52,7 @@ class Pair:
     def decided(self, delta: float) -> Decided:
         """Farther by more than delta, not farther, or undecided."""
         if math.isnan(self.ratio.low):
-            return Decided(judgement.UNDECIDED, f"fewer than {EXPLORATORY} seeds")
+            return Decided(judgement.UNDECIDED, lengths.FEW_SEEDS)
         if self.far.whole and self.near.whole:
             return Decided(judgement.UNDECIDED, "both reach the whole window")
         if self.ratio.low > 1 + delta:
@@ -123,11 +125,10 @@ def judge(
     least = "at least " if pair.far.whole else ""  # the window ends there
     place = pair.far.where | {"comparison": scope.get("comparison")}
     return Judgement(
-        scope=scope | {"lengths": list(beside)},
+        scope=scope | {"lengths": lengths.used(at)},
         state=found.state,
         sentence=said.whole(
-            f"{registry.label(scope['arm'])} ({said.place(place, more(pair))}): the gradient "
-            "reaches",
+            f"{said.begins(scope['arm'])} ({said.place(place, more(pair))}): the gradient reaches",
             f" {said.reach(pair.far)} tokens,",
             f" {least}{said.times(pair.ratio)} times as far as {than(pair)}; "
             f"{_VERDICT[found.state]}{found.why}.",
@@ -149,8 +150,8 @@ def headline(judgements: Sequence[Judgement], so: Callable[[Judgement], str]) ->
     held = next((each for each in judgements if each.state == judgement.SUPPORTED), None)
     if held is None:
         return said.commonest(judgements)
-    effect = max(held.effects, key=lambda effect: (effect.low is not None, effect.where["length"]))
-    arm, ratio = said.an(held.scope["arm"]), said.times(said.estimate(effect))
+    effect = said.longest(held, held.effects)
+    arm, ratio = words.an(held.scope["arm"]), said.times(said.estimate(effect))
     return said.fitting(
         f"{arm[0].upper()}{arm[1:]}'s gradient reaches {ratio} times as far {so(held)}",
         f"; {said.counted(judgements)}",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.claims.rules.timing import ends, fitting
+from bench.claims.rules.said import ends
+from bench.claims.rules.timing import fitting
 from bench.page import judgement
 from bench.page.judgement import Effect, Judgement
 from bench.page.numbers import ranged
@@ -62,17 +63,17 @@ def judge(
     """
     if apart is None or why:
         state, why = judgement.UNDECIDED, why or FEWER
-    elif stands and apart.low > 0:
-        state = judgement.SUPPORTED
-    elif (stands and apart.high < 0) or (-delta < apart.low and apart.high < delta):
+    elif _same(apart, delta):
         state = judgement.REFUTED
+    elif stands and (apart.low > 0 or apart.high < 0):
+        state = judgement.SUPPORTED if apart.low > 0 else judgement.REFUTED
     else:
         within = apart.low <= 0 <= apart.high
         state, why = judgement.UNDECIDED, NOISE if within else LOST
     return Judgement(
         scope=grown.scope | {"lengths": list(grown.lengths)},
         state=state,
-        sentence=_sentence(grown, apart, why),
+        sentence=_sentence(grown, apart, why, delta),
         records=grown.records,
         figure=grown.figure,
         why=why,
@@ -90,10 +91,12 @@ def headline(judgements: Sequence[Judgement]) -> str:
     faster = sum(j.state == judgement.SUPPORTED for j in decided)
     wanted = judgement.SUPPORTED if 2 * faster >= len(decided) else judgement.REFUTED
     told = max((j for j in decided if j.state == wanted), key=_clear)
-    if len(decided) == 1:
+    if len(judgements) == 1:
         return told.sentence
-    text = f"{told.sentence[:-1]}; faster in {faster} of {len(decided)}"
-    return fitting(f"{text} comparisons.", f"{text}.", told.sentence)
+    text = f"{told.sentence[:-1]}; faster in {faster} of {len(judgements)}"
+    lost = len(judgements) - len(decided)
+    undecided = f", {lost} undecided" if lost else ""
+    return fitting(f"{text} comparisons{undecided}.", f"{text}{undecided}.", told.sentence)
 
 
 def _clear(found: Judgement) -> float:
@@ -104,22 +107,28 @@ def _clear(found: Judgement) -> float:
     return abs(effect.value) / max(effect.high - effect.low, 1e-9)
 
 
-def _sentence(grown: Grown, apart: Estimate | None, why: str) -> str:
+def _same(apart: Estimate, delta: float) -> bool:
+    """Whether the two differ by less than what counts, whether or not they differ."""
+    return -delta < apart.low and apart.high < delta
+
+
+def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> str:
     span = f"From T={grown.lengths[0]} to {grown.lengths[-1]}"
     attention, recurrence = grown.arms
     undecided = f": undecided, {why}" if why else ""
     if apart is None:
         text = f"{span} {grown.what} was measured with {attention} and {recurrence}"
         return fitting(f"{text} {grown.place}{undecided}.", f"{text}{undecided}.")
-    told = apart.map(operator.neg) if apart.high < 0 and not why else apart
+    turned = apart.high < 0 and not why and not _same(apart, delta)
+    told = apart.map(operator.neg) if turned else apart
     number = f"exponents {ranged('exponent', told.value, told.low, told.high)} apart"
     if why:
         how = f"grows with {attention} and {recurrence}, {number}"
-    elif apart.low > 0 or apart.high < 0:
+    elif not _same(apart, delta):
         how = f"grows {'faster' if apart.low > 0 else 'more slowly'} with {attention} than with "
         how += f"{recurrence}, {number}"
     else:
-        how = f"grows alike with {attention} and {recurrence}, {number}"
+        how = f"grows the same with {attention} and {recurrence}, {number}"
     powers = ""
     if grown.powers is not None:
         own, other = (ranged("exponent", p.value, math.nan, math.nan) for p in grown.powers)
@@ -144,7 +153,7 @@ def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]
             quantity,
             "powers of T",
             number.value,
-            *ends(number.low, number.high),
+            *ends(number),
             n=grown.n,
             records=grown.records,
             where=coordinates,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bench.page import judgement
 from bench.page.captions import EXPLORATORY
 
+#: Fewer than ``EXPLORATORY``, in words that can be read aloud behind a count.
+FEW_SEEDS = "fewer than six seeds"
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -36,6 +39,11 @@ def together(at: Mapping[int, Decided]) -> Decided:
         return Decided(states.pop())
     holds = [each.state == judgement.SUPPORTED for each in decided.values()]
     return Decided(judgement.DEPENDS, where(list(decided), holds))
+
+
+def used(at: Mapping[int, Decided]) -> list[int]:
+    """The lengths that decided: those a scope holds; all where none did."""
+    return [length for length, each in at.items() if _told(each)] or list(at)
 
 
 def where(lengths: Sequence[int], holds: Sequence[bool]) -> str:

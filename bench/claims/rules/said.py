@@ -7,21 +7,27 @@ from typing import Any
 
 from bench import registry
 from bench.claims.rules.flows import END, START, Flow
-from bench.page.judgement import MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED, Effect, Judgement
+from bench.page.judgement import (
+    DEPENDS,
+    MOST_WORDS,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    Effect,
+    Judgement,
+)
 from bench.page.numbers import cell_text
+from bench.page.words import an
 from bench.statistics.intervals import Estimate
 
 #: When a gradient was measured.
 STAGES = {START: "at initialisation", END: "after training"}
 
-_SPELT = "AEFHILMNORSX"  # letters whose names begin with a vowel, as in "an LSTM"
 
-
-def an(arm: str) -> str:
-    """``an LSTM``, ``a GRU``."""
+def begins(arm: str) -> str:
+    """An arm at a sentence's start: ``A transformer``, and ``LSTM``, which is a name."""
     label = registry.label(arm)
-    spelt = label[:2].isupper()
-    return f"an {label}" if label[0] in (_SPELT if spelt else "AEIOUaeiou") else f"a {label}"
+    return label if label[0].isupper() else f"A{an(arm)[1:]}"
 
 
 def place(row: Mapping[str, Any], *more: str) -> str:
@@ -98,14 +104,22 @@ def fitting(*parts: str) -> str:
 
 
 def counted(judgements: Sequence[Judgement]) -> str:
-    """``supported in 3 of 5 scopes``, of those that are decided."""
-    states = Counter(j.state for j in judgements if j.state != UNDECIDED)
-    total = sum(states.values())
-    return f"{SUPPORTED} in {states[SUPPORTED]} of {total} scope{'s' if total > 1 else ''}"
+    """``supported in 3 of 38 scopes, refuted in 2, 33 undecided``: of all of them."""
+    states, total = Counter(j.state for j in judgements), len(judgements)
+    parts = [f"{SUPPORTED} in {states[SUPPORTED]} of {total} scope{'s' if total > 1 else ''}"]
+    parts += [f"{state} in {states[state]}" for state in (REFUTED, DEPENDS) if states[state]]
+    parts += [f"{states[UNDECIDED]} {UNDECIDED}"] if states[UNDECIDED] else []
+    return ", ".join(parts)
+
+
+def longest(judged: Judgement, effects: Sequence[Effect]) -> Effect:
+    """Of these effects that at the longest window among those that decided."""
+    decided = [effect for effect in effects if effect.where["length"] in judged.scope["lengths"]]
+    return max(decided, key=lambda effect: effect.where["length"])
 
 
 def exceptions(judgements: Sequence[Judgement]) -> str:
-    """``, not with orthogonal initialisation``: the coordinate that tells where it is not so.
+    """``; not with orthogonal initialisation``: the coordinate that tells where it is not so.
 
     Empty where nothing is refuted, or no one coordinate tells it.
     """
@@ -117,15 +131,19 @@ def exceptions(judgements: Sequence[Judgement]) -> str:
         never = dict.fromkeys(scope[name] for scope in refuted)
         if not never.keys() & {scope[name] for scope in held}:
             told = dict.fromkeys(words(value) for value in never)
-            return f", not {listed(list(told))}"
+            return f"; not {listed(list(told))}"
     return ""
 
 
 def commonest(judgements: Sequence[Judgement]) -> str:
-    """The first decided sentence of the commonest state."""
+    """The first decided sentence of the commonest state; of several scopes, in how many it is so.
+
+    The count is left out where it does not fit.
+    """
     decided = [j for j in judgements if j.state != UNDECIDED]
     state = Counter(j.state for j in decided).most_common(1)[0][0]
-    return next(j.sentence for j in decided if j.state == state)
+    told = next(j.sentence for j in decided if j.state == state)
+    return told if len(judgements) == 1 else fitting(told[:-1], f"; {counted(judgements)}")
 
 
 #: Coordinates on which something may depend, the most telling first, in words.

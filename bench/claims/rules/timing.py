@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
+from bench.claims.rules.said import ends
+from bench.frames.columns import estimate
 from bench.page import judgement, words
 from bench.page.judgement import MOST_WORDS, Effect, Judgement
 from bench.page.numbers import listed, ranged
@@ -131,7 +133,7 @@ def judge(rows: Sequence[Row], scope: Sequence[str], said: Said, figure: str = F
         text = _all_alike(rows, decided, said)
     return Judgement(
         scope={name: rows[0][name] for name in (*scope, "seed")}
-        | {"lengths": [row["length"] for row in rows]},
+        | {"lengths": [row["length"] for row in decided or rows]},
         state=state,
         sentence=text,
         records=records(rows),
@@ -159,7 +161,7 @@ def effect(row: Row) -> Effect:
         "time ratio",
         "times",
         row["time_ratio"],
-        *ends(row["time_ratio_low"], row["time_ratio_high"]),
+        *ends(estimate(row, "time_ratio")),
         n=int(row["rounds"]),
         records=[row["record"], row["reference_record"]],
         where={"length": row["length"]},
@@ -167,11 +169,6 @@ def effect(row: Row) -> Effect:
         launches=int(row["launches"]),
         control=None if math.isnan(control[0]) else control,
     )
-
-
-def ends(low: float, high: float) -> tuple[float | None, float | None]:
-    """Those of an interval, None where there is none, as an effect has them."""
-    return (None, None) if math.isnan(low) else (low, high)
 
 
 def ratio(row: Row) -> str:
@@ -292,8 +289,8 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
         does: as of `Said`.
     """
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
-    told = [(j, e) for j in decided for e in j.effects if _excludes_one(e)]
-    if len(decided) == 1 or len(told) < 2:
+    told = [(j, e) for j in decided for e in j.effects if e.where["length"] in j.scope["lengths"]]
+    if len(judgements) == 1 or len(told) < 2:
         return decided[0].sentence
     told = sorted(told, key=lambda pair: pair[1].value)
     least, most = (
@@ -309,11 +306,6 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
         f"{text}, {devices}.",
         decided[0].sentence,
     )
-
-
-def _excludes_one(effect: Effect) -> bool:
-    low, high = effect.low, effect.high
-    return low is not None and high is not None and (low > 1 or high < 1)
 
 
 def _number(effect: Effect) -> str:

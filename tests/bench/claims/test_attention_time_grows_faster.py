@@ -29,6 +29,9 @@ def power(exponent, lengths=(64, 128, 256), **others):
         (power(0.3), SUPPORTED),
         (power(-0.3), REFUTED),
         (power(0.0), REFUTED),  # within 0.1
+        (power(0.03), REFUTED),
+        (power(0.05, log_se=0.015), REFUTED),  # above 0, and within 0.1 of it
+        (power(-0.03), REFUTED),
         (power(0.0, log_se=0.1), UNDECIDED),
         (power(0.3, log_se=0.5), UNDECIDED),
         (power(0.3, lengths=(64, 512)), UNDECIDED),
@@ -40,6 +43,13 @@ def test_states(frame, state):
     (judgement,) = claim.judge(told(frame))
     assert judgement.state == state
     assert bool(judgement.why) is (state == UNDECIDED)
+
+
+def test_a_difference_that_does_not_count_is_said_to_be_none():
+    for exponent, sign in ((0.05, ""), (-0.05, "-")):
+        (judgement,) = claim.judge(told(power(exponent, log_se=0.015)))
+        assert "grows the same with a transformer and an LSTM, exponents " in judgement.sentence
+        assert f"exponents {sign}0.05 [" in judgement.sentence
 
 
 def test_reasons():
@@ -84,6 +94,12 @@ def test_of_many_cells_a_chance_finding_is_none():
     alone, *_ = claim.judge(told(chance[0]))
     assert alone.state == SUPPORTED
     assert {j.why for j in claim.judge(told(*chance))} == {"not certain among so many comparisons"}
+
+
+def test_a_length_without_an_interval_is_not_in_its_scope():
+    frame = pd.concat([power(0.3), power(0.3, lengths=(512,), log_se=math.nan, why="")])
+    (judgement,) = claim.judge(told(frame))
+    assert (judgement.state, judgement.scope["lengths"]) == (SUPPORTED, [64, 128, 256])
 
 
 def test_a_headline_has_the_clearest_and_counts():

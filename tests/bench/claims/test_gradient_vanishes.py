@@ -19,7 +19,8 @@ def at(length, tokens, seeds=6, **more):
         ([at(64, 12), at(256, 40)], DEPENDS),
         ([at(64, 50, fate="lasts"), at(256, 55)], DEPENDS),
         ([at(64, 63), at(256, 255)], REFUTED),
-        ([at(256, 255)], REFUTED),
+        ([at(256, 255)], UNDECIDED),
+        ([at(128, 127), at(256, 255)], UNDECIDED),
         ([at(256, 12)], UNDECIDED),
         ([at(64, 12), at(128, 12)], UNDECIDED),
         ([at(64, 12), at(256, 12, seeds=5)], UNDECIDED),
@@ -33,6 +34,24 @@ def test_states(gradient, rows, state):
     assert len(judgement.records) == sum(len(row["reaches"]) for row in rows)
     assert judgement.scope["arm"] == "lstm"
     assert judgement.scope["lengths"] == [row["length"] for row in rows]
+
+
+def test_one_window_however_far_it_is_reached_says_nothing_of_longer_ones(gradient):
+    (judgement,) = claim.judge(gradient(at(256, 255, initialization="chrono, to 256")))
+    assert judgement.why == "no window 4 times as long"
+    (judgement,) = claim.judge(gradient(at(64, 63), at(256, 255, seeds=5)))
+    assert "seeds" in judgement.why
+
+
+def test_lengths_with_too_few_seeds_are_left_out(gradient):
+    """Whatever they are, between the others or beyond, and not said to hold."""
+    few = [at(length, length - 1, seeds=5) for length in (32, 128, 1024)]
+    rows = at(64, 12), at(256, 12)
+    (judgement,) = claim.judge(gradient(*few, *rows))
+    assert judgement.state == SUPPORTED
+    assert judgement.scope["lengths"] == [64, 256]
+    assert [effect.where["length"] for effect in judgement.effects] == [64, 256]
+    assert len(judgement.records) == 12
 
 
 def test_a_gradient_that_is_zero_far_away_has_vanished(gradient):
@@ -98,11 +117,12 @@ def test_numbers_stand_beside_the_sentence(gradient):
 def test_its_headline_says_how_far_each_reaches_and_where_not(gradient):
     rows = [at(length, tokens, arm=arm) for arm, tokens in (("rnn", 9), ("lstm", 12), ("gru", 11))
             for length in (64, 8192)]  # fmt: skip
-    rows.append(at(256, 255, comparison="chrono", initialization="chrono, to 256"))
+    chrono = {"comparison": "chrono", "initialization": "chrono, to 256"}
+    rows += [at(length, length - 1, **chrono) for length in (64, 256)]
     found = claim.judge(gradient(*rows))
     assert claim.headline(found) == (
         "Of 8,192 tokens the gradient reaches 9 in an Elman RNN, 12 in an LSTM and 11 in a GRU; "
-        "supported in 3 of 4 scopes, not with chrono initialisation."
+        "supported in 3 of 4 scopes, refuted in 1; not with chrono initialisation."
     )
     assert claim.headline(found[-1:]) == found[-1].sentence
 
@@ -120,7 +140,7 @@ def test_the_published_records_say_it_of_every_recurrence(published):
     }  # fmt: skip
     assert "12 [12, 13] of 8,191" in said["lstm"].sentence
     assert "12 [12, 13] in an LSTM" in judged.headline
-    assert "not with chrono initialisation" in judged.headline
+    assert "supported in 3 of 38 scopes, 35 undecided" in judged.headline
     assert len(judged.headline.split()) <= MOST_WORDS
     assert all(evidence.by_key.keys() >= set(j.records) and j.records for j in judged.judgements)
     assert f"of {len(judged.judgements)} scopes" in judged.undecided

@@ -50,7 +50,7 @@ def judged(claim, gradient, *lengths):
         (NEAR, NEAR, REFUTED, ""),
         (NEAR, FAR, REFUTED, ""),
         ([9, 9, 10, 30, 30, 30], NEAR, UNDECIDED, "the interval straddles 1.25"),
-        (FAR[:5], NEAR, UNDECIDED, "fewer than 6 seeds"),
+        (FAR[:5], NEAR, UNDECIDED, "fewer than six seeds"),
         ([63] * 6, [63] * 6, UNDECIDED, "both reach the whole window"),
         ([63] * 6, NEAR, SUPPORTED, ""),
         (NEAR, [None] * 6, SUPPORTED, ""),
@@ -85,6 +85,21 @@ def test_where_it_holds_at_some_lengths_the_first_is_said(claim, gradient):
 
 
 @each
+def test_a_length_that_decides_nothing_is_not_held(claim, gradient):
+    """Neither by the scope nor by the headline."""
+    straddling = [9, 9, 10, 30, 30, 30]
+    lengths = [(64, NEAR, NEAR), (256, FAR, NEAR), (1024, straddling, NEAR), (4096, FAR[:5], NEAR)]
+    judgement = judged(claim, gradient, *lengths)
+    assert judgement.scope["lengths"] == [64, 256]
+    assert len(judgement.effects) == 4
+    judgement = judged(claim, gradient, *lengths[1:])
+    assert judgement.scope["lengths"] == [256]
+    assert " 2.00 [1.89, 2.00] times as far" in claim.headline([judgement])
+    judgement = judged(claim, gradient, *lengths[2:])
+    assert judgement.scope["lengths"] == [1024, 4096]
+
+
+@each
 def test_a_long_place_leaves_the_numbers_that_count(claim, gradient):
     far, near = PAIRS[claim]
     where = {"data": "a data set of several words", "dtype": "bfloat16"}
@@ -106,6 +121,11 @@ def test_depths_widest_apart_are_compared(gradient):
     (judgement,) = depth_lengthens_reach.judge(gradient(*rows))
     assert "(package, 4 layers, cpu)" in judgement.sentence
     assert "4.00 times as far as with 1 layer;" in judgement.sentence
+    assert judgement.scope["depths"] == [1, 4]
+    assert depth_lengthens_reach.headline([judgement]) == (
+        "An LSTM's gradient reaches 4.00 times as far with 4 layers as with 1; supported in 1 of "
+        "1 scope."
+    )
 
 
 def test_trainings_are_compared_with_their_own_start(gradient):
@@ -127,7 +147,7 @@ def test_gates_are_compared_before_and_after_training(gradient):
     ]  # fmt: skip
     assert gates_reach_farther.headline(found) == (
         "An LSTM's gradient reaches 2.00 [1.89, 2.00] times as far as without gates after "
-        "training; supported in 2 of 4 scopes, not at initialisation."
+        "training; supported in 2 of 4 scopes, refuted in 2; not at initialisation."
     )
 
 
@@ -152,11 +172,32 @@ def test_attention(gradient, ratios, state):
     tables["gradient"]["far_over_near"] = ratios
     (judgement,) = attention_does_not_vanish.judge(tables)
     assert judgement.state == state
+    assert judgement.sentence.startswith("A transformer (scratch, package, ")
     thin, even = judgement.effects
     assert (thin.value, even.n) == (pytest.approx(0.5), len(ratios))
     if state == SUPPORTED:
         headline = attention_does_not_vanish.headline([judgement])
-        assert headline.startswith("In a window of 256 tokens the farthest tenth gets ")
+        assert headline.startswith("Of 256 tokens the farthest tenth gets ")
+        assert "of the nearest, a token there 1/2 of the loss's own; supported in" in headline
+
+
+def test_numbers_of_attention_are_of_the_seeds_that_have_one(gradient):
+    tables = gradient(level(256, [1.0] * 8)[0])
+    table = tables["gradient"]
+    table.loc[table["seed"] == 0, "far_over_near"] = float("nan")
+    table.loc[table["seed"] < 2, "norm_at_loss"] = 0.0
+    (judgement,) = attention_does_not_vanish.judge(tables)
+    assert [(e.n, len(e.records)) for e in judgement.effects] == [(6, 6), (7, 7)]
+    table.loc[:, "norm_at_nearest"] = 0.0
+    (judgement,) = attention_does_not_vanish.judge(tables)
+    assert "loss's own" not in attention_does_not_vanish.headline([judgement])
+
+
+def test_attention_holds_windows_that_decide(gradient):
+    rows = level(64, [1.0] * 6)[0], level(256, [1.0] * 6)[0], level(1024, [1.0] * 5)[0]
+    (judgement,) = attention_does_not_vanish.judge(gradient(*rows))
+    assert judgement.scope["lengths"] == [64, 256]
+    assert "256 tokens" in attention_does_not_vanish.headline([judgement])
 
 
 def test_attention_that_vanishes_on_long_windows_does_so_from_there(gradient):

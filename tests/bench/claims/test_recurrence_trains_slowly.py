@@ -37,7 +37,8 @@ def test_states(found, state):
     (judgement,) = judged(*found)
     assert judgement.state == state
     assert bool(judgement.why) is (state == UNDECIDED)
-    assert judgement.scope["lengths"] == [length for length, *_ in found]
+    decided = [length for length, _, direction in found if direction != "undecided"]
+    assert judgement.scope["lengths"] == (decided or [length for length, *_ in found])
     assert len(judgement.effects) == len(found)
     assert judgement.figure == "time_ratio"
 
@@ -154,6 +155,19 @@ def test_a_headline_has_both_ends_with_their_intervals():
     )
     (one, *_) = claim.judge({"directions": frame})
     assert claim.headline([one]) == one.sentence
+
+
+def test_a_headline_has_nothing_that_is_not_decided():
+    """An interval without 1 is not enough, where there are many comparisons."""
+    frame = pd.concat(
+        [
+            directions((64, 9.0, "undecided"), (128, 1.2, "longer"), (256, 1.4, "longer")),
+            directions((64, 0.1, "undecided"), arm="gru"),
+        ]
+    )
+    headline = claim.headline(claim.judge({"directions": frame}))
+    assert "1.20 [1.14, 1.26] (LSTM, T=128) to 1.40 [1.33, 1.47] (LSTM, T=256)" in headline
+    assert "longer in 1 of 2 comparisons" in headline
 
 
 def test_delta_is_that_of_the_decisions():

@@ -4,7 +4,9 @@ import pytest
 
 from bench import claims, registry
 from bench.claims.rules import said
-from bench.claims.rules.lengths import Decided, quoted, together, where
+from bench.claims.rules.lengths import FEW_SEEDS, Decided, quoted, together, where
+from bench.page import words
+from bench.page.captions import EXPLORATORY
 from bench.page.judgement import DEPENDS, REFUTED, STATES, SUPPORTED, UNDECIDED, Judgement
 
 
@@ -46,9 +48,19 @@ def test_a_length_with_seeds_enough_is_quoted_before_a_longer_one():
 
 
 def test_arms_have_their_article():
-    assert [said.an(arm) for arm in ("lstm", "gru", "rnn", "transformer")] == [
+    assert [words.an(arm) for arm in ("lstm", "gru", "rnn", "transformer")] == [
         "an LSTM", "a GRU", "an Elman RNN", "a transformer",
     ]  # fmt: skip
+
+
+def test_a_sentence_begins_with_an_article_or_a_name():
+    assert [said.begins(arm) for arm in ("transformer", "lstm", "rnn")] == [
+        "A transformer", "LSTM", "Elman RNN",
+    ]  # fmt: skip
+
+
+def test_few_seeds_are_as_few_as_everywhere():
+    assert (EXPLORATORY, FEW_SEEDS) == (6, "fewer than six seeds")
 
 
 def test_no_more_is_said_than_fits():
@@ -61,10 +73,41 @@ def test_exceptions_name_the_coordinate_that_tells():
         return Judgement(scope, state, "So it is.")
 
     held = judged(SUPPORTED, arm="lstm", layers=1)
-    assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=2)]) == ", not with 2 layers"
-    assert said.exceptions([held, judged(REFUTED, arm="rnn", layers=1)]) == ", not in an Elman RNN"
+    assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=2)]) == "; not with 2 layers"
+    assert said.exceptions([held, judged(REFUTED, arm="rnn", layers=1)]) == "; not in an Elman RNN"
     assert said.exceptions([held, judged(REFUTED, arm="lstm", layers=1)]) == ""
     assert said.exceptions([held]) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ([SUPPORTED], "supported in 1 of 1 scope"),
+        ([SUPPORTED] * 2 + [UNDECIDED] * 14, "supported in 2 of 16 scopes, 14 undecided"),
+        (
+            [SUPPORTED] * 3 + [REFUTED] * 2 + [UNDECIDED] * 33,
+            "supported in 3 of 38 scopes, refuted in 2, 33 undecided",
+        ),
+        ([SUPPORTED, DEPENDS], "supported in 1 of 2 scopes, it depends in 1"),
+    ],
+)
+def test_all_scopes_are_counted(states, text):
+    found = [Judgement({}, state, "So it is.") for state in states]
+    assert said.counted(found) == text
+
+
+def test_the_commonest_is_not_told_as_if_it_were_of_all():
+    found = [Judgement({}, state, "So it is.") for state in (REFUTED, UNDECIDED)]
+    assert said.commonest(found[:1]) == "So it is."
+    assert said.commonest(found) == (
+        "So it is; supported in 0 of 2 scopes, refuted in 1, 1 undecided."
+    )
+
+
+@pytest.mark.parametrize("name", registry.claims())
+def test_every_claim_says_whether_many_scopes_are_corrected_for(name):
+    looks = registry.claims()[name].literals["LOOKS"]
+    assert any(words in looks for words in ("Holm", "no correction", "counted"))
 
 
 @pytest.mark.parametrize("name", registry.claims())

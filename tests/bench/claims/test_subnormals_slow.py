@@ -59,7 +59,10 @@ def test_a_processor_without_the_effect_refutes_it():
         "Arithmetic on subnormal numbers takes this processor at most 1.04 times as long as on "
         "normal ones (cpu, 1 thread)."
     )
+    assert processor.records == processor.effects[0].records == pair.records != []
     assert claim.headline([processor, pair]) == processor.sentence
+    alike, _ = claim.judge(Told(told["directions"], {"product": 1.0}))
+    assert "takes this processor as long as on normal ones (cpu" in alike.sentence
     assert len(claim.judge(Told(told["directions"], {"product": 201.0, "sigmoid": 1.0}))) == 1
 
 
@@ -74,6 +77,18 @@ def test_a_headline_has_the_largest():
     text = claim.headline(claim.judge(Told(frame)))
     assert "an LSTM 12.50 [11.90, 13.13] times" in text
     assert text.endswith("slower in 2 of 3 comparisons.")
+
+
+def test_slower_at_some_lengths_is_not_slower():
+    frame = pd.concat(
+        [
+            flushed((256, 0.08, "shorter")),
+            flushed((64, 1.0, "same"), (256, 0.5, "shorter"), arm="rnn"),
+            flushed((256, 1.0, "undecided"), arm="gru"),
+        ]
+    )
+    headline = claim.headline(claim.judge(Told(frame)))
+    assert headline.endswith("; slower in 1 of 3 comparisons.")
 
 
 def test_it_is_of_pairs_of_settings():
