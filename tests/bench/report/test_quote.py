@@ -64,7 +64,7 @@ def test_within_a_scope_the_verdict_is_that_scopes_own(said):
 def test_what_is_asked_for_in_vain_names_the_nearest(said):
     report, name = quote.report(said), decided(said)["id"]
     for asked, words in (
-        ((name[:-1], {}), f"unknown claim '{name[:-1]}'. Did you mean '{name}'?"),
+        ((name[:-1], {}), f"unknown claim '{name[:-1]}'. Did you mean '{name}'"),
         ((name, {"comparisn": "scratch"}), "coordinate 'comparisn'. Did you mean 'comparison'?"),
         ((name, {"comparison": "scratc"}), "unknown comparison 'scratc'. Did you mean 'scratch'?"),
     ):
