@@ -149,9 +149,11 @@ class Report:
 
     @property
     def recomputed(self) -> str:
-        """How many numbers follow from the raw samples; empty where none were looked at."""
+        """How many metrics follow from their raw samples; empty where none were looked at."""
         found = self.raw.get("recomputed")
-        return f"{found['agreeing']:,} of {found['of']:,} numbers recomputed" if found else ""
+        if not found or not found["of"]:
+            return ""
+        return f"{found['agreeing']:,} of {found['of']:,} metrics follow from their raw samples"
 
     @property
     def measured(self) -> str:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.page.judgement import UNDECIDED
-from bench.report import blog, citation, cite, quote
+from bench.page.sentence import TEXT
+from bench.report import citation, cite, quote
 from bench.report.amounts import called, told
 
 from .graded import HOSTILE, STEM, copied, decided, document, hostile, made, unjudged
@@ -98,7 +99,7 @@ def test_a_post_builds_and_answers_claim_by_claim(report, tmp_path):
         "What would overturn this", "Recurrent networks are slow to train",
         "needs probe speed at two lengths", "rvt verify gradients", "95% interval",
         f"rvt cite gradients {claim['id']}", "rvt run gradients --fresh", "@misc{rvt-gradients",
-        blog.SENTENCE,
+        TEXT,
     ):  # fmt: skip
         assert words in " ".join(page.text.split()), words
     images = [image for image in page.all("img") if "only-" in image["src"]]
