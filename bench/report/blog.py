@@ -15,7 +15,7 @@ import jinja2
 
 from bench.page.judgement import UNDECIDED
 from bench.page.sentence import TEXT
-from bench.report import citation, cite, quote
+from bench.report import citation, cite
 from bench.report.answers import AnswersError
 from bench.report.citation import Cited, code, prose, sentence, slug
 from bench.report.quote import Claim, Report
@@ -113,8 +113,7 @@ def _decided(report: Report) -> Iterator[Claim]:
 
 def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded:
     cited = Cited(report, claim)
-    holds = quote.holds(claim)
-    rests = [cited.number, holds and f"scope: {holds}"]
+    rests = [cited.number, cited.holds and f"scope: {cited.holds}"]
     command = shlex.join(["rvt", "cite", report.place, claim.id])
     light, dark = _copied(folder, claim, figures)
     return Graded(

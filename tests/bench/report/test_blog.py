@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.page.judgement import UNDECIDED
 from bench.page.sentence import TEXT
-from bench.report import citation, cite, quote
-from bench.report.amounts import called, told
+from bench.report import citation, cite
 
 from .graded import HOSTILE, STEM, copied, decided, document, hostile, made, unjudged
 
@@ -96,6 +95,7 @@ def test_a_post_builds_and_answers_claim_by_claim(report, tmp_path):
     claim = decided(document())
     for words in (
         claim["sentence"], claim["headline"].rstrip("."), claim["refuted_if"], claim["undecided"],
+        f"These records decide {len(notes_of(document())) - 1} of the suite's ",
         "What would overturn this", "Recurrent networks are slow to train",
         "needs probe speed at two lengths", "rvt verify gradients", "95% interval",
         f"rvt cite gradients {claim['id']}", "rvt run gradients --fresh", "@misc{rvt-gradients",
@@ -171,7 +171,7 @@ def test_a_report_that_judges_nothing_says_so(report, tmp_path):
     run("blog", folder, "--to", tmp_path / "docs")
     front, text = split(tmp_path / "docs/gradients.md")
     assert "date" not in front
-    assert "It comes to 1 claim, of which they judge none." in text
+    assert "These records decide none of the suite's 1 claim." in text
     built(tmp_path)
 
 
@@ -192,8 +192,8 @@ def test_numbers_are_those_of_the_answers(report, tmp_path):
     known |= numbers(found.measured) | numbers(found.code)
     known |= numbers(citation.entry(citation.Cited(found)))
     for claim in judged:
-        known |= numbers(told(claim.effect)) | numbers(called(claim.effect))
-        known |= numbers(quote.holds(claim))
+        cited = citation.Cited(found, claim)
+        known |= numbers(cited.number) | numbers(cited.holds)
     text = re.sub(r"\[\^\d+\]|^#.*$|\(gradients/.*\)", "", text, flags=re.MULTILINE)
     assert numbers(text) <= known
 
