@@ -72,9 +72,10 @@ def basis(effect: Effect, *, ends_too: bool = True) -> str:
 
 
 def called(effect: Effect) -> str:
-    """What the number is of: ``reach, window of 8,192 tokens``."""
-    where = held(effect.where)
-    return f"{effect.quantity}, {where}" if where else effect.quantity
+    """What the number is of: ``reach, window of 8,192 tokens``, ``share of settings that …``."""
+    counted = effect.unit == "share" and not effect.quantity.startswith("share")
+    quantity = f"share of {effect.quantity}" if counted else effect.quantity
+    return listed(part for part in (quantity, held(effect.where)) if part)
 
 
 def held(scope: Mapping[str, Any]) -> str:
@@ -117,6 +118,8 @@ def _unless(usual: str, text: str) -> Callable[[Any], str]:
     return lambda value: "" if value == usual else text.format(value)
 
 
+_STAGES = {"init": "at initialisation", "100%": "after training"}
+
 #: coordinate -> its words, in the order that they are said
 _SPOKEN: dict[str, Callable[[Any], str]] = {
     "arm": lambda value: registry.label(str(value)),
@@ -128,7 +131,7 @@ _SPOKEN: dict[str, Callable[[Any], str]] = {
     "lengths": _windows,
     "layers": _counted("layer"),
     "initialization": "{} initialisation".format,
-    "when": lambda value: "at initialisation" if value == "init" else f"after {value} of training",
+    "when": lambda value: _STAGES.get(value, f"after {value} of training"),
     "steps": lambda value: "at initialisation" if value == 0 else f"after {_plain(value)} steps",
     "batch_size": "batches of {}".format,
     "of": "of {}".format,
@@ -138,6 +141,7 @@ _SPOKEN: dict[str, Callable[[Any], str]] = {
     "denormals": _unless("keep", "subnormal floats: {}"),
     "reference": "beside {}".format,
     "data": _unless("offline", "data {}"),
+    "needed": lambda _: "",  # the quantity says it
 }
 
 

@@ -14,17 +14,12 @@ from typing import Any
 import jinja2
 
 from bench.page.judgement import UNDECIDED
-from bench.report import citation, cite, quote
+from bench.page.sentence import TEXT
+from bench.report import citation, cite
 from bench.report.answers import AnswersError
 from bench.report.citation import Cited, code, prose, sentence, slug
 from bench.report.quote import Claim, Report
 
-#: The introduction to Hugging Face's AutoClasses, whose sentence this suite exists to check.
-SENTENCE = (
-    "Traditionally to process text we used RNNs, but as the window size increases we see the "
-    "problem of vanishing gradients. Additionally, they are slow. Transformers are able to address "
-    "these concerns."
-)
 _TEMPLATE = "blog.md.jinja"
 
 
@@ -96,7 +91,7 @@ def _page(report: Report, judged: Sequence[Graded], author: str | None) -> str:
         report=report,
         title=_title(report),
         author=author,
-        said=SENTENCE,
+        said=TEXT,
         judged=judged,
         counts=_counts(judged),
         unjudged=[_open(claim) for claim in report.claims if claim.leading is None],
@@ -118,8 +113,7 @@ def _decided(report: Report) -> Iterator[Claim]:
 
 def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded:
     cited = Cited(report, claim)
-    holds = quote.holds(claim)
-    rests = [cited.number, holds and f"scope: {holds}"]
+    rests = [cited.number, cited.holds and f"scope: {cited.holds}"]
     command = shlex.join(["rvt", "cite", report.place, claim.id])
     light, dark = _copied(folder, claim, figures)
     return Graded(

@@ -35,11 +35,11 @@ from bench.statistics.changes import (
     Series,
     Shift,
     between_runs,
-    holm,
     paired,
     spread,
     too_many,
 )  # fmt: skip
+from bench.statistics.exact import holm
 from bench.statistics.intervals import log_ratios
 from bench.statistics.rounds import numbered
 from bench.store.records import Record
@@ -181,11 +181,11 @@ def _ratios(
         if (second := others.get(tuple(keys))) is not None:  # type: ignore[arg-type]
             both.append((first, second))
     aa = [
-        (_canary(pair.before), _canary(pair.after))
+        (_canary(0, pair.before), _canary(1, pair.after))
         for pair in pairs
         if all(r["samples"].get("canary_seconds") for r in (pair.before, pair.after))
     ]
-    arms = [(_ratio_series(first), _ratio_series(second)) for first, second in both]
+    arms = [(_ratio_series(0, first), _ratio_series(1, second)) for first, second in both]
     launches = spread([series for two in arms + aa for series in two])
     shifts = [between_runs(one, other, launches) for one, other in arms]
     fired = sum(between_runs(one, other, launches).p < LEVEL for one, other in aa)
@@ -206,18 +206,19 @@ def _verdicts(records: Sequence[Record]) -> list[verdicts.Verdict]:
     return [*verdicts.of(records), *verdicts.of_settings(records)]
 
 
-def _ratio_series(verdict: verdicts.Verdict) -> Series:
-    return _series(verdict.reference, verdict.record["samples"]["seconds"])
+def _ratio_series(run: int, verdict: verdicts.Verdict) -> Series:
+    return _series(run, verdict.reference, verdict.record["samples"]["seconds"])
 
 
-def _canary(reference: Record) -> Series:
+def _canary(run: int, reference: Record) -> Series:
     """A reference beside itself, in a process of its own."""
-    return _series(reference, reference["samples"]["canary_seconds"])
+    return _series(run, reference, reference["samples"]["canary_seconds"])
 
 
-def _series(reference: Record, seconds: Sequence[float]) -> Series:
+def _series(run: int, reference: Record, seconds: Sequence[float]) -> Series:
     logs = log_ratios(reference["samples"]["seconds"], seconds, 2)
-    return Series(logs, numbered(reference["samples"]["launch"], len(logs)))
+    launches = numbered(reference["samples"]["launch"], len(logs))
+    return Series(logs, launches, (run, reference["alike"], reference["together"]))
 
 
 def _timed_unit(

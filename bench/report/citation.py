@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.page.judgement import UNDECIDED
+from bench.page.judgement import UNDECIDED, Judgement
 from bench.report import quote
-from bench.report.amounts import called, told
+from bench.report.amounts import called, listed, told
 from bench.report.quote import Claim, Report
 from bench.report.tex import escaped
 
@@ -57,9 +57,25 @@ class Cited:
 
     @property
     def number(self) -> str:
-        """The number with what it is of and rests on; empty where there is none."""
-        effect = self.claim.effect if self.claim else None
-        return f"{called(effect)}: {told(effect)}" if effect else ""
+        """The numbers that the headline names, with what they are of and rest on; else empty."""
+        numbers: dict[str, list[str]] = {}
+        for words, judgement in self._named.items():
+            if self.claim and (effect := self.claim.number_of(judgement)):
+                numbers.setdefault(called(effect), []).append(f"{words} {told(effect)}".strip())
+        return "; ".join(f"{of}: {'; '.join(each)}" for of, each in numbers.items())
+
+    @property
+    def holds(self) -> str:
+        """Where the numbers hold, in words; empty where there is none."""
+        if self.claim is None:
+            return ""
+        names = listed(words for words in self._named if words)
+        where = quote.holds(self.claim, list(self._named.values()))
+        return listed(part for part in (names, where) if part)
+
+    @property
+    def _named(self) -> dict[str, Judgement]:
+        return self.claim.named if self.claim else {}
 
     @property
     def note(self) -> str:
@@ -199,7 +215,7 @@ def _rows(cited: Cited) -> Iterator[tuple[str, str]]:
     rule = report.raw["rule"]
     rows = [
         ("number", cited.number),
-        ("holds", quote.holds(claim) if claim else ""),
+        ("holds", cited.holds),
         ("scopes", claim.tally if claim else ""),
         ("rule", f"{rule['name']}, version {rule['version']}" if claim else ""),
         ("figure", cited.figure),

@@ -5,7 +5,7 @@ pandas nor matplotlib.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Row:
-    """What one machine says of a claim.
+    """What one study says of a claim.
 
     Args:
         place, name, sentence: of the claim.
         state, found: its verdict, and the headline; of what is not decided, why.
-        decided: in how many scopes.
         machine, study: where, and by which study.
         link: to the claim's section of that study's page.
     """
@@ -58,7 +57,6 @@ class Row:
     sentence: str
     state: str
     found: str
-    decided: int
     machine: str
     study: str
     link: str
@@ -101,7 +99,7 @@ def page(studies: Sequence[Study], folder: str, place: str) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"md": text.markdown}
-    rows = _best(row for study in studies for row in _rows(study, folder))
+    rows = sorted((row for study in studies for row in _rows(study, folder)), key=_order)
     parts = [_part(part, rows) for part in sentence.PARTS]
     return environment.get_template("index.md.jinja").render(
         text=sentence.TEXT,
@@ -155,22 +153,16 @@ def _rows(study: Study, folder: str) -> Iterator[Row]:
             claim["id"],
             claim["sentence"],
             claim["state"],
-            claim["headline"] or f"{claim['undecided']} It needs {claim['needs']}.",
-            sum(one["state"] != UNDECIDED for one in claim["judgements"]),
+            claim["headline"] or claim["undecided"],
             study.machine,
             study.name,
             f"{_page_of(folder, study.name)}#claim-{quote(claim['id'])}",
         )
 
 
-def _best(rows: Iterator[Row]) -> list[Row]:
-    """Of each claim and machine the row of the study that decides most, the decided ones first."""
-    found: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        other = found.get((row.name, row.machine))
-        if other is None or row.decided > other.decided:
-            found[row.name, row.machine] = row
-    return sorted(found.values(), key=lambda r: (not r.decided, r.place, r.name, r.machine))
+def _order(row: Row) -> tuple[Any, ...]:
+    """What is decided stands first."""
+    return row.state == UNDECIDED, row.place, row.name, row.machine, row.study
 
 
 def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
@@ -190,21 +182,28 @@ def _part(part: sentence.Part, rows: Sequence[Row]) -> dict[str, Any]:
     ]
     states = {name: _together([row.state for row in mine if row.name == name]) for name in judged}
     counts = Counter(states.values()) + Counter({UNDECIDED: len(unjudged)})
-    told = ", ".join(_counted(state, counts[state]) for state in STATES if counts[state])
     return {
         "words": part.words,
         "question": part.question,
         "state": _graded([*states.values(), *(UNDECIDED for _ in unjudged)]),
-        "counts": f"Of its claims: {told}." if told else "No claim is about it.",
+        "counts": _told({state: counts[state] for state in STATES if counts[state]}),
         "rows": mine,
         "open": unjudged,
     }
 
 
-def _counted(state: str, count: int) -> str:
-    """``2 supported``, ``1 depends``: so many claims of a state, in words."""
-    depends = "depends" if count == 1 else "depend"
-    return f"{count} {depends if state == DEPENDS else state}"
+def _told(counts: Mapping[str, int]) -> str:
+    """``1 of its 8 claims is supported, 7 are undecided.``: how many are of each state."""
+    if not counts:
+        return "No claim is about it."
+    total, told = sum(counts.values()), []
+    for state, count in counts.items():
+        many = f"{count} of its {total} claims" if not told else str(count)
+        if state != DEPENDS:
+            told.append(f"{many} {'is' if count == 1 else 'are'} {state}")
+        else:
+            told.append(f"in {many} it depends" if told else f"It depends in {many}")
+    return ", ".join(told) + "."
 
 
 def _graded(states: Sequence[str]) -> str:

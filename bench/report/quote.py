@@ -4,6 +4,7 @@ Everything is read from ``claim.json``, so that nothing is quoted which ``rvt ve
 compare with the records.
 """
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from bench.report.amounts import held, listed, spoken, value_of, written
 from bench.report.answers import AnswersError
 
 T = TypeVar("T")
+
+_MOST = 5  # settings whose numbers are quoted together
 
 #: Where the project can be read by anybody; empty as long as no address is known.
 URL = ""
@@ -81,22 +84,44 @@ class Claim:
 
     @property
     def effect(self) -> Effect | None:
-        """The number to quote: one with its interval that the headline has, else of what it tells.
+        """The number to quote, if one alone is."""
+        return None if self.leading is None else self.number_of(self.leading)
+
+    def number_of(self, judgement: Judgement) -> Effect | None:
+        """One with its interval that the headline has, else of what it tells.
 
         Where several are told it is that of the longest window, and the first of these.
         """
-        if self.leading is None or not self.leading.effects:
+        if not judgement.effects:
             return None
-        first = self.leading.effects[0].quantity
-        sure = [effect for effect in self.leading.effects if effect.low is not None]
+        first = judgement.effects[0].quantity
+        sure = [effect for effect in judgement.effects if effect.low is not None]
         same = [effect for effect in sure if effect.quantity == first]
         tries = (
             [effect for effect in sure if spoken(written(effect), self.headline)],
             [effect for effect in same if spoken(value_of(effect), self.headline)],
             same,
-            self.leading.effects,
+            judgement.effects,
         )
         return max(next(found for found in tries if found), key=_length)
+
+    @property
+    def named(self) -> dict[str, Judgement]:
+        """The settings that the headline names, at most five, by the words that tell them apart.
+
+        Beside the leading one these are such as differ from it in one coordinate: ``LSTM``.
+        """
+        first = self.leading
+        if first is None or self.headline == first.sentence:
+            return {} if first is None else {"": first}
+        found: list[dict[str, Judgement]] = [{"": first}]
+        for name in first.scope:
+            alike = (j for j in self.judgements if _but(name, j) == _but(name, first))
+            words = {held({name: j.scope.get(name)}): j for j in alike if j.state != UNDECIDED}
+            said = {text: j for text, j in words.items() if text and _says(self.headline, text)}
+            if first in said.values():
+                found.append(said)
+        return dict(list(max(found, key=len).items())[:_MOST])
 
     @property
     def tally(self) -> str:
@@ -149,9 +174,11 @@ class Report:
 
     @property
     def recomputed(self) -> str:
-        """How many numbers follow from the raw samples; empty where none were looked at."""
+        """How many metrics follow from their raw samples; empty where none were looked at."""
         found = self.raw.get("recomputed")
-        return f"{found['agreeing']:,} of {found['of']:,} numbers recomputed" if found else ""
+        if not found or not found["of"]:
+            return ""
+        return f"{found['agreeing']:,} of {found['of']:,} metrics follow from their raw samples"
 
     @property
     def measured(self) -> str:
@@ -223,12 +250,20 @@ def one(of: Report, claim_id: str, scope: Mapping[str, str] | None = None) -> Cl
     return Claim(raw, [pair[1] for pair in pairs], scope or {})
 
 
-def holds(claim: Claim) -> str:
-    """Where the claim's number holds, in words; empty where there is none."""
+def holds(claim: Claim, of: Sequence[Judgement] = ()) -> str:
+    """Where the claim's number holds, in words; empty where there is none.
+
+    Args:
+        claim: with it.
+        of: settings of which there is a number each: what they have in common is said.
+    """
     if claim.leading is None:
         return ""
     where = {} if claim.effect is None else claim.effect.where
-    return held({k: v for k, v in claim.leading.scope.items() if k not in where})
+    common = {k: v for k, v in claim.leading.scope.items() if k not in where}
+    for judgement in of:
+        common = {k: v for k, v in common.items() if judgement.scope.get(k) == v}
+    return held(common)
 
 
 def in_words(day: date) -> str:
@@ -259,6 +294,15 @@ def _made(kind: type[T], raw: Mapping[str, Any]) -> T:
     """An object of what is known of it; what a later version adds is left out."""
     known = {own.name for own in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in raw.items() if name in known})
+
+
+def _says(sentence: str, words: str) -> bool:
+    return re.search(rf"\b{re.escape(words)}\b", sentence, re.IGNORECASE) is not None
+
+
+def _but(name: str, judgement: Judgement) -> dict[str, Any]:
+    """The scope without a coordinate, and without the windows, which need not be the same."""
+    return {k: v for k, v in judgement.scope.items() if k not in (name, "lengths")}
 
 
 def _length(effect: Effect) -> float:

@@ -4,12 +4,13 @@ Arms timed in turn are compared by what an arm's time is to its reference's in t
 logs. These vary from round to round within a launch (T1) and from launch to launch (T2, which the
 few launches of one cell cannot give: it is pooled over all series of both runs), so the mean of n
 rounds has the variance T1²/n + T2²·Σnᵢ²/n² (Kalibera and Jones 2013), and the difference of two
-runs' means the sum of both; Student's t with Satterthwaite's degrees of freedom. Trainings are
-compared by seeds, each with itself in the other run: a paired t-test over seeds.
+runs' means the sum of both; Student's t with the fewer degrees of freedom, of rounds or of
+launches, even where launches seem to add nothing. Trainings are compared by seeds, each with itself
+in the other run: a paired t-test over seeds.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,17 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Series:
-    """Rounds of one cell, and the launch of each: a number per round."""
+    """Rounds of one cell.
+
+    Args:
+        rounds: a number of each.
+        launches: the launch of each round.
+        group: the same for series of the same rounds, which share a reference and its launches.
+    """
 
     rounds: Floats
     launches: tuple[int, ...]
+    group: Hashable
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,12 @@ class Shift:
 
 
 def spread(series: Sequence[Series]) -> Spread | None:
-    """What launches add to the rounds of all series; None where none has several launches."""
-    total, freedom = 0.0, 0
+    """What launches add to the rounds of all series; None where none has several launches.
+
+    Series of a group are not independent, so its launches are counted once.
+    """
+    total, launches = 0.0, 0
+    again: dict[Hashable, int] = {}
     for one in series:
         codes, sizes = np.unique(one.launches, return_counts=True)
         n, k = len(one.rounds), len(codes)
@@ -65,8 +77,9 @@ def spread(series: Sequence[Series]) -> Spread | None:
         between = float(sizes @ (centres - one.rounds.mean()) ** 2) / (k - 1)
         per_launch = (n - float(sizes @ sizes) / n) / (k - 1)
         total += (k - 1) * (between - _within(one)[0]) / per_launch
-        freedom += k - 1
-    return Spread(max(total / freedom, 0.0), freedom) if freedom else None
+        launches += k - 1
+        again[one.group] = max(again.get(one.group, 0), k - 1)
+    return Spread(max(total / launches, 0.0), sum(again.values())) if again else None
 
 
 def between_runs(before: Series, after: Series, launches: Spread | None) -> Shift:
@@ -80,17 +93,14 @@ def between_runs(before: Series, after: Series, launches: Spread | None) -> Shif
     n = min(len(before.rounds), len(after.rounds))
     if launches is None or n < 2:
         return Shift(value, math.nan, math.nan, math.nan, n)
-    parts: list[tuple[float, float]] = []  # variance and degrees of freedom
-    shares = 0.0
+    variance, freedom = 0.0, 0
     for one in (before, after):
-        within, freedom = _within(one)
+        within, own = _within(one)
         sizes = np.unique(one.launches, return_counts=True)[1]
-        parts.append((within / len(one.rounds), freedom))
-        shares += float(sizes @ sizes) / len(one.rounds) ** 2
-    parts.append((launches.variance * shares, launches.freedom))
-    variance = sum(part for part, _ in parts)
-    unsure = sum(part**2 / freedom for part, freedom in parts)
-    return _student(value, variance, variance**2 / unsure if unsure else math.inf, n)
+        share = float(sizes @ sizes) / len(one.rounds) ** 2
+        variance += within / len(one.rounds) + launches.variance * share
+        freedom += own
+    return _student(value, variance, min(freedom, launches.freedom), n)
 
 
 def paired(differences: Sequence[float], least: int) -> Shift:
@@ -101,7 +111,7 @@ def paired(differences: Sequence[float], least: int) -> Shift:
     return _student(float(values.mean()), float(values.var(ddof=1)) / n, n - 1, n)
 
 
-def _within(one: Series) -> tuple[float, float]:
+def _within(one: Series) -> tuple[float, int]:
     """Variance of rounds within launches, and its degrees of freedom."""
     codes = np.unique(one.launches)
     n, k = len(one.rounds), len(codes)
@@ -118,16 +128,6 @@ def _student(value: float, variance: float, freedom: float, n: int) -> Shift:
     half = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(value) / error, freedom))
     return Shift(value, value - half, value + half, p, n)
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """The same p-values for as many comparisons at once (Holm 1979); NaN are none and stay."""
-    known = sorted((p, index) for index, p in enumerate(ps) if not math.isnan(p))
-    adjusted, worst = list(ps), 0.0
-    for place, (p, index) in enumerate(known):
-        worst = max(worst, min(1.0, p * (len(known) - place)))
-        adjusted[index] = worst
-    return adjusted
 
 
 def too_many(fired: int, of: int) -> bool:

@@ -4,6 +4,7 @@ Six pairs are the fewest that can reach 5%: one in 2^5 ways of flipping their si
 all of one sign, counting both directions.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,9 +53,10 @@ def _flips(values: Floats) -> Floats:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Each p corrected for being one of these (Holm 1979), in their order."""
-    order = np.argsort(ps, kind="stable")
-    left = len(ps) - np.arange(len(ps))
-    corrected = np.empty(len(ps))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(ps)[order] * left))
-    return [float(p) for p in corrected]
+    """Each p corrected for being one of these (Holm 1979), in order; NaN is none and stays."""
+    known = sorted((p, index) for index, p in enumerate(ps) if not math.isnan(p))
+    corrected, worst = [float(p) for p in ps], 0.0
+    for place, (p, index) in enumerate(known):
+        worst = max(worst, min(1.0, p * (len(known) - place)))
+        corrected[index] = worst
+    return corrected

@@ -69,14 +69,14 @@ def unjudged(claim):
 def hostile(said):
     """The same with a name that somebody gave in every text that a study or a machine has."""
     said = copy.deepcopy(said)
-    claim = decided(said)
-    for judgement in claim["judgements"]:
-        judgement["scope"] |= {"comparison": HOSTILE, "task": HOSTILE}
-        judgement["sentence"] = HOSTILE
-        judgement["effects"][-1]["unit"] = HOSTILE
-    claim |= {"headline": claim["judgements"][0]["sentence"], "sentence": HOSTILE}
-    claim |= {"refuted_if": HOSTILE, "needs": HOSTILE}
-    said["claims"].append(unjudged(claim) | {"sentence": HOSTILE, "needs": HOSTILE})
+    for claim in said["claims"]:
+        for judgement in claim["judgements"]:
+            judgement["scope"] |= {"comparison": HOSTILE, "task": HOSTILE}
+            judgement["sentence"] = HOSTILE
+            judgement["effects"][-1]["unit"] = HOSTILE
+        claim |= {"headline": claim["headline"] and HOSTILE, "sentence": HOSTILE}
+        claim |= {"refuted_if": HOSTILE, "needs": HOSTILE}
+    said["claims"].append(unjudged(decided(said)) | {"sentence": HOSTILE, "needs": HOSTILE})
     return said | {
         "title": HOSTILE, "summary": HOSTILE, "study": HOSTILE, "source": HOSTILE,
         "machines": [HOSTILE, HOSTILE],

@@ -42,6 +42,10 @@ def test_a_scope_is_said_in_words():
     )
     grown = effect("powers of T", 1.0, where={"shortest": 16, "longest": 64, "of": "an LSTM"})
     assert amounts.called(grown) == "reach, windows of 16 to 64 tokens, of an LSTM"
+    outside = Effect("settings outside reach that solve their task", "share", 0.357, 0.16, 0.61, 14,
+                     [], {"needed": "outside"})  # fmt: skip
+    assert amounts.called(outside) == "share of settings outside reach that solve their task"
+    assert amounts.held({"when": "100%"}) == "after training"
 
 
 def test_a_number_is_spoken_whole():

@@ -12,8 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.report import blog, citation, cite, quote
-from bench.report.amounts import called, told
+from bench.page.judgement import UNDECIDED
+from bench.page.sentence import TEXT
+from bench.report import citation, cite
 
 from .graded import HOSTILE, STEM, copied, decided, document, hostile, made, unjudged
 
@@ -73,6 +74,12 @@ def built(folder):
     return folder / "site"
 
 
+def notes_of(said):
+    """A note on the report, and one on each claim that has a verdict."""
+    judged = [claim for claim in said["claims"] if claim["state"] != UNDECIDED]
+    return [f"fn:{place}" for place in range(1, len(judged) + 2)]
+
+
 def split(post):
     """Front matter and text of a post."""
     _, front, text = post.read_text().split("---\n", 2)
@@ -88,10 +95,11 @@ def test_a_post_builds_and_answers_claim_by_claim(report, tmp_path):
     claim = decided(document())
     for words in (
         claim["sentence"], claim["headline"].rstrip("."), claim["refuted_if"], claim["undecided"],
+        f"These records decide {len(notes_of(document())) - 1} of the suite's ",
         "What would overturn this", "Recurrent networks are slow to train",
         "needs probe speed at two lengths", "rvt verify gradients", "95% interval",
         f"rvt cite gradients {claim['id']}", "rvt run gradients --fresh", "@misc{rvt-gradients",
-        blog.SENTENCE,
+        TEXT,
     ):  # fmt: skip
         assert words in " ".join(page.text.split()), words
     images = [image for image in page.all("img") if "only-" in image["src"]]
@@ -100,7 +108,7 @@ def test_a_post_builds_and_answers_claim_by_claim(report, tmp_path):
     for image in images:
         assert (tmp_path / "site/gradients" / image["src"].partition("#")[0]).is_file()
     notes = [attrs["id"] for attrs in page.all("li") if attrs.get("id", "").startswith("fn:")]
-    assert notes == ["fn:1", "fn:2"]
+    assert notes == notes_of(document())
 
 
 def test_front_matter_is_what_the_theme_reads(report, tmp_path):
@@ -152,7 +160,7 @@ def test_hostile_names_build_and_stay_text(tmp_path):
     assert not [a for a in page.all("a") if a.get("href") == "b"]
     assert not [image for image in page.all("img") if image["src"] == "b"]
     notes = [attrs["id"] for attrs in page.all("li") if attrs.get("id", "").startswith("fn:")]
-    assert notes == ["fn:1", "fn:2"]
+    assert notes == notes_of(document())
 
 
 def test_a_report_that_judges_nothing_says_so(report, tmp_path):
@@ -163,12 +171,13 @@ def test_a_report_that_judges_nothing_says_so(report, tmp_path):
     run("blog", folder, "--to", tmp_path / "docs")
     front, text = split(tmp_path / "docs/gradients.md")
     assert "date" not in front
-    assert "It comes to 1 claim, of which they judge none." in text
+    assert "These records decide none of the suite's 1 claim." in text
     built(tmp_path)
 
 
 def numbers(text):
-    return set(re.findall(r"\d+(?:[,.]\d+)*", text))
+    """Each as digits alone: ``4,096`` is the 4096 of the answers."""
+    return set(re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d{3})", "", text)))
 
 
 def test_numbers_are_those_of_the_answers(report, tmp_path):
@@ -176,13 +185,15 @@ def test_numbers_are_those_of_the_answers(report, tmp_path):
     run("blog", report, "--to", tmp_path)
     _, text = split(tmp_path / "gradients.md")
     _, found = cite.read(report)
-    claim = found.claims[0]
-    states = [judgement.state for judgement in claim.judgements]
-    counts = {len(found.claims), 1, len(states), *map(states.count, states)}
+    judged = [claim for claim in found.claims if claim.effect is not None]
+    states = [claim.state for claim in found.claims]
+    counts = {len(states), len(judged), *map(states.count, states)}
     known = numbers(json.dumps(found.raw)) | {str(count) for count in counts}
-    known |= numbers(told(claim.effect)) | numbers(quote.holds(claim))
-    known |= numbers(found.measured) | numbers(claim.headline) | numbers(found.code)
-    known |= numbers(citation.entry(citation.Cited(found))) | numbers(called(claim.effect))
+    known |= numbers(found.measured) | numbers(found.code)
+    known |= numbers(citation.entry(citation.Cited(found)))
+    for claim in judged:
+        cited = citation.Cited(found, claim)
+        known |= numbers(cited.number) | numbers(cited.holds)
     text = re.sub(r"\[\^\d+\]|^#.*$|\(gradients/.*\)", "", text, flags=re.MULTILINE)
     assert numbers(text) <= known
 

@@ -118,10 +118,30 @@ def test_text_has_the_sentence_and_all_that_it_rests_on(said):
                       "records", "verify"]  # fmt: skip
 
 
+def test_all_settings_that_a_headline_names_have_their_numbers(said):
+    claim = next(claim for claim in said["claims"] if claim["id"] == "gradient_vanishes")
+    one = cited(said, claim["id"])
+    assert all(arm in claim["headline"] for arm in ("Elman RNN", "LSTM", "GRU"))
+    assert re.fullmatch(
+        r"reach, window of 8,192 tokens: Elman RNN 9 tokens \(.*\); LSTM 12 tokens \(.*\); "
+        r"GRU 12 tokens \(.*\)",
+        one.number,
+    )
+    assert one.holds.startswith("Elman RNN, LSTM, GRU, comparison scratch, task package")
+    assert one.number.rstrip(".") in " ".join(one.note.split()).replace("Reach", "reach")
+    alone = cited(said, claim["id"], {"arm": "gru", "comparison": "scratch"})
+    assert alone.number.startswith("reach, window of 8,192 tokens: 12 tokens (")
+    assert alone.holds.startswith("GRU, comparison scratch")
+    claim["headline"] = "An Elman RNN is named alone"
+    assert "LSTM" not in cited(said, claim["id"]).holds
+
+
 def test_what_was_recomputed_is_said(said):
     assert "checked" not in citation.text(cited(said))
     said["recomputed"] = {"agreeing": 1367, "of": 1368}
-    assert "  checked   1,367 of 1,368 numbers recomputed\n" in citation.text(cited(said))
+    told = "1,367 of 1,368 metrics follow from their raw samples"
+    assert f"  checked   {told}\n" in citation.text(cited(said))
+    assert told in cited(said).note
 
 
 def test_latex_cites_its_entry_and_shows_pixels_only(said):

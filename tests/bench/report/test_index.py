@@ -75,17 +75,23 @@ def test_links_lead_to_studies_and_claims(published):
         assert not anchor or unquote(anchor).removeprefix("claim-") in registry.claims()
 
 
-def test_one_row_a_claim_and_machine_of_the_study_that_decides_most(published):
+def test_each_study_has_a_row_of_each_claim_that_it_judges(published):
     (row,) = rows(index.write(published).read_text())
     assert row[4] == "gradients"
     shutil.copytree(published / "gradients", published / "again")
 
-    def less(found, claim):
-        claim["judgements"] = claim["judgements"][:1]
+    def refuted(found, claim):
+        claim["state"] = REFUTED
 
-    retell(published, "again", less)
-    (row,) = rows(index.write(published).read_text())
-    assert row[4] == "gradients", "it decides more"
+    def supported(found, claim):
+        claim["state"] = SUPPORTED
+
+    retell(published, "gradients", supported)
+    retell(published, "again", refuted)
+    found = rows(index.write(published).read_text())
+    assert [(row[1], row[4]) for row in found] == [
+        (f"**{REFUTED}**", "again"), (f"**{SUPPORTED}**", "gradients"),
+    ], "what contradicts it stays"  # fmt: skip
 
     def elsewhere(found, claim):
         found["machines"] = ["CPU another, 8 threads; Python 3.11"]
@@ -96,7 +102,7 @@ def test_one_row_a_claim_and_machine_of_the_study_that_decides_most(published):
     ]  # fmt: skip
 
 
-def test_what_decides_nothing_stands_last_and_says_what_it_needs(published):
+def test_what_decides_nothing_stands_last_and_says_why(published):
     shutil.copytree(published / "gradients", published / "a")
 
     def undecided(found, claim):
@@ -109,7 +115,7 @@ def test_what_decides_nothing_stands_last_and_says_what_it_needs(published):
     first, last = rows(index.write(published).read_text())
     assert (first[4], last[4]) == ("gradients", "a")
     assert last[1] == f"**{UNDECIDED}**"
-    assert "Undecided in 1 of 1 scopes. It needs " in last[2]
+    assert last[2] == "Undecided in 1 of 1 scopes.", "it was measured: nothing is lacking"
 
 
 def test_what_no_study_judges_is_listed_with_its_needs(published):
@@ -199,3 +205,27 @@ def test_neither_pandas_nor_matplotlib_is_needed(published):
 )
 def test_one_claim_that_is_decided_is_no_answer_to_a_part_of_the_sentence(states, graded):
     assert index._graded(states) == graded
+
+
+def test_two_studies_that_contradict_each_other_leave_it_depending(published):
+    shutil.copytree(published / "gradients", published / "again")
+    for study, state in (("gradients", SUPPORTED), ("again", REFUTED)):
+        found = answers.read(published / study)
+        for claim in found["claims"]:
+            claim["state"] = state if claim["judgements"] else UNDECIDED
+        (published / study / answers.FILE).write_text(json.dumps(found))
+    text = index.write(published).read_text()
+    assert f"“{sentence.PARTS[0].words}”: {DEPENDS}.** It depends in 3 of its 3 claims." in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({DEPENDS: 3}, "It depends in 3 of its 3 claims."),
+        ({SUPPORTED: 1, UNDECIDED: 7}, "1 of its 8 claims is supported, 7 are undecided."),
+        ({REFUTED: 2, DEPENDS: 1}, "2 of its 3 claims are refuted, in 1 it depends."),
+        ({}, "No claim is about it."),
+    ],
+)
+def test_counts_are_said_in_a_sentence(counts, told):
+    assert index._told(counts) == told

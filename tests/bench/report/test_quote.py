@@ -64,7 +64,7 @@ def test_within_a_scope_the_verdict_is_that_scopes_own(said):
 def test_what_is_asked_for_in_vain_names_the_nearest(said):
     report, name = quote.report(said), decided(said)["id"]
     for asked, words in (
-        ((name[:-1], {}), f"unknown claim '{name[:-1]}'. Did you mean '{name}'?"),
+        ((name[:-1], {}), f"unknown claim '{name[:-1]}'. Did you mean '{name}'"),
         ((name, {"comparisn": "scratch"}), "coordinate 'comparisn'. Did you mean 'comparison'?"),
         ((name, {"comparison": "scratc"}), "unknown comparison 'scratc'. Did you mean 'scratch'?"),
     ):
@@ -114,3 +114,23 @@ def test_a_commit_that_is_not_all_of_the_code_says_so(said):
     assert dirty.code.endswith("with uncommitted changes")
     none = quote.report(said | {"code": [code | {"commit": None}]})
     assert none.code.startswith("no commit recorded (measuring code ")
+
+
+def test_stages_that_a_headline_names_are_told_apart_and_at_most_five_are_named(said):
+    claim = decided(said)
+    first = claim["judgements"][0]
+
+    def named(headline, coordinate, *values):
+        claim["judgements"] = [
+            first | {"state": "supported", "scope": {"device": "cpu", coordinate: value}}
+            for value in values
+        ]
+        claim["headline"] = headline
+        return list(quote.one(quote.report(said), claim["id"]).named)
+
+    both = "At initialisation it is so, after training not"
+    assert named(both, "when", "init", "100%") == ["at initialisation", "after training"]
+    assert named("At initialisation it is so", "when", "init", "100%") == [""]
+    assert named("A subLSTM and a GRU", "arm", "gru", "lstm") == [""], "words are whole"
+    layers = range(2, 9)
+    assert len(named(", ".join(f"{n} layers" for n in layers), "layers", *layers)) == 5

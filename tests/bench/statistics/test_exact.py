@@ -1,5 +1,7 @@
 """Exact tests, against scipy's and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -49,3 +51,5 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+    assert holm([0.5, math.nan, 0.9])[0] == 1.0
+    assert math.isnan(holm([math.nan])[0])
