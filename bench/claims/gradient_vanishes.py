@@ -70,7 +70,7 @@ def _judge(measured: Sequence[Flow]) -> Judgement:
     """Over the lengths with seeds enough, where these span what is needed."""
     found = [flow for flow in measured if len(flow.reaches) >= EXPLORATORY]
     decided = _decided(measured, found)
-    found = found if _span(found) else measured
+    found = found if _span(found) else list(measured)
     first, last = found[0], found[-1]
     undecided = decided.state == judgement.UNDECIDED
     reached = f"the gradient reaches {said.reach(first)} tokens"

@@ -164,7 +164,7 @@ def _gain(row: Mapping[str, Any]) -> float | None:
     score = _score(row)
     if score is None or pd.isna(row["floor"]):
         return None
-    return (score - row["floor"]) * (1 if _metric(row).higher_is_better else -1)
+    return float(score - row["floor"]) * (1 if _metric(row).higher_is_better else -1)
 
 
 def _kept(learned: Sequence[Mapping[int, Any]], trained: int, length: int, *, read: bool) -> _Kept:

@@ -20,6 +20,7 @@ from bench.report import answers, text
 from bench.store import archive
 
 PAGE = "README.md"
+_TITLE = "# The sentence, graded"  # of the template
 _NEEDED = {"claims", "machines", "records", "summary", "title"}
 _OTHER = sentence.Part("", "What else is claimed?", -1, -1)
 
@@ -66,7 +67,8 @@ def write(given: Path) -> Path:
     """Write the page beside the folder of the published studies; returns it.
 
     Raises:
-        PublishedError: there is no study in the folder, or one without answers.
+        PublishedError: there is no study in the folder, or one without answers; or a page that
+            somebody else wrote stands where this one would.
         OSError: it cannot be written.
     """
     folder = given.resolve()
@@ -77,6 +79,11 @@ def write(given: Path) -> Path:
             "rvt report writes"
         )
     path = folder.parent / PAGE
+    if path.exists() and not path.read_text("utf-8", "replace").startswith(_TITLE):
+        raise PublishedError(
+            f"{path} is there and no page of graded claims: move it away, or the studies into a "
+            "folder of their own"
+        )
     path.write_text(
         page(studies, folder.name, f"{folder.parent.name}/{folder.name}"), encoding="utf-8"
     )
@@ -196,7 +203,8 @@ def _told(counts: Mapping[str, int]) -> str:
     """``1 of its 8 claims is supported, 7 are undecided.``: how many are of each state."""
     if not counts:
         return "No claim is about it."
-    total, told = sum(counts.values()), []
+    total = sum(counts.values())
+    told: list[str] = []
     for state, count in counts.items():
         many = f"{count} of its {total} claims" if not told else str(count)
         if state != DEPENDS:

@@ -229,3 +229,15 @@ def test_two_studies_that_contradict_each_other_leave_it_depending(published):
 )
 def test_counts_are_said_in_a_sentence(counts, told):
     assert index._told(counts) == told
+
+
+def test_a_page_that_somebody_else_wrote_is_left_alone(published):
+    page = published.parent / "README.md"
+    page.write_text("# My project\n")
+    done = CliRunner().invoke(app, ["index", str(published)])
+    assert done.exit_code == 2
+    assert "move it away" in done.stderr
+    assert page.read_text() == "# My project\n"
+    page.unlink()
+    for _ in range(2):  # its own it writes anew
+        assert CliRunner().invoke(app, ["index", str(published)]).exit_code == 0
