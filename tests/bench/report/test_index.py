@@ -98,7 +98,7 @@ def test_each_study_has_a_row_of_each_claim_that_it_judges(published):
 
     retell(published, "again", elsewhere)
     assert [row[3:] for row in rows(index.write(published).read_text())] == [
-        ["CPU AMD EPYC, 2 threads", "gradients"], ["CPU another, 8 threads", "again"],
+        ["CPU AMD EPYC with 2 hardware threads", "gradients"], ["CPU another, 8 threads", "again"],
     ]  # fmt: skip
 
 
