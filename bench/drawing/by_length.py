@@ -18,6 +18,7 @@ from bench.drawing.style import STYLE, grid, handles, legend, title, titled
 from bench.outcome import UNSTABLE
 
 Dash = Literal["-", "--", ":", "-."]
+SEEDS = 12  # of which there is a line each; the tables have all
 _DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 
 
@@ -98,7 +99,11 @@ def draw_lines(
 
 
 def series_of(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """Rows of one arm, kernel and seed by length, in the order of the legend."""
+    """Rows of one arm, kernel and seed by length, in the order of the legend.
+
+    Of many seeds the first ones: lines beyond those cover one another.
+    """
+    rows = rows[rows["seed"].isin(rows["seed"].drop_duplicates()[:SEEDS])]
     found = [
         ((str(arm), str(kernel)), series.sort_values("length"))
         for (arm, kernel, _), series in rows.groupby(["arm", "kernel", "seed"], sort=False)
@@ -125,6 +130,8 @@ def legend_entries(rows: pd.DataFrame) -> Sequence[Line2D]:
         if sum(other == arm for other, _ in styles) > 1:
             line.set_label(f"{label(arm)}, {kernel}")
         entries.append(line)
+    if (seeds := rows["seed"].nunique()) > SEEDS:
+        entries.append(Line2D([], [], linestyle="", label=f"the first {SEEDS} of {seeds} seeds"))
     if _unstable(rows).any():
         hollow = Line2D([], [], color=GREY, marker="o", markerfacecolor=PAPER, linestyle="")
         hollow.set_label("unstable: no claim")

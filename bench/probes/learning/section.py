@@ -85,7 +85,10 @@ SECTIONS = [
             lambda evidence: sentences.known(evidence["published"])[0],
             TableView(
                 "published",
-                ["task", "arm", "tested", "published", "ours_median", "seeds", "verdict", "source"],
+                [
+                    "task", "arm", "tested", "published", "ours_median", "because", "verdict",
+                    "source",
+                ],  # fmt: skip
                 rows=_agreements_first,
                 always=("task",),
             ),

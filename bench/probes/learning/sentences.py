@@ -10,6 +10,7 @@ from bench.data.metrics import METRICS, Metric
 from bench.drawing.palette import rank
 from bench.frames.groups import groups
 from bench.page import words
+from bench.page.captions import EXPLORATORY
 from bench.page.numbers import fixed, number
 from bench.page.words import Row
 from bench.probes.learning import published
@@ -19,6 +20,15 @@ _TRAINING = [
     "steps", "batch_size", "eval_rows", "clip_norm",
 ]  # fmt: skip
 _ONE_ANSWER = "AutoModelForSequenceClassification"
+
+
+def _exploratory(seeds: "pd.Series[Any]") -> str:
+    """What few seeds of ours allow, which agree where one of them does."""
+    least, most = seeds.min(), seeds.max()
+    if not least < EXPLORATORY:
+        return ""
+    count = f"{least:.0f}" if least == most else f"{least:.0f} to {most:.0f}"
+    return f" Ours have {count} seed{'' if count == '1' else 's'}, so this is exploratory."
 
 
 def known(frame: pd.DataFrame) -> list[str]:
@@ -33,7 +43,7 @@ def known(frame: pd.DataFrame) -> list[str]:
     lines = [
         f"Of {len(frame)} published figures, ours agree with {counts.get(published.AGREES, 0)} and "
         f"disagree with {counts.get(published.DISAGREES, 0)}; of {counts.get(published.OPEN, 0)} "
-        "it cannot be told."
+        "it cannot be told." + _exploratory(frame["seeds"][frame["seeds"] > 0])
     ]
     for verdict in (published.DISAGREES, published.OPEN):
         for row in frame[frame["verdict"] == verdict].to_dict("records"):

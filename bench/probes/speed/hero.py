@@ -79,7 +79,7 @@ def _commonest(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def figure(facet: Facet) -> Figure:
     """The strip of one facet, as high as its rows need."""
-    strips = len(facet.rows.groupby(["phase", "arm", "kernel", "seed"]))
+    strips = sum(len(series_of(rows)) for _, rows in facet.rows.groupby("phase"))
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.42 * strips))
         strip(here, facet.rows)

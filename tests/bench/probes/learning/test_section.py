@@ -74,6 +74,7 @@ class TestSentences:
         )[:3]
         assert first == (
             "Of 3 published figures, ours agree with 1 and disagree with 1; of 1 it cannot be told."
+            " Ours have 2 seeds, so this is exploratory."
         )
         assert others[0].startswith("package, LSTM (scratch, T=16, accuracy): published does not ")
         assert "ours 0.6. Disagrees: 1 of 2 seeds solve it. Source: a paper." in others[0]
