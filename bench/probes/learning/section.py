@@ -88,7 +88,7 @@ SECTIONS = [
                 [
                     "task", "arm", "tested", "published", "ours_median", "because", "verdict",
                     "source",
-                ],  # fmt: skip
+                ],
                 rows=_agreements_first,
                 always=("task",),
             ),
@@ -153,7 +153,7 @@ SECTIONS = [
             )
         ],
     ),
-]  # fmt: skip
+]
 
 QUESTIONS = [
     Question(
