@@ -61,6 +61,8 @@ def _longer_caption(facet: Facet) -> str:
     )
 
 
+_BESIDE = ["task", "arm", "tested", "published", "ours_median", "because", "verdict", "source"]
+
 SECTIONS = [
     Section(
         100,
@@ -85,7 +87,7 @@ SECTIONS = [
             lambda evidence: sentences.known(evidence["published"])[0],
             TableView(
                 "published",
-                ["task", "arm", "tested", "published", "ours_median", "seeds", "verdict", "source"],
+                _BESIDE,
                 rows=_agreements_first,
                 always=("task",),
             ),
