@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bench.page.judgement import DEPENDS, UNDECIDED
+from bench.page.judgement import SUPPORTED, UNDECIDED
 from bench.report import quote
 from bench.report.amounts import spoken, value_of
 from bench.report.answers import AnswersError
@@ -51,12 +51,12 @@ def test_of_several_numbers_the_headlines_is_quoted(said):
 def test_within_a_scope_the_verdict_is_that_scopes_own(said):
     report, name = quote.report(said), decided(said)["id"]
     whole = quote.one(report, name)
-    assert whole.state == DEPENDS, "two comparisons that differ"
-    for comparison in ("scratch", "chrono"):
+    assert whole.state == SUPPORTED, "what is undecided is silent where others are not"
+    for comparison, state in (("scratch", SUPPORTED), ("chrono", UNDECIDED)):
         claim = quote.one(report, name, {"comparison": comparison})
         assert {j.scope["comparison"] for j in claim.judgements} == {comparison}
-        assert claim.state != DEPENDS
-        assert claim.headline == claim.leading.sentence
+        assert claim.state == state
+        assert claim.headline == ("" if state == UNDECIDED else claim.leading.sentence)
         assert len(claim.raw["judgements"]) == len(claim.judgements) < len(whole.judgements)
     assert quote.one(report, name, {"lengths": "8192"}).judgements, "one of a list"
 
