@@ -117,10 +117,11 @@ def check_kernel(
     """Prove that a kernel computes what the arm's reference kernel does on the CPU.
 
     The same weights read the same few short rows without dropout; the outputs, the loss and the
-    gradient of every parameter must agree within ``TOLERANCE``. The reference is computed on the
-    CPU, for a half type in float32, so that a device and a type are checked with the kernel. As a
-    half type hides what is small, a kernel that runs in float32 too has to pass in float32 first.
-    On other devices ``full_float32`` is called.
+    gradient of every parameter must agree within ``TOLERANCE``; or, in float32, about as closely
+    with float64 as the reference kernel in float32 does, see ``_ROUNDING``. The reference is
+    computed on the CPU, for a half type in float32, so that a device and a type are checked with
+    the kernel. As a half type hides what is small, a kernel that runs in float32 too has to pass in
+    float32 first. On other devices ``full_float32`` is called.
 
     Raises:
         KernelUnavailable: it cannot run here; says why.

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binom
 
+from bench.statistics import exact
 from bench.statistics.decisions import LOOKS
 from bench.statistics.intervals import LEAST_ROUNDS, Estimate
 from bench.statistics.rounds import Floats
@@ -133,13 +134,7 @@ def two_sided(values: Floats, errors: Floats, freedom: Any) -> Floats:
 
 def holm(shares: Sequence[float], level: float = ALPHA) -> list[bool]:
     """Which of several p-values stand together (Holm 1979); NaN is none of them."""
-    known = sorted((p, i) for i, p in enumerate(shares) if not math.isnan(p))
-    stands = [False] * len(shares)
-    for rank, (p, index) in enumerate(known):
-        if p > level / (len(known) - rank):
-            break
-        stands[index] = True
-    return stands
+    return [p <= level for p in exact.holm(shares)]
 
 
 def silent(controls: Sequence[Direction]) -> bool:
