@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from bench.statistics.rounds import Floats, Launches, middle, numbered
+from bench.statistics.rounds import Floats, Launches, middle, numbered, percentiles
 
 RESAMPLES = 1000
 
@@ -23,8 +23,8 @@ RESAMPLES = 1000
 def ends(rounds: Floats, launches: tuple[int, ...]) -> tuple[float, float]:
     """The ends of the 95% interval of the median of rounds, whose launches these are."""
     tail = _tail(len(rounds))
-    low, high = np.percentile(_resampled(rounds, launches), [tail, 100 - tail])
-    return float(low), float(high)
+    low, high = percentiles(_resampled(rounds, launches), [tail, 100 - tail])
+    return low, high
 
 
 def medians_apart(rounds: Sequence[Floats], launches: Sequence[Launches]) -> Floats:

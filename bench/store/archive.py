@@ -7,7 +7,6 @@ what they are of is told from the records then, and nothing proves them.
 
 import gzip
 import hashlib
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 
 from bench.outcome import STATUSES
 from bench.store import lines
-from bench.store.database import FILE, Store, StoreError
+from bench.store.database import FILE, Store, StoreError, encoded
 from bench.store.records import COORDINATES, Record
 
 PLAIN = "records.jsonl"
@@ -149,14 +148,14 @@ def write(source: Source, path: Path) -> str:
             shutil.copyfile(source.path, path)  # proven, so it is what would be written
         return source.digest
     records = source.records()
-    texts = [_dumps(record) for record in records]
+    texts = source.texts() if isinstance(source, Store) else [encoded(r) for r in records]
     proofs = [_digest(text.encode()) for text in texts]
     cells, known = source.meta("cells") or {}, {record["key"] for record in records}
     of = {name: source.meta(name) for name in _META} | {
         "cells": {key: cell for key, cell in cells.items() if key not in known}
     }
     header = {"schema": _SCHEMA, "digests": proofs, "of": of}
-    text = "".join(f"{line}\n" for line in (_dumps(header), *texts)).encode()
+    text = "".join(f"{line}\n" for line in (encoded(header), *texts)).encode()
     path.write_bytes(gzip.compress(text, 9, mtime=0) if path.suffix == ".gz" else text)
     return _of_all(of, proofs)
 
@@ -249,12 +248,8 @@ def _told(path: Path, records: list[Record]) -> dict[str, Any]:
     }
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, sort_keys=True)
-
-
 def _of_all(of: dict[str, Any], proofs: Iterable[str]) -> str:
-    return hashlib.sha256("".join([_digest(_dumps(of).encode()), *proofs]).encode()).hexdigest()
+    return hashlib.sha256("".join([_digest(encoded(of).encode()), *proofs]).encode()).hexdigest()
 
 
 def _digest(line: bytes) -> str:

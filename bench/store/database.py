@@ -78,7 +78,7 @@ class Store:
         with self._writing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [(name, _dumps(value)) for name, value in values.items()],
+                [(name, encoded(value)) for name, value in values.items()],
             )
 
     # -- records ---------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class Store:
         with self._writing():
             self._db.execute(
                 "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
-                (record["key"], record["status"], _dumps(record)),
+                (record["key"], record["status"], encoded(record)),
             )
 
     def statuses(self) -> dict[str, str]:
@@ -97,10 +97,11 @@ class Store:
 
     def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""
-        found = {
-            key: json.loads(text)
-            for key, text in self._db.execute("SELECT key, record FROM records")
-        }
+        return [json.loads(text) for text in self.texts()]
+
+    def texts(self) -> list[str]:
+        """The same as JSON, as `encoded` writes it."""
+        found = dict(self._db.execute("SELECT key, record FROM records"))
         return [found[key] for key in self.meta("plan", []) if key in found]
 
     def archive(self) -> Path | None:
@@ -214,5 +215,6 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _dumps(value: Any) -> str:
+def encoded(value: Any) -> str:
+    """The one JSON text of a value: names in order, and no NaN."""
     return json.dumps(value, allow_nan=False, sort_keys=True)

@@ -145,7 +145,12 @@ def test_names_that_are_formulas_or_markup_are_names(folder):
     assert all(name in page for name in names)
 
 
-def test_formulas_are_defused_and_numbers_untouched():
+def test_formulas_are_defused_and_numbers_untouched(tmp_path):
+    mixed = pd.DataFrame({"text": ["=1+1", "plain"], "share": [-0.5, 2e-9], "any": ["@x", -1]})
+    spreadsheet.write_csv(mixed.assign(seed=[1, 2], solved=[True, None]), tmp_path / "mixed.csv")
+    assert (tmp_path / "mixed.csv").read_text() == (
+        "text,share,any,seed,solved\n'=1+1,-0.5,'@x,1,True\nplain,2e-09,-1,2,\n"
+    )
     assert spreadsheet.guarded("=1+1") == "'=1+1"
     assert spreadsheet.guarded("@x") == "'@x"
     assert spreadsheet.guarded(-1.5) == -1.5

@@ -17,6 +17,7 @@ from bench.store import StoreError, archive
 from bench.store.archive import Archive
 
 CHANGES = 200
+PUBLISHED = Path(__file__).parents[3] / "reports" / "published"
 SHOWN = re.compile(rb"<text[^>]*>[^<]*</text>")
 
 
@@ -68,20 +69,39 @@ def rewrite(path, before, after):
     path.write_bytes(text.replace(before, after, 1))
 
 
-def digits(path):
-    """Where a file has digits that are read, and its bytes."""
+def a_digit(generator, path):
+    """The place of a digit that is read, and the file's bytes; None where it has none."""
     data = path.read_bytes()
     if path.suffix == ".gz":
         data = gzip.decompress(data)
-    shown = [(m.start(), m[0]) for m in SHOWN.finditer(data)] if path.suffix == ".svg" else [
-        (0, data)
+    shown = [(0, len(data))]
+    if path.suffix == ".svg":
+        shown = [m.span() for m in SHOWN.finditer(data) if re.search(rb">.*\d", m[0])]
+    if not shown:
+        return None
+    start, end = generator.choice(shown)
+    places = range(data.index(b">", start) if path.suffix == ".svg" else start, end)
+    while data[place := generator.choice(places)] not in b"0123456789":
+        pass
+    return place, data
+
+
+def changes(generator, folder):
+    """So many times: a file with another digit somewhere, which is as it was afterwards."""
+    kinds = [
+        sorted(path for pattern in patterns for path in folder.glob(pattern)
+               if a_digit(generator, path))
+        for patterns in (("*.md", "*.html", "pages/*"), ("tables/*",), ("figures/*.svg",),
+                         (answers.FILE,), (archive.PACKED,))
     ]  # fmt: skip
-    return [
-        start + offset + (text.index(b">") if start else 0)
-        for start, text in shown
-        for offset, sign in enumerate(text[text.index(b">") :] if start else text)
-        if chr(sign).isdigit()
-    ], data
+    for number in range(CHANGES):
+        path = generator.choice(kinds[number % len(kinds)])
+        whole, (place, data) = path.read_bytes(), a_digit(generator, path)
+        other = str((int(chr(data[place])) + generator.randrange(1, 10)) % 10).encode()
+        text = data[:place] + other + data[place + 1 :]
+        path.write_bytes(gzip.compress(text, 1) if path.suffix == ".gz" else text)
+        yield path, place
+        path.write_bytes(whole)
 
 
 def test_what_is_published_is_verified_anywhere(folder, rvt, without_torch, tmp_path):
@@ -98,28 +118,21 @@ def test_what_is_published_is_verified_anywhere(folder, rvt, without_torch, tmp_
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_of_changed_digits_all_are_found(folder, look):
-    generator, missed = random.Random(14), []
-    kinds = [
-        sorted(path for pattern in patterns for path in folder.glob(pattern) if digits(path)[0])
-        for patterns in (("*.md", "*.html", "pages/*"), ("tables/*",), ("figures/*.svg",),
-                         (answers.FILE,), (archive.PACKED,))
-    ]  # fmt: skip
-    for number in range(CHANGES):
-        path = generator.choice(kinds[number % len(kinds)])
-        whole, (places, data) = path.read_bytes(), digits(path)
-        place = generator.choice(places)
-        other = str((int(chr(data[place])) + generator.randrange(1, 10)) % 10).encode()
-        text = data[:place] + other + data[place + 1 :]
-        path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
-        try:
-            if look().state == verify.CONSISTENT:
-                missed.append((path.name, place))
-        except StoreError as error:
-            assert re.search(r"line \d+", str(error)), error
-        path.write_bytes(whole)
-    assert missed == []
-    assert look().differences == []
+@pytest.mark.parametrize("of", ["tiny", "gradients"])
+def test_of_changed_digits_all_are_found(of, request, tmp_path):
+    report = PUBLISHED / of if of == "gradients" else request.getfixturevalue("written")
+    folder, missed = Path(shutil.copytree(report, tmp_path / of)), []
+    source = verify.records(folder)
+    with verify.drawn(source) as reference:
+        for path, place in changes(random.Random(14), folder):
+            try:
+                read = verify.records(folder) if path.suffix == ".gz" else source
+                if verify.against(folder, read, reference).state == verify.CONSISTENT:
+                    missed.append((path.name, place))
+            except StoreError as error:
+                assert re.search(r"line \d+", str(error)), error
+        assert missed == []
+        assert verify.against(folder, source, reference).differences == []
 
 
 def test_a_changed_number_is_named_with_its_line(folder, look):
@@ -208,9 +221,9 @@ class TestOtherVersions:
         assert found.note in found.lines()
 
     def test_their_words_and_numbers_are(self, look, picture):
-        places, data = digits(picture)
-        other = str((int(chr(data[places[0]])) + 1) % 10).encode()
-        picture.write_bytes(data[: places[0]] + other + data[places[0] + 1 :])
+        place, data = a_digit(random.Random(14), picture)
+        other = str((int(chr(data[place])) + 1) % 10).encode()
+        picture.write_bytes(data[:place] + other + data[place + 1 :])
         assert beside(look()) == {f"figures/{picture.name}", placing.LIST}
 
     def test_last_digits_of_numbers_written_out_may_differ(self, folder, look):

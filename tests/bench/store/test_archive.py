@@ -43,6 +43,14 @@ def test_what_is_written_is_read(path, store):
     assert read.digest == archive.write(store, path)
 
 
+def test_a_store_and_its_records_leave_the_same_bytes(store, path, tmp_path):
+    class Parsed:
+        records, meta = store.records, store.meta
+
+    archive.write(Parsed(), tmp_path / f"again-{path.name}")
+    assert (tmp_path / f"again-{path.name}").read_bytes() == path.read_bytes()
+
+
 def test_same_records_same_bytes(path, store):
     before = path.read_bytes()
     archive.write(store, path)
