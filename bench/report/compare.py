@@ -308,5 +308,6 @@ def _told(verdict: Verdict) -> str:
         scope, before, after = verdict.scopes[0]
         more = f", and {len(verdict.scopes) - 1} more scopes" if len(verdict.scopes) > 1 else ""
         text += f" ({scope}: {before} → {after}{more})"
-    now = verdict.said[1] or verdict.said[0]
-    return f"{text}. {now}".strip()
+    before, now = verdict.said
+    found = now or (before and f"What A found: {before}")
+    return f"{text}. {found}".strip()
