@@ -36,7 +36,7 @@ def _steps(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
     return list(zip(*(tensor.unbind() for tensor in tensors), strict=True))
 
 
-def weight_gradient(gates: Tensor, before: Tensor) -> Tensor:
+def _weight_gradient(gates: Tensor, before: Tensor) -> Tensor:
     """The sum over steps and rows of gate gradients times the states before them."""
     return gates.flatten(0, 1).t() @ before.flatten(0, 1)
 
@@ -63,7 +63,7 @@ def elman_backward(
     slopes = 1 - output * output  # becomes the gradient at a
     for slope, dh, dh_before in reversed(_steps(slopes, grad_states[1:], grad_states[:-1])):
         product(slope.mul_(dh), dh_before)
-    return slopes, weight_gradient(slopes, before), grad_states[0].clone()
+    return slopes, _weight_gradient(slopes, before), grad_states[0].clone()
 
 
 # GRU: r, z = sigmoid(.), m = U_n h_{t-1} + b_n, n = tanh(x_n + r m), h_t = n + z (h_{t-1} - n).
@@ -107,7 +107,7 @@ def gru_backward(
     ):
         gate.mul_(dh.unsqueeze(1))
         product(slope, dh_before.addcmul_(dh, keep))
-    grad_weight = weight_gradient(slopes, before)
+    grad_weight = _weight_gradient(slopes, before)
     grad_bias = slope_m.sum(dim=(0, 1))
     torch.mul(slope_n, grad_states[1:], out=slope_m)  # n's inputs do not pass the reset gate
     return slopes, grad_weight, grad_bias, grad_states[0].clone()
@@ -181,5 +181,5 @@ def lstm_backward(
         by_output.mul_(dh)
         dc_before.addcmul_(dc, keep)
         product(slope, dh_before)
-    grad_weight = weight_gradient(slopes, before)
+    grad_weight = _weight_gradient(slopes, before)
     return slopes, grad_weight, grad_states[0].clone(), grad_c[0].clone()
