@@ -177,7 +177,7 @@ class _Cell:
     weight: int = 1
 
 
-def _define(cell: _Cell, name: str, steps: ModuleType) -> Callable[..., Any]:
+def _define(cell: _Cell, name: str, steps: ModuleType) -> Any:
     """Register ``rvt::NAME`` and ``rvt::NAME_backward``."""
     functions = getattr(steps, cell.name), getattr(steps, f"{cell.name}_backward")
     forward = torch.library.custom_op(f"rvt::{name}", functions[0], mutates_args=())
