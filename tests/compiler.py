@@ -1,4 +1,4 @@
-"""What every test needs that calls ``torch.compile``."""
+"""What every test needs that calls ``torch.compile``, or a kernel that is compiled when used."""
 
 import os
 import shutil
@@ -6,12 +6,13 @@ import shutil
 import pytest
 
 _CXX = os.environ.get("CXX", "g++")
+NEEDS_COMPILER = pytest.mark.skipif(
+    shutil.which(_CXX) is None, reason=f"compiling needs a C++ compiler, found no {_CXX}"
+)
 
 #: For a whole module, as its ``pytestmark``.
 COMPILES = [
-    pytest.mark.skipif(
-        shutil.which(_CXX) is None, reason=f"torch.compile needs a C++ compiler, found no {_CXX}"
-    ),
+    NEEDS_COMPILER,
     # Both are torch's own, in its compiler.
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
     pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
@@ -23,3 +24,8 @@ def compiles(test):
     for mark in COMPILES:
         test = mark(test)
     return test
+
+
+def quick(*values):
+    """A parameter set whose kernel takes at most seconds; ``native`` is skipped where it cannot."""
+    return pytest.param(*values, marks=[NEEDS_COMPILER] if "native" in values else [])

@@ -221,9 +221,7 @@ def _product(
     cells = []
     for (task, source), length, device, dtype, threads, seed, *values in outer:
         for denormals, arm in itertools.product(grid.denormals, grid.arm):
-            kernels = registry.arms()[arm].literals["KERNELS"]
-            wanted = [kernels[0] if kernel == "default" else kernel for kernel in grid.kernel]
-            for kernel in dict.fromkeys(wanted):
+            for kernel in _kernels(arm, grid.kernel):
                 cells.append(
                     Cell(
                         probe=grid.probe,
@@ -244,6 +242,16 @@ def _product(
                     )
                 )
     return cells
+
+
+def _kernels(arm: str, asked: Sequence[str]) -> list[str]:
+    """Those of an arm that are asked for: a grid of several arms lists the kernels of each.
+
+    An arm that has none of them keeps them all, so that its records say so.
+    """
+    own = registry.arms()[arm].literals["KERNELS"]
+    wanted = list(dict.fromkeys(own[0] if kernel == "default" else kernel for kernel in asked))
+    return [kernel for kernel in wanted if kernel in own] or wanted
 
 
 def _data_of(task: str, asked: Sequence[str]) -> list[str]:

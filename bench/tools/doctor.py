@@ -73,7 +73,7 @@ def _machine() -> Iterator[str]:
     yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
-        yield "kernel 'compiled' cannot run on the CPU: there is no C++ compiler"
+        yield "kernels 'compiled' and 'native' cannot run on the CPU: there is no C++ compiler"
 
 
 def _noise(server: processes.Server, library: str, display: Display) -> float:

@@ -8,6 +8,6 @@ RANK = 3
 FAMILY = "recurrent"
 GATED = True
 WEIGHTS = "random"
-KERNELS = ("fused", "loop", "compiled")
+KERNELS = ("fused", "loop", "compiled", "native")
 OPTIONS = ("bidirectional", "attention", "initialization", "chrono_length")
 ARM = RecurrentArm("gru", OPTIONS)

@@ -8,6 +8,6 @@ RANK = 2
 FAMILY = "recurrent"
 GATED = True
 WEIGHTS = "random"
-KERNELS = ("fused", "loop", "compiled")
+KERNELS = ("fused", "loop", "compiled", "native")
 OPTIONS = ("bidirectional", "attention", "initialization", "forget_bias", "chrono_length")
 ARM = RecurrentArm("lstm", OPTIONS)

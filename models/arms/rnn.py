@@ -8,6 +8,6 @@ RANK = 1
 FAMILY = "recurrent"
 GATED = False
 WEIGHTS = "random"
-KERNELS = ("fused", "loop", "compiled")
+KERNELS = ("fused", "loop", "compiled", "native")
 OPTIONS = ("bidirectional", "attention", "initialization")
 ARM = RecurrentArm("rnn", OPTIONS)

@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 CELL_TYPES = tuple(GATES)
 #: How the same mathematics is executed; see ``models.recurrent.execution``.
-KERNELS = ("fused", "loop", "compiled")
+KERNELS = ("fused", "loop", "compiled", "native")
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
 
@@ -45,8 +45,8 @@ class RecurrentConfig(PreTrainedConfig):
         chrono_length: longest memory, in steps, that ``chrono`` provides for.
         embedding_std: standard deviation of the embeddings at initialisation. 1.0 is PyTorch's
             own.
-        kernel: ``fused`` (the fastest there is), ``loop`` (the cell written out, which also
-            yields the gradient at every state) or ``compiled``.
+        kernel: ``fused`` (the fastest that needs no compiler), ``loop`` (the cell written out,
+            which also yields the gradient at every state), ``compiled`` or ``native`` (C++).
 
     Raises:
         ValueError: a name that is not one of its choices, a size below 1, or options that do not

@@ -1,18 +1,20 @@
 """How a recurrent stack is executed: which kernel, layer by layer or all at once.
 
-``fused`` is the fastest that this machine has for the cell, its type and its padding: PyTorch's
+``fused`` is the fastest without a compiler for the cell, its type and its padding: PyTorch's
 own kernel (cuDNN, oneDNN) where there is one, else ``models.recurrent.scan``. ``loop`` writes the
-cell out, and ``compiled`` sends that through ``torch.compile``. All three compute the same.
+cell out, and ``compiled`` sends that through ``torch.compile``. ``native`` runs the steps of every
+cell in C++ of our own, on a CPU with a compiler. All compute the same.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.recurrent import cells
+from models.recurrent import cells, native
 from models.recurrent.configuration import KERNELS, expect_choice
 from models.recurrent.padding import reverse
 from models.recurrent.scan import scan
@@ -51,25 +53,33 @@ def run(
 
     Args:
         stack: ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, batch first; it holds the weights.
-        kernel: ``fused``, ``loop`` or ``compiled``.
+        kernel: ``fused``, ``loop``, ``compiled`` or ``native``.
         inputs: (batch, length, features).
         lengths: (batch,) tokens of each row; None where every row is full.
         state: what to start from, shaped as ``Run.state``; zeros where it is None.
         keep_state, keep_layers: whether to return them.
 
     Raises:
-        ValueError: no such kernel, or states are being traced and it is not ``loop``.
+        ValueError: no such kernel, states are being traced and it is not ``loop``, or a device or
+            type that ``native`` does not compute.
+        RuntimeError: ``native`` cannot be compiled here.
     """
     expect_choice("kernel", kernel, KERNELS)
     if tracing() and kernel != "loop":
         raise ValueError(f"trace_states needs kernel 'loop'. Got {kernel!r}.")
-    if kernel == "fused" and not keep_layers and _library(stack, inputs, lengths, keep_state):
+    if kernel == "native":
+        native.require(inputs)
+    if not keep_layers and _library(stack, kernel, inputs, lengths, keep_state):
         return _whole(stack, inputs, lengths, state, keep_state)
     return _by_layer(stack, kernel, inputs, lengths, state, keep_state, keep_layers)
 
 
-def _library(stack: nn.RNNBase, inputs: Tensor, lengths: Tensor | None, keep_state: bool) -> bool:
-    """Whether PyTorch's own kernel runs the whole stack fastest."""
+def _library(
+    stack: nn.RNNBase, kernel: str, inputs: Tensor, lengths: Tensor | None, keep_state: bool
+) -> bool:
+    """Whether PyTorch's own kernel runs the whole stack fastest, where that is what is asked."""
+    if kernel not in ("fused", "native"):
+        return False
     if inputs.device.type == "cuda":
         return True  # cuDNN takes packed sequences as they are
     if lengths is not None and (stack.bidirectional or keep_state):
@@ -78,7 +88,7 @@ def _library(stack: nn.RNNBase, inputs: Tensor, lengths: Tensor | None, keep_sta
         return True
     if inputs.shape[1] == 1 and not torch.is_grad_enabled():
         return True  # a step of decoding has nothing to fuse over
-    return _onednn(stack, inputs)
+    return kernel == "fused" and _onednn(stack, inputs)
 
 
 def _onednn(stack: nn.RNNBase, x: Tensor) -> bool:
@@ -186,13 +196,14 @@ def _recurrence(
     # Under autocast the products are in a shorter type than the weights and the state.
     weight, start = weight.to(gates.dtype), tuple(part.to(gates.dtype) for part in start)
     late_bias = None if late_bias is None else late_bias.to(gates.dtype)
-    if kernel == "fused":
-        return scan(cell_type, gates, weight, late_bias, start)
+    if kernel in ("fused", "native"):
+        steps: Literal["aten", "native"] = "native" if kernel == "native" else "aten"
+        return scan(cell_type, gates, weight, late_bias, start, steps)
     if kernel == "compiled":
         return cells.compiled(cell_type, gates, weight, late_bias, start)
-    steps: list[cells.State] = []
-    states = cells.loop(cell_type, gates, weight, late_bias, start, steps)
-    keep_trace(stack, layer, backwards, steps)
+    kept: list[cells.State] = []
+    states = cells.loop(cell_type, gates, weight, late_bias, start, kept)
+    keep_trace(stack, layer, backwards, kept)
     return states
 
 

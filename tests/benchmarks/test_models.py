@@ -3,6 +3,8 @@
 Ratios of calls taken in turn in one process. Run with ``tox -e benchmarks``.
 """
 
+import functools
+
 import psutil
 import pytest
 import torch
@@ -105,8 +107,9 @@ def one_layer(cell_type, batch, length, inputs, size, dtype):
         return run
 
     flops = 6 * length * batch * weight.shape[0] * (inputs + size)
-    return {"torch.nn": torch_nn, "scan": ours(scan), "loop": ours(cells.loop),
-            "compiled": ours(cells.compiled)}, flops  # fmt: skip
+    native = functools.partial(scan, steps="native")
+    return {"torch.nn": torch_nn, "scan": ours(scan), "native": ours(native),
+            "loop": ours(cells.loop), "compiled": ours(cells.compiled)}, flops  # fmt: skip
 
 
 SHAPES = [(16, 256, 256, 256), (8, 512, 128, 200), (4, 64, 384, 900)]
@@ -120,12 +123,14 @@ def test_scan_is_the_fastest_for_cells_without_a_fused_kernel(cell_type, shape):
     lstm, lstm_flops = one_layer("lstm", *shape, torch.float32)
     functions["LSTM"] = lstm["torch.nn"]
     seconds = take_turns(functions, rounds=8)
-    for name in ("scan", "loop", "compiled"):
+    for name in ("scan", "native", "loop", "compiled"):
         show(f"{cell_type} {shape}: {name} over torch.nn", speed(seconds, name, "torch.nn"))
-    per_flop = speed(seconds, "scan", "LSTM").map(lambda ratio: ratio * flops / lstm_flops)
-    show(f"{cell_type} {shape}: FLOPs a second over a fused LSTM's", per_flop, 1)
+    for name in ("scan", "native"):
+        per_flop = speed(seconds, name, "LSTM").map(lambda ratio: ratio * flops / lstm_flops)
+        show(f"{cell_type} {shape}: FLOPs a second of {name} over a fused LSTM's", per_flop, 1)
     for name in ("torch.nn", "loop", "compiled"):
         assert speed(seconds, "scan", name).high > 1
+    assert speed(seconds, "native", "scan").high > 1
 
 
 @pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm"])

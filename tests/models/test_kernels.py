@@ -13,14 +13,14 @@ from models import kernels
 from models.arms import HEADS
 from models.kernels import ATTENTION, KernelError, KernelUnavailable, check_kernel
 from models.transformer import TransformerArm
-from tests.compiler import compiles
+from tests.compiler import NEEDS_COMPILER, compiles, quick
 from tests.models import registered
 from tests.models.registered import ARMS, PAIRS, PRETRAINED, RANDOM, SHAPE
 
 TRANSFORMER = models.arms.load("transformer")
-#: what needs no compiler; of a checkpoint, a hundred times as large, one head: its body is the same
-INTERPRETED = [
-    (name, head, kernel)
+#: what is not long in compiling; of a checkpoint, which is large, one head: its body is the same
+QUICK = [
+    quick(name, head, kernel)
     for name, head in PAIRS
     for kernel in registered.kernels(name)
     if kernel != "compiled"
@@ -29,7 +29,7 @@ INTERPRETED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "head", "kernel"), INTERPRETED)
+@pytest.mark.parametrize(("name", "head", "kernel"), QUICK)
 def test_every_kernel_gives_the_same_numbers(name, head, kernel):
     arm = models.arms.load(name)
     config = arm.config(replace(SHAPE, head=head))
@@ -169,7 +169,7 @@ HALF = (torch.bfloat16, torch.float16)
         (name, SHAPE.head, kernel)
         for name in RANDOM
         for kernel in registered.kernels(name)
-        if kernel != "compiled"
+        if kernel not in ("compiled", "native")
     ]
     + [("transformer", head, "sdpa") for head in HEADS if head != SHAPE.head]
     + [("lstm", head, "fused") for head in HEADS if head != SHAPE.head]
@@ -178,6 +178,17 @@ HALF = (torch.bfloat16, torch.float16)
 def test_half_precision_stays_near_float32(name, head, kernel, dtype):
     arm = models.arms.load(name)
     check_kernel(arm, arm.config(replace(SHAPE, head=head)), head, kernel, dtype=dtype)
+
+
+@NEEDS_COMPILER
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize("name", registered.RECURRENT)
+def test_native_steps_have_no_half_precision(name, dtype):
+    arm = models.arms.load(name)
+    with pytest.raises(
+        KernelUnavailable, match=rf"in torch.float32 or torch.float64\. Got {dtype}"
+    ):
+        check_kernel(arm, arm.config(SHAPE), SHAPE.head, "native", dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", HALF)
@@ -200,7 +211,7 @@ def test_on_another_device_the_reference_kernel_is_checked_too(name):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
 @pytest.mark.parametrize("dtype", [torch.float32, *HALF])
-@pytest.mark.parametrize(("name", "head", "kernel"), INTERPRETED)
+@pytest.mark.parametrize(("name", "head", "kernel"), QUICK)
 def test_the_accelerator_agrees_with_the_cpu(name, head, kernel, dtype):
     """What it cannot run it says; what it runs has the CPU's numbers."""
     arm = models.arms.load(name)
@@ -209,4 +220,4 @@ def test_the_accelerator_agrees_with_the_cpu(name, head, kernel, dtype):
     try:
         check_kernel(arm, config, head, kernel, device, dtype)
     except KernelUnavailable as reason:
-        assert kernel == "flash", reason
+        assert kernel in ("flash", "native"), reason

@@ -1,6 +1,7 @@
 """Plans: which cells a study file has, and in which groups."""
 
 import itertools
+import json
 
 import pytest
 
@@ -34,6 +35,28 @@ def test_shipped_studies_plan(name):
 def test_shipped_studies_have_rounds_enough_for_an_interval(name):
     rounds = [c.protocol["rounds"] for c in study.load(name).cells if "rounds" in c.protocol]
     assert all(count >= intervals.LEAST_ROUNDS for count in rounds)
+
+
+class TestKernels:
+    """A grid lists the kernels of several arms, and each arm takes its own."""
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            (["fused", "native", "loop", "sdpa", "eager"],
+             {"lstm": ["fused", "native", "loop"], "transformer": ["sdpa", "eager"]}),
+            (["default", "fused"], {"lstm": ["fused"], "transformer": ["sdpa"]}),
+            (["loop"], {"lstm": ["loop"], "transformer": ["loop"]}),
+        ],
+        ids=["each its own", "default beside its name", "none of its own"],
+    )  # fmt: skip
+    def test_each_arm_has_its_own(self, tmp_path, asked, found):
+        head, *grids = TINY.read_text().split("[[grid]]")
+        grid = next(grid for grid in grids if 'probe = "speed"' in grid)
+        text = f"{head}[[grid]]\nkernel = {json.dumps(asked)}{grid}"
+        cells = study.load(written(tmp_path, text)).cells
+        for arm, kernels in found.items():
+            assert list(dict.fromkeys(c.kernel for c in cells if c.arm == arm)) == kernels
 
 
 class TestData:

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from models.recurrent import cells
 from models.recurrent.configuration import KERNELS
 from models.recurrent.execution import STACKS, run
-from tests.compiler import compiles
+from tests.compiler import compiles, quick
 from tests.models.recurrent.small import CELLS, HIDDEN, SEQUENCE, tokens
 
 BATCH, LENGTH, FEATURES = 4, 19, 5
@@ -76,7 +76,7 @@ def assert_kernel_equals(kernel, cell_type, dtype, lengths, *, bidirectional):
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one way", "two ways"])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "compiled"])
+@pytest.mark.parametrize("kernel", [quick(name) for name in KERNELS if name != "compiled"])
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_kernel_equals_torch_nn(cell_type, kernel, dtype, bidirectional, lengths):
     assert_kernel_equals(kernel, cell_type, dtype, lengths, bidirectional=bidirectional)
