@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.frames.columns import by_length, interval, span
+from bench.frames.parts import together
 from bench.statistics.growth import growth
+from bench.statistics.summaries import PER_ROUND
 from bench.store.records import Record
 
 LEAST_LENGTHS = 3  # a power through two lengths fits anything
@@ -15,7 +17,7 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
 
     Args:
         records: stable measurements.
-        sample: the name of the seconds among a record's samples.
+        sample: the name of the seconds among a record's samples, None in rounds without.
         quantity: what the tables call them.
     """
     rows = []
@@ -23,15 +25,24 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
         lengths = [n for n in found if found[n]["samples"].get(sample)]
         if len(lengths) < LEAST_LENGTHS:
             continue
-        traces = {n: found[n]["samples"][sample] for n in lengths}
-        launches = {n: found[n]["samples"].get("launch") for n in lengths}
+        traces, launches = {}, {}
+        for n in lengths:
+            traces[n], launches[n] = _trace(found[n]["samples"], sample)
         known = None if None in launches.values() else launches
         rows.append(
             where
             | {"quantity": quantity, **span(lengths)}
-            | interval("exponent", growth(traces, 2, known))
+            | interval("exponent", growth(traces, PER_ROUND, known))
         )
     return rows
+
+
+def _trace(samples: Mapping[str, Any], name: str) -> tuple[Sequence[float], Sequence[int] | None]:
+    """The samples of the rounds that have them, and their launches, where these are known."""
+    if "launch" not in samples:
+        return samples[name], None
+    (timed,), launches = together(samples["launch"], samples[name])
+    return timed, launches
 
 
 def of_sizes(records: Sequence[Record], quantities: Mapping[str, str]) -> list[dict[str, Any]]:
