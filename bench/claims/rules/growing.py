@@ -1,6 +1,5 @@
 """How claims about growth are decided: by how much two exponents of the window's length differ."""
 
-import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,16 +133,17 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
         how += f"{recurrence}, {number}"
     else:
         how = f"grows the same with {attention} and {recurrence}, {number}"
+    body = powers = ""
     if grown.body is not None:
-        body = grown.body[0].map(operator.neg) if turned else grown.body[0]
-        how += f"; the body {ranged('exponent', body.value, body.low, body.high)}"
-    powers = ""
+        alone = grown.body[0].map(operator.neg) if turned else grown.body[0]
+        body = f"; the body {ranged('exponent', alone.value, alone.low, alone.high)}"
     if grown.powers is not None:
         each = (f"T^{ranged('exponent', p.value, p.low, p.high)}" for p in grown.powers)
         powers = f" ({', '.join(each)})"
     text = f"{span} {grown.what} {how}"
     return fitting(
-        f"{text}{powers} {grown.place}{undecided}.",
+        f"{text}{body}{powers} {grown.place}{undecided}.",
+        f"{text}{body} {grown.place}{undecided}.",
         f"{text} {grown.place}{undecided}.",
         f"{text}{undecided}.",
     )

@@ -246,13 +246,13 @@ def _ends(rows: Sequence[Row]) -> list[Row]:
     return [rows[0], rows[-1]] if len(rows) > 1 else [rows[0]]
 
 
-def _told(rows: Sequence[Row], said: Said) -> str:
-    """The ratio at the shortest and the longest window of these, and that of the body."""
+def _told(rows: Sequence[Row], said: Said, *, bodies: bool) -> str:
+    """The ratio at the shortest and the longest window of these, and those of the body."""
     first, *more = _ends(rows)
     text = f"{said.does} {said.one} {ratio(first)} times as long as {said.other}"
     text += f" at T={first['length']}"
     text += "".join(f", {ratio(row)} at T={row['length']}" for row in more)
-    return text + _bodies([first, *more])
+    return text + (_bodies([first, *more]) if bodies else "")
 
 
 def _bodies(rows: Sequence[Row]) -> str:
@@ -279,26 +279,29 @@ def _all_alike(rows: Sequence[Row], decided: Sequence[Row], said: Said) -> str:
     same = ", the same within 3%" if all(row["direction"] == SAME for row in decided) else ""
     lost = [f"T={row['length']}" for row in rows if row["direction"] == UNDECIDED]
     undecided = f"; undecided at {listed(lost)}" if lost else ""
+    long, short = place(rows[0]), place(rows[0], short=True)
     # Where step and body go different ways, that is what is worth its words.
     turned = [row for row in decided if _contrary(row, of_body(row))] or decided
-    text, last = _told(decided, said), _told(turned[-1:], said)
-    return fitting(
-        f"{text}{same}{undecided} {place(rows[0])}.",
-        f"{text}{same} {place(rows[0])}.",
-        *([f"{text}{same} {place(rows[0], short=True)}."] if of_body(rows[0]) else []),
-        f"{last}{same} {place(rows[0])}.",
-        f"{last}{same} {place(rows[0], short=True)}.",
-    )
+    candidates: list[str] = []
+    for bodies in (True, False):  # without, only where there is no room for them
+        text = _told(decided, said, bodies=bodies)
+        last = _told(turned[-1:], said, bodies=bodies)
+        candidates += [f"{text}{same}{undecided} {long}.", f"{text}{same} {long}."]
+        candidates += [f"{text}{same} {short}."] if bodies and of_body(rows[0]) else []
+        candidates += [f"{last}{same} {long}.", f"{last}{same} {short}."]
+    return fitting(*candidates)
 
 
 def _undecided(rows: Sequence[Row], said: Said) -> str:
-    last = _told(rows[-1:], said)
-    why = f"{'the step is ' if of_body(rows[-1]) else ''}undecided, {reason(rows)}"
-    return fitting(
-        f"{_told(rows, said)} {place(rows[0])}: {why}.",
-        f"{last} {place(rows[0])}: {why}.",
-        f"{last} {place(rows[0], short=True)}: {why}.",
-    )
+    long, short = place(rows[0]), place(rows[0], short=True)
+    candidates: list[str] = []
+    for bodies in (True, False):
+        text, last = (_told(of, said, bodies=bodies) for of in (rows, rows[-1:]))
+        step = "the step is " if bodies and of_body(rows[-1]) else ""
+        why = f"{step}undecided, {reason(rows)}"
+        candidates += [f"{text} {long}: {why}.", f"{last} {long}: {why}."]
+        candidates.append(f"{last} {short}: {why}.")
+    return fitting(*candidates)
 
 
 def _depends(decided: Sequence[Row], said: Said) -> str:
@@ -319,11 +322,12 @@ def _depends(decided: Sequence[Row], said: Said) -> str:
         f"{said.does} {said.one} {how[0]} than {said.other} up to T={decided[turn - 1]['length']}"
     )
     then = f"{how[1]} from T={after[0]['length']} on"
-    bodies = _bodies([first, last])
+    bodies, body = _bodies([first, last]), _bodies([last])
     return fitting(
         f"{text}, {ratio(first)} times at T={first['length']}; {then}, {ratio(last)} at "
         f"T={last['length']}{bodies} {place(first)}.",
         f"{text}, {ratio(first)} times; {then}, {ratio(last)}{bodies} {place(first, short=True)}.",
+        f"{text}, {ratio(first)} times; {then}, {ratio(last)}{body} {place(first, short=True)}.",
         f"{text}, {ratio(first)} times; {then}, {ratio(last)} {place(first, short=True)}.",
         f"{text}; {then}.",
     )

@@ -17,7 +17,6 @@ from bench.probes.speed.crossover import crossover
 from bench.probes.speed.settings import settings
 from bench.store.records import Record, of
 
-
 _ITSELF = {"reference": ""}  # of a row that nothing is beside
 
 
