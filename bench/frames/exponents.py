@@ -28,20 +28,19 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
         traces, launches = {}, {}
         for n in lengths:
             traces[n], launches[n] = _trace(found[n]["samples"], sample)
-        known = None if None in launches.values() else launches
         rows.append(
             where
             | {"quantity": quantity, **span(lengths)}
-            | interval("exponent", growth(traces, PER_ROUND, known))
+            | interval("exponent", growth(traces, PER_ROUND, launches))
         )
     return rows
 
 
-def _trace(samples: Mapping[str, Any], name: str) -> tuple[Sequence[float], Sequence[int] | None]:
-    """The samples of the rounds that have them, and their launches, where these are known."""
-    if "launch" not in samples:
-        return samples[name], None
-    (timed,), launches = together(samples["launch"], samples[name])
+def _trace(samples: Mapping[str, Any], name: str) -> tuple[Sequence[float], Sequence[int]]:
+    """The samples of the rounds that have them, and these rounds' launches: one, if not known."""
+    seconds = samples[name]
+    known = samples.get("launch") or [0] * (len(seconds) // PER_ROUND)
+    (timed,), launches = together(known, seconds)
     return timed, launches
 
 

@@ -143,7 +143,7 @@ class Step:
 
     def backward(self, loss: Tensor) -> None:
         """Its gradient, in every parameter."""
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
 
     def update(self) -> Tensor:
         """Norm, clip and optimizer, of the parameters that have a gradient; the norms before."""

@@ -42,8 +42,9 @@ def rows(evidence: Evidence) -> pd.DataFrame:
     frame = evidence["parts"]
     if frame.empty or SHARES[0] not in frame.columns:
         return pd.DataFrame()
-    frame = frame[(frame["phase"] == "training") & frame[SHARES[0]].notna()]
-    return frame[frame["seed"] == frame["seed"].min()]
+    known = (frame["phase"] == "training") & frame[SHARES[0]].notna()
+    found: pd.DataFrame = frame[known & (frame["seed"] == frame["seed"][known].min())]
+    return found
 
 
 @mpl.rc_context(STYLE)
@@ -109,7 +110,7 @@ def _bar(here: Axes, place: int, arm: str, row: "pd.Series[float]", longest: flo
     return left
 
 
-def _shade(arm: str, own: bool, strength: float) -> tuple[float, ...]:
+def _shade(arm: str, own: bool, strength: float) -> tuple[float, float, float, float]:
     return mpl.colors.to_rgba(colour(arm) if own else MUTED, strength)
 
 

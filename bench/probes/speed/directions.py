@@ -41,7 +41,7 @@ class _Quantity:
 
 
 _STEP, _BODY = _Quantity("seconds"), _Quantity("body_seconds", "body_")
-_TEXTS = {"direction": "", "why": "", "beyond": False, "aa_silent": False}
+_NOTHING = {"direction": "", "why": "", "beyond": False, "aa_silent": False}
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
@@ -58,18 +58,15 @@ def table(evidence: Evidence) -> pd.DataFrame:
     """
     settings = verdicts.of_settings(turns.measured(evidence))
     compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
-    rows = [_place(contrast, verdict) for contrast, verdict in compared]
+    rows = [(_place(contrast, verdict), verdict) for contrast, verdict in compared]
     for quantity in (_STEP, _BODY):
-        of = [
-            (row, verdict)
-            for row, (_, verdict) in zip(rows, compared, strict=True)
-            if quantity.of(verdict.record) and quantity.of(verdict.reference)
-        ]
-        if of:
-            for row in rows:
-                row |= {quantity.prefix + name: nothing for name, nothing in _TEXTS.items()}
-            _compare(of, quantity)
-    return pd.DataFrame(rows)
+        timed = [(row, v) for row, v in rows if quantity.of(v.record) and quantity.of(v.reference)]
+        if timed:
+            _compare(timed, quantity)
+            for row, _ in rows:
+                for name, nothing in _NOTHING.items():
+                    row.setdefault(quantity.prefix + name, nothing)
+    return pd.DataFrame(row for row, _ in rows)
 
 
 def _place(contrast: str, verdict: Verdict) -> dict[str, Any]:
