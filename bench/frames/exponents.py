@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.frames.columns import by_length, interval, span
-from bench.frames.parts import together
 from bench.statistics.growth import growth
+from bench.statistics.rounds import together
 from bench.statistics.summaries import PER_ROUND
 from bench.store.records import Record
 
@@ -40,7 +40,7 @@ def _trace(samples: Mapping[str, Any], name: str) -> tuple[Sequence[float], Sequ
     """The samples of the rounds that have them, and these rounds' launches: one, if not known."""
     seconds = samples[name]
     known = samples.get("launch") or [0] * (len(seconds) // PER_ROUND)
-    (timed,), launches = together(known, seconds)
+    (timed,), launches = together(known, PER_ROUND, seconds)
     return timed, launches
 
 

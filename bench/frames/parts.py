@@ -1,13 +1,13 @@
 """The parts of a step as columns: seconds, and shares of a step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from bench import registry
 from bench.frames.columns import interval
 from bench.statistics.intervals import median
-from bench.statistics.rounds import by_round, middle
+from bench.statistics.rounds import by_round, middle, together
 from bench.statistics.summaries import PER_ROUND
 from bench.store.records import Record
 
@@ -20,28 +20,6 @@ _STEP = ("forward_seconds", "backward_seconds", "update_seconds")
 _BODY = ("body_seconds", "body_forward_seconds", "body_update_seconds")
 
 
-def together(
-    launches: Sequence[int], *series: Sequence[float | None]
-) -> tuple[list[list[float]], list[int]]:
-    """The rounds in which all of these were timed: each one's samples, and the rounds' launches.
-
-    Args:
-        launches: the launch of each round.
-        series: two samples a round, None in both of one that was not timed.
-    """
-    there = [
-        place
-        for place in range(len(launches))
-        if all(_of(one, place).count(None) == 0 for one in series)
-    ]
-    timed = [[s for place in there for s in _of(one, place) if s is not None] for one in series]
-    return timed, [launches[place] for place in there]
-
-
-def _of(samples: Sequence[float | None], place: int) -> Sequence[float | None]:
-    return list(samples[PER_ROUND * place : PER_ROUND * (place + 1)])
-
-
 def columns(record: Record) -> dict[str, Any]:
     """Seconds of a step and of its parts with their intervals, and shares; none without parts.
 
@@ -52,7 +30,7 @@ def columns(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for metric, sample in _parts(record["cell"]["probe"]).items():
         if samples.get(sample):
-            (timed,), launches = together(samples["launch"], samples[sample])
+            (timed,), launches = together(samples["launch"], PER_ROUND, samples[sample])
             row |= interval(metric, median(timed, PER_ROUND, launches))
     if not row:
         return {}
@@ -71,7 +49,7 @@ def _shares(samples: Mapping[str, Any]) -> dict[str, float]:
     if not samples.get("body_seconds"):
         return {}
     names = [name for name in (*_STEP, *_BODY) if samples.get(name)]
-    timed, _ = together(samples["launch"], *(samples[name] for name in names))
+    timed, _ = together(samples["launch"], PER_ROUND, *(samples[name] for name in names))
     part = {
         name: by_round(one, PER_ROUND).mean(axis=1) for name, one in zip(names, timed, strict=True)
     }

@@ -9,13 +9,12 @@ import pandas as pd
 
 from bench import registry
 from bench.frames.columns import interval, where
-from bench.frames.parts import together
 from bench.page.evidence import Evidence
 from bench.probes.speed import turns
 from bench.statistics import verdicts
 from bench.statistics.directions import Direction, Pair, directions, holm, silent
 from bench.statistics.intervals import Estimate, log_ratios
-from bench.statistics.rounds import kept
+from bench.statistics.rounds import kept, together
 from bench.statistics.summaries import PER_ROUND
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record
@@ -101,10 +100,12 @@ def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quan
 def _pair(base: Record, record: Record, quantity: _Quantity, seconds: Sequence[float]) -> Pair:
     """Of the rounds in which both were timed."""
     cell = record["cell"]
-    (own, other), rounds = together(base["samples"]["launch"], seconds, quantity.of(base))
-    logs, launches = kept(log_ratios(own, other, PER_ROUND), rounds, None)
+    (own, other), rounds = together(
+        base["samples"]["launch"], PER_ROUND, seconds, quantity.of(base)
+    )
+    logs, known = kept(log_ratios(own, other, PER_ROUND), rounds, None)
     return Pair(
-        logs, launches, (record["alike"], record["together"]), (cell["device"], cell["threads"])
+        logs, known, (record["alike"], record["together"]), (cell["device"], cell["threads"])
     )
 
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from bench import registry
 from bench.measure import parts
 from bench.measure.subject import optimizer, training_step
 from models.groups import layer_parameters
@@ -12,6 +13,12 @@ from models.groups import layer_parameters
 from ...clock import Clock
 from ..probes.subjects import ARMS, subjects
 
+#: head -> the last task of it that has windows as short as the tiny study's; images are longer
+HEADS = {
+    entry.literals["HEAD"]: name
+    for name, entry in registry.tasks().items()
+    if entry.literals["LENGTHS"][0] <= 16
+}
 NEVER = 1e9  # a norm above which nothing is clipped
 
 
@@ -41,6 +48,15 @@ def test_a_step_in_parts_is_the_same_step(subject):
     assert found["body_forward"] < min(found["forward"], found["body"])
     assert found["body"] < found["forward"] + found["backward"]
     assert found["body_update"] < found["update"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_head_has_a_body(corpus, arm, head):
+    subject = subjects(corpus, "speed", task=HEADS[head])[arm]
+    found = parts.timed(training(subject), subject.batches(1, 2), "cpu")
+    step = found["forward"] + found["backward"] + found["update"]
+    assert 0 < found["body"] + found["body_update"] < step
 
 
 def test_laps_are_where_time_passes(subject, monkeypatch):
