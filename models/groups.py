@@ -82,6 +82,20 @@ def parameter_groups(model: PreTrainedModel) -> dict[str, list[str]]:
     return {group.name: groups[group] for group in sorted(groups, key=lambda group: group.place)}
 
 
+def layer_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
+    """The trainable parameters of the layers, and of a recurrent decoder's look at its source.
+
+    The others are those of tables, of what turns an encoder's output into a first state, and of
+    the head.
+    """
+    names = _Names(model)
+    return [
+        weight
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and names.group(name, id(weight)).stage in ("layer", "attention")
+    ]
+
+
 class _Names:
     """Where a model's parameters are, by name."""
 

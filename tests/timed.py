@@ -57,3 +57,9 @@ def directions(*found: tuple[int, float, str], **others: Any) -> pd.DataFrame:
         } | others
         for length, ratio, direction in found
     )  # fmt: skip
+
+
+def with_body(step: pd.DataFrame, body: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the table ``directions``, beside those of the layers alone at the same lengths."""
+    names = list(step.columns[step.columns.get_loc("rounds") :])
+    return pd.concat([step, body[names].add_prefix("body_")], axis=1)

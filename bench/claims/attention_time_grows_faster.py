@@ -39,6 +39,7 @@ SUPPORTED = (
 )
 REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
+_Powers = Mapping[tuple[Any, ...], Estimate]
 _PHASES = {
     "training": "a training step",
     "forward": "a forward pass",
@@ -52,12 +53,12 @@ def judge(evidence: Evidence) -> list[Judgement]:
     frame = evidence["directions"]
     rows = timing.recurrent_over_attention(frame, list(dict.fromkeys(frame.get("phase", ()))))
     together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
-    powers = _powers(evidence["growth"])
+    powers, body_powers = (_powers(evidence["growth"], of) for of in ("step_s", "body_s"))
     found = [_apart(series) for series in together]
     stands = holm([p for _, _, p in found])
     return [
         growing.judge(
-            _grown(series, known, powers),
+            _grown(series, known, powers, body_powers),
             difference,
             level,
             delta=DELTA,
@@ -97,9 +98,16 @@ def _why(series: Sequence[Row], difference: Estimate | None) -> str:
     return ""
 
 
-def _powers(growth: pd.DataFrame) -> dict[tuple[Any, ...], Estimate]:
+def _body(series: Sequence[Row]) -> tuple[Estimate, float] | None:
+    """The same difference of the layers' time alone, and its level; None where it is not known."""
+    bodies = [body for row in series if (body := timing.of_body(row)) is not None]
+    difference, level, _ = _apart(bodies)
+    return None if difference is None else (difference, level)
+
+
+def _powers(growth: pd.DataFrame, quantity: str) -> _Powers:
     """The exponent of each arm's own time, where the table has it."""
-    rows = [] if growth.empty else timing.rows_of(growth[growth["quantity"] == "step_s"])
+    rows = [] if growth.empty else timing.rows_of(growth[growth["quantity"] == quantity])
     return {_key(row, "arm", "kernel"): estimate(row, "exponent") for row in rows}
 
 
@@ -110,11 +118,12 @@ def _key(row: Row, arm: str, kernel: str) -> tuple[Any, ...]:
 def _grown(
     series: Sequence[Row],
     kernels: Mapping[tuple[Any, ...], set[str]],
-    powers: Mapping[tuple[Any, ...], Estimate],
+    powers: _Powers,
+    body_powers: _Powers,
 ) -> Grown:
     first, known = series[0], _known(series)
     recurrence, attention = timing.called(first, kernels)
-    own, other = (powers.get(_key(first, arm, kernel)) for arm, kernel in reversed(timing.ARMS))
+    both = [_key(first, arm, kernel) for arm, kernel in reversed(timing.ARMS)]
     return Grown(
         what=f"the time of {_PHASES.get(first['phase'], first['phase'])}",
         arms=(attention, recurrence),
@@ -123,7 +132,15 @@ def _grown(
         scope={name: first[name] for name in (*SCOPE, "seed")},
         records=timing.records(series),
         figure="tokens_per_s",
-        powers=None if own is None or other is None else (own, other),
+        powers=_pair(powers, both),
         n=sum(int(row["rounds"]) for row in series),
         launches=sum(int(row["launches"]) for row in series),
+        body=_body(series),
+        body_powers=_pair(body_powers, both),
     )
+
+
+def _pair(powers: _Powers, both: Sequence[tuple[Any, ...]]) -> tuple[Estimate, Estimate] | None:
+    """Attention's and the recurrence's, where both are known."""
+    own, other = (powers.get(key) for key in both)
+    return None if own is None or other is None else (own, other)

@@ -2,6 +2,9 @@
 
 What a recurrence computes at one token waits for the token before; attention does all at once. But
 attention's work grows with the square of the window, so it may turn with the length.
+
+A step updates tables of words that all arms have alike, and in short windows that is most of it. So
+the ratio of the body, the layers' own passes, stands beside the step's, which decides.
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ from bench import registry
 from bench.execute.channel import Closed
 from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import FAILED
+from bench.statistics.summaries import PER_ROUND
 from bench.study import Cell
 
 
@@ -113,7 +114,7 @@ class Seat:
         self._worker = None
         said = registry.probes()[self.cell.probe].literals
         timed = ("seconds", *said.get("SUMMARIES", {}).values()) if said["INTERLEAVED"] else ()
-        wrong = nonsense(result, self._turns, timed)
+        wrong = nonsense(result, self._turns, timed, tuple(said.get("PARTS", {}).values()))
         if wrong is not None:
             raise CellFailed(FAILED, f"the worker's result is nonsense: {wrong}")
         assert result is not None
@@ -147,7 +148,9 @@ class Seat:
         self._listener.cell_progress(self.cell, share)
 
 
-def nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
+def nonsense(
+    result: Any, turns: int, timed: Sequence[str], parts: Sequence[str] = ()
+) -> str | None:
     """What is wrong with a worker's result, None where nothing is.
 
     Args:
@@ -155,6 +158,7 @@ def nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
         turns: how many it had.
         timed: samples of which it should have one above 0 for each turn; none where it is not
             timed in turn.
+        parts: samples that may be absent, or None in both turns of a round.
     """
     if not isinstance(result, dict):
         return "expected metrics and samples, got neither"
@@ -168,10 +172,15 @@ def nonsense(result: Any, turns: int, timed: Sequence[str]) -> str | None:
         return None
     if not isinstance(result["metrics"].get("tokens_per_step"), int | float):
         return "expected the tokens of a step, got none"
-    for name in timed:
+    for name in (*timed, *(part for part in parts if part in result["samples"])):
         values = result["samples"].get(name, [])
         if len(values) != turns:
             return f"expected {name} for each of {turns} turns, got {len(values)}"
+        if name in parts:
+            absent = [value is None for value in values]
+            if absent[::PER_ROUND] != absent[1::PER_ROUND]:
+                return f"expected {name} in both turns of a round, got it in one"
+            values = [value for value in values if value is not None]
         wrong = [value for value in values if not (isinstance(value, float) and value > 0)]
         if wrong:
             return f"expected {name} above 0, got {wrong[0]}"

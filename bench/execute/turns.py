@@ -14,7 +14,7 @@ from bench.execute.seats import Listener, Seat
 from bench.outcome import DONE, FAILED, UNSTABLE
 from bench.statistics import intervals
 from bench.statistics.decisions import next_look
-from bench.statistics.summaries import of_turns
+from bench.statistics.summaries import of_turns, summarised
 from bench.store import pressure
 from bench.study import Cell, references
 
@@ -200,10 +200,13 @@ def _timed(
     seat: Seat, canary: Seat | None, rounds: "_Rounds", reason: str | None, together: str
 ) -> dict[str, Any]:
     """The outcome of a seat that lasted; a reason makes it unstable, a canary is a reference's."""
+    literals = registry.probes()[seat.cell.probe].literals
     seat.samples |= rounds.samples()
     if canary is not None:
-        seat.samples["canary_seconds"] = canary.samples["seconds"]
-    medians = registry.probes()[seat.cell.probe].literals.get("SUMMARIES", {})
+        for name in ("seconds", *literals.get("PARTS", {}).values()):
+            if name in canary.samples:
+                seat.samples[f"canary_{name}"] = canary.samples[name]
+    medians = summarised(literals, seat.samples)
     seat.metrics |= of_turns(seat.samples, seat.metrics["tokens_per_step"], medians)
     return seat.outcome(DONE if reason is None else UNSTABLE, reason, together)
 

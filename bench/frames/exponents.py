@@ -5,6 +5,8 @@ from typing import Any
 
 from bench.frames.columns import by_length, interval, span
 from bench.statistics.growth import growth
+from bench.statistics.rounds import together
+from bench.statistics.summaries import PER_ROUND
 from bench.store.records import Record
 
 LEAST_LENGTHS = 3  # a power through two lengths fits anything
@@ -15,7 +17,7 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
 
     Args:
         records: stable measurements.
-        sample: the name of the seconds among a record's samples.
+        sample: the name of the seconds among a record's samples, None in rounds without.
         quantity: what the tables call them.
     """
     rows = []
@@ -23,15 +25,23 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
         lengths = [n for n in found if found[n]["samples"].get(sample)]
         if len(lengths) < LEAST_LENGTHS:
             continue
-        traces = {n: found[n]["samples"][sample] for n in lengths}
-        launches = {n: found[n]["samples"].get("launch") for n in lengths}
-        known = None if None in launches.values() else launches
+        traces, launches = {}, {}
+        for n in lengths:
+            traces[n], launches[n] = _trace(found[n]["samples"], sample)
         rows.append(
             where
             | {"quantity": quantity, **span(lengths)}
-            | interval("exponent", growth(traces, 2, known))
+            | interval("exponent", growth(traces, PER_ROUND, launches))
         )
     return rows
+
+
+def _trace(samples: Mapping[str, Any], name: str) -> tuple[Sequence[float], Sequence[int]]:
+    """The samples of the rounds that have them, and these rounds' launches: one, if not known."""
+    seconds = samples[name]
+    known = samples.get("launch") or [0] * (len(seconds) // PER_ROUND)
+    (timed,), launches = together(known, PER_ROUND, seconds)
+    return timed, launches
 
 
 def of_sizes(records: Sequence[Record], quantities: Mapping[str, str]) -> list[dict[str, Any]]:

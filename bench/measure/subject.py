@@ -106,40 +106,59 @@ def split(batch: Batch, size: int) -> list[Batch]:
     ]
 
 
-Step = Callable[[Batch], tuple[Tensor, Tensor]]
-
-
 def optimizer(model: PreTrainedModel, learning_rate: float) -> torch.optim.Optimizer:
     """AdamW with PyTorch's defaults, the same for every arm."""
     return torch.optim.AdamW(model.parameters(), lr=learning_rate)
 
 
-def training_step(
-    model: PreTrainedModel,
-    head: str,
-    optimizer: torch.optim.Optimizer,
-    clip_norm: float,
-) -> Step:
-    """One optimizer step on one batch, the same for every arm.
+class Step:
+    """One optimizer step on one batch, the same for every arm, and its parts.
 
-    The step returns the loss, and the norm of every parameter's gradient *before* clipping, in the
+    It returns the loss, and the norm of every parameter's gradient *before* clipping, in the
     model's order: clipping needs these anyway. Both are left on the device: reading them would
     make the host wait, so it is done after the clock has stopped.
     """
-    parameters = list(model.parameters())
-    nothing = torch.zeros((), device=model.device, dtype=model.dtype)
 
-    def step(batch: Batch) -> tuple[Tensor, Tensor]:
-        optimizer.zero_grad()
-        loss = objective.loss(model, head, batch)
+    def __init__(
+        self, model: PreTrainedModel, head: str, optimizer: torch.optim.Optimizer, clip_norm: float
+    ) -> None:
+        self._model, self._head = model, head
+        self._optimizer, self._clip_norm = optimizer, clip_norm
+        self._parameters = list(model.parameters())
+        self._nothing = torch.zeros((), device=model.device, dtype=model.dtype)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        self.clear()
+        loss = self.forward(batch)
+        self.backward(loss)
+        return loss.detach(), self.update()
+
+    def clear(self) -> None:
+        """Let go of the gradients of the step before."""
+        self._optimizer.zero_grad()
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of a batch."""
+        return objective.loss(self._model, self._head, batch)
+
+    def backward(self, loss: Tensor) -> None:
+        """Its gradient, in every parameter."""
         loss.backward()
-        norms = gradient_norms(parameters, nothing)
-        total = torch.linalg.vector_norm(norms)
-        torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, total)
-        optimizer.step()
-        return loss.detach(), norms
 
-    return step
+    def update(self) -> Tensor:
+        """Norm, clip and optimizer, of the parameters that have a gradient; the norms before."""
+        norms = gradient_norms(self._parameters, self._nothing)
+        total = torch.linalg.vector_norm(norms)
+        torch.nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, total)
+        self._optimizer.step()
+        return norms
+
+
+def training_step(
+    model: PreTrainedModel, head: str, optimizer: torch.optim.Optimizer, clip_norm: float
+) -> Step:
+    """The step that every arm is trained by."""
+    return Step(model, head, optimizer, clip_norm)
 
 
 def gradient_norms(parameters: Sequence[torch.nn.Parameter], nothing: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from bench.statistics.intervals import LEAST_ROUNDS
 #: What writes sentences about the rows of a table.
 Write = Callable[[pd.DataFrame], list[str]]
 #: Times of the table ``growth`` that every probe taken in turn has, in words, of a phase's step.
-TIMES: Mapping[str, str] = {"step_s": "a {step}"}
+TIMES: Mapping[str, str] = {"step_s": "a {step}", "body_s": "the body of a {step}"}
 
 
 def of_phase(evidence: Evidence, phase: str, written: Sequence[tuple[str, Write]]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import registry
 from bench.outcome import MEASURED
-from bench.statistics.summaries import of_turns
+from bench.statistics.summaries import of_turns, summarised
 from bench.store.records import Record
 
 #: Sums are rounded otherwise by other versions of Python and NumPy, in their last digit or two.
@@ -91,12 +91,9 @@ def _metrics(record: Record) -> Mapping[str, Any]:
     part, literals = registry.part(probe, "recompute"), registry.probes()[probe].literals
     found: dict[str, Any] = {} if part is None else part.metrics(record)
     if literals["INTERLEAVED"]:
-        medians = {
-            metric: sample
-            for metric, sample in literals.get("SUMMARIES", {}).items()
-            if sample in record["samples"]
-        }
-        found = found | of_turns(record["samples"], record["metrics"]["tokens_per_step"], medians)
+        samples = record["samples"]
+        tokens = record["metrics"]["tokens_per_step"]
+        found = found | of_turns(samples, tokens, summarised(literals, samples))
     return found
 
 

@@ -26,6 +26,22 @@ def by_round(samples: Sequence[float] | Floats, per_round: int) -> Floats:
     return rounds
 
 
+def together(
+    launches: Sequence[int], per_round: int, *series: Sequence[float | None]
+) -> tuple[list[list[float]], list[int]]:
+    """The rounds in which all of these were timed: each one's samples, and the rounds' launches.
+
+    Args:
+        launches: the launch of each round.
+        per_round: samples of one round, all None where it was not timed.
+        series: samples in the order of measurement.
+    """
+    places = [slice(n * per_round, (n + 1) * per_round) for n in range(len(launches))]
+    there = [n for n, place in enumerate(places) if not any(None in one[place] for one in series)]
+    timed = [[s for n in there for s in one[places[n]] if s is not None] for one in series]
+    return timed, [launches[n] for n in there]
+
+
 def logs_of(values: npt.ArrayLike) -> Floats:
     """Natural logarithms.
 

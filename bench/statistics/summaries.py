@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.statistics.rounds import by_round, middle
 
@@ -9,13 +10,28 @@ from bench.statistics.rounds import by_round, middle
 PER_ROUND = 2
 
 
+def summarised(
+    literals: Mapping[str, Any], samples: Mapping[str, Sequence[float | None]]
+) -> dict[str, str]:
+    """Metric to the sample that it is the median of, of those that a record has.
+
+    Args:
+        literals: of the probe.
+        samples: of the record.
+    """
+    known = literals.get("SUMMARIES", {}) | literals.get("PARTS", {})
+    return {metric: sample for metric, sample in known.items() if sample in samples}
+
+
 def of_turns(
-    samples: Mapping[str, Sequence[float]], tokens_per_step: float, medians: Mapping[str, str]
+    samples: Mapping[str, Sequence[float | None]],
+    tokens_per_step: float,
+    medians: Mapping[str, str],
 ) -> dict[str, float]:
     """Metrics of an arm that was taken in turn: medians over rounds.
 
     Args:
-        samples: two a round, ``seconds`` of a step among them.
+        samples: two a round, ``seconds`` of a step among them; None where one was not measured.
         tokens_per_step: that are no padding.
         medians: metric to the sample that it is the median of, beside those of a step.
     """
@@ -35,5 +51,6 @@ def clipped_share(norms: Sequence[float | None], clip_norm: float) -> float:
     return sum(n is not None and clip_norm < n < math.inf for n in norms) / max(1, len(norms))
 
 
-def _median(samples: Sequence[float]) -> float:
-    return middle(by_round(samples, PER_ROUND).mean(axis=1))
+def _median(samples: Sequence[float | None]) -> float:
+    measured = [sample for sample in samples if sample is not None]
+    return middle(by_round(measured, PER_ROUND).mean(axis=1))

@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
+from models import seams
 from models.recurrent.configuration import (
     CELL_TYPES,
     GATES,
@@ -182,6 +183,7 @@ def encode(
     batch, length, _ = embeds.shape
     start = None if past is None else tensors_of(past, stack, batch)
     padding = read_mask(attention_mask, batch, length, continued=past is not None)
+    seams.enter(embeds)
     ran = run(
         stack,
         config.kernel,
@@ -191,6 +193,7 @@ def encode(
         keep_state=use_cache,
         keep_layers=output_hidden_states,
     )
+    seams.leave(ran.hidden)
     keep_padding(stack, padding)
     pooled = pool(ran.hidden, padding, stack)
     hidden, layers = ran.hidden, ran.layers

@@ -9,6 +9,7 @@ from transformers.loss.loss_utils import ForMaskedLMLoss
 from transformers.modeling_outputs import Seq2SeqLMOutput
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
+from models import seams
 from models.recurrent import cells
 from models.recurrent.attention import AdditiveAttention
 from models.recurrent.causal_lm import RecurrentGenerationMixin
@@ -246,6 +247,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
         if padding is not None:
             x, lengths = padding.to_front(embeds), padding.lengths
         weights = keys = None
+        seams.enter(embeds)
         if self.attention is None:
             ran = run(
                 self.decoder,
@@ -261,6 +263,7 @@ class RecurrentForSeq2SeqLM(RecurrentPreTrainedModel, RecurrentGenerationMixin):
             keys = self.attention.key(memory) if past is None or past.keys is None else past.keys
             mask = None if attention_mask is None else attention_mask != 0
             ran, weights = self._attend(x, lengths, start, keys, memory, mask, keep_layers)
+        seams.leave(ran.hidden)
         keep_padding(self.decoder, padding)
         if padding is not None:
             layers = [padding.to_place(layer) for layer in ran.layers]

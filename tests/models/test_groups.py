@@ -10,7 +10,7 @@ from torch import nn
 
 import models.arms
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
-from models.groups import parameter_groups
+from models.groups import layer_parameters, parameter_groups
 from models.heads import HEADS, on_meta
 from models.recurrent.arm import RecurrentArm
 from models.transformer import TransformerArm
@@ -184,3 +184,18 @@ def test_an_architecture_that_nobody_foresaw():
     assert groups["layer 2"] == ["parts.1.weight", "parts.1.bias"]
     assert groups["head"] == ["out.weight", "out.bias"]
     assert "words.weight" in groups["embeddings"]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_layers_are_what_is_neither_table_nor_head(pair):
+    model = build(*pair)
+    groups, inside = parameter_groups(model), {id(p) for p in layer_parameters(model)}
+    names = {name for name, weight in model.named_parameters() if id(weight) in inside}
+    expected = {
+        name
+        for group, members in groups.items()
+        for name in members
+        if "layer" in group or group == "decoder attention"
+    }
+    assert names == expected
+    assert 0 < len(names) < len(list(model.parameters()))

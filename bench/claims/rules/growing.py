@@ -1,6 +1,5 @@
 """How claims about growth are decided: by how much two exponents of the window's length differ."""
 
-import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +33,9 @@ class Grown:
         powers: each arm's exponent, where it is known.
         n: rounds, or numbers, that the difference is made from.
         launches: of new processes, where rounds were timed.
+        body: by how much the exponents of the layers' time alone differ, and the level of that
+            interval, where it was timed apart.
+        body_powers: each arm's exponent of it, where it is known.
     """
 
     what: str
@@ -46,6 +48,8 @@ class Grown:
     powers: tuple[Estimate, Estimate] | None = None
     n: int = 0
     launches: int | None = None
+    body: tuple[Estimate, float] | None = None
+    body_powers: tuple[Estimate, Estimate] | None = None
 
 
 def judge(
@@ -129,13 +133,17 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
         how += f"{recurrence}, {number}"
     else:
         how = f"grows the same with {attention} and {recurrence}, {number}"
-    powers = ""
+    body = powers = ""
+    if grown.body is not None:
+        alone = grown.body[0].map(operator.neg) if turned else grown.body[0]
+        body = f"; the body {ranged('exponent', alone.value, alone.low, alone.high)}"
     if grown.powers is not None:
-        own, other = (ranged("exponent", p.value, math.nan, math.nan) for p in grown.powers)
-        powers = f" (T^{own}, T^{other})"
+        each = (f"T^{ranged('exponent', p.value, p.low, p.high)}" for p in grown.powers)
+        powers = f" ({', '.join(each)})"
     text = f"{span} {grown.what} {how}"
     return fitting(
-        f"{text}{powers} {grown.place}{undecided}.",
+        f"{text}{body}{powers} {grown.place}{undecided}.",
+        f"{text}{body} {grown.place}{undecided}.",
         f"{text} {grown.place}{undecided}.",
         f"{text}{undecided}.",
     )
@@ -144,9 +152,15 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
 def _effects(grown: Grown, apart: Estimate | None, level: float) -> list[Effect]:
     where: dict[str, Any] = {"shortest": grown.lengths[0], "longest": grown.lengths[-1]}
     found = [] if apart is None else [("difference of exponents", apart, level, where)]
+    if grown.body is not None:
+        found.append(("difference of exponents of the body", *grown.body, where))
     found += [
-        ("exponent", power, 0.95, where | {"of": arm})
-        for arm, power in zip(grown.arms, grown.powers or (), strict=False)
+        (quantity, power, 0.95, where | {"of": arm})
+        for quantity, powers in (
+            ("exponent", grown.powers),
+            ("exponent of the body", grown.body_powers),
+        )
+        for arm, power in zip(grown.arms, powers or (), strict=False)
     ]
     return [
         Effect(

@@ -19,8 +19,12 @@ Row = dict[str, Any]
 LONGER, SHORTER, SAME, UNDECIDED = "longer", "shorter", "same", "undecided"
 #: The picture of times over a reference's.
 FIGURE = "time_ratio"
+#: What effects are called: of whole steps, and of their layers alone.
+RATIO, BODY_RATIO = "time ratio", "time ratio of the body"
 #: Columns of an arm and its kernel: the recurrence's, and attention's.
 ARMS = (("arm", "kernel"), ("reference", "reference_kernel"))
+_BODY = "body_"  # what columns of the layers alone begin with
+_FASTER = {LONGER: "slower", SHORTER: "faster"}
 _INVERSE = {LONGER: SHORTER, SHORTER: LONGER}
 _COUNTED = {
     judgement.SUPPORTED: "longer",
@@ -71,9 +75,25 @@ def rows_of(frame: pd.DataFrame) -> list[Row]:
 
 def inverted(row: Row) -> Row:
     """The same of the reference's time over the arm's; a control is the same arm over itself."""
-    value, low, high = (row[f"time_ratio{end}"] for end in ("", "_low", "_high"))
-    found = {"time_ratio": 1 / value, "time_ratio_low": 1 / high, "time_ratio_high": 1 / low}
-    return row | found | {"direction": _INVERSE.get(row["direction"], row["direction"])}
+    found = dict(row)
+    for of in ("", _BODY) if of_body(row) else ("",):
+        value, low, high = (row[f"{of}time_ratio{end}"] for end in ("", "_low", "_high"))
+        found |= {
+            f"{of}time_ratio": 1 / value,
+            f"{of}time_ratio_low": 1 / high,
+            f"{of}time_ratio_high": 1 / low,
+            f"{of}direction": _INVERSE.get(row[f"{of}direction"], row[f"{of}direction"]),
+        }
+    return found
+
+
+def of_body(row: Row) -> Row | None:
+    """The same row of the layers alone; None where they were not timed apart."""
+    if not row.get(f"{_BODY}direction"):
+        return None
+    return row | {
+        name.removeprefix(_BODY): value for name, value in row.items() if name.startswith(_BODY)
+    }
 
 
 def _swapped(row: Row) -> Row:
@@ -139,7 +159,10 @@ def judge(rows: Sequence[Row], scope: Sequence[str], said: Said, figure: str = F
         records=records(rows),
         figure=figure,
         why="" if decided else reason(rows),
-        effects=[effect(row) for row in rows],
+        effects=[
+            *(effect(row) for row in rows),
+            *(effect(body, BODY_RATIO) for row in rows if (body := of_body(row))),
+        ],
     )
 
 
@@ -154,11 +177,11 @@ def records(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row[name] for row in rows for name in names))
 
 
-def effect(row: Row) -> Effect:
+def effect(row: Row, quantity: str = RATIO) -> Effect:
     """A row's ratio as it is cited."""
     control = (row["aa_ratio_low"], row["aa_ratio_high"])
     return Effect(
-        "time ratio",
+        quantity,
         "times",
         row["time_ratio"],
         *ends(estimate(row, "time_ratio")),
@@ -223,36 +246,62 @@ def _ends(rows: Sequence[Row]) -> list[Row]:
     return [rows[0], rows[-1]] if len(rows) > 1 else [rows[0]]
 
 
-def _told(rows: Sequence[Row], said: Said) -> str:
-    """The ratio at the shortest and the longest window of these."""
+def _told(rows: Sequence[Row], said: Said, *, bodies: bool) -> str:
+    """The ratio at the shortest and the longest window of these, and those of the body."""
     first, *more = _ends(rows)
     text = f"{said.does} {said.one} {ratio(first)} times as long as {said.other}"
-    return f"{text} at T={first['length']}" + "".join(
-        f", {ratio(row)} at T={row['length']}" for row in more
-    )
+    text += f" at T={first['length']}"
+    text += "".join(f", {ratio(row)} at T={row['length']}" for row in more)
+    return text + (_bodies([first, *more]) if bodies else "")
+
+
+def _bodies(rows: Sequence[Row]) -> str:
+    """``; the body 1.77 [1.70, 1.84]`` at each of these, and where it goes the other way."""
+    bodies = [of_body(row) for row in rows]
+    known = [body for body in bodies if body is not None]
+    if len(known) < len(rows):
+        return ""
+    text = f"; the body {', '.join(map(ratio, known))}"
+    turned = [row for row, body in zip(rows, known, strict=True) if _contrary(row, body)]
+    if not turned:
+        return text
+    at = "" if len(turned) == len(rows) else f" at T={turned[-1]['length']}"
+    step = turned[-1]["direction"]
+    return f"{text}:{at} the step is {_FASTER[step]}, the body {_FASTER[_INVERSE[step]]}"
+
+
+def _contrary(row: Row, body: Row | None) -> bool:
+    """Whether a step is decided to be longer and its body shorter, or the other way about."""
+    return body is not None and {row["direction"], body["direction"]} == {LONGER, SHORTER}
 
 
 def _all_alike(rows: Sequence[Row], decided: Sequence[Row], said: Said) -> str:
     same = ", the same within 3%" if all(row["direction"] == SAME for row in decided) else ""
     lost = [f"T={row['length']}" for row in rows if row["direction"] == UNDECIDED]
     undecided = f"; undecided at {listed(lost)}" if lost else ""
-    text, last = _told(decided, said), _told(decided[-1:], said)
-    return fitting(
-        f"{text}{same}{undecided} {place(rows[0])}.",
-        f"{text}{same} {place(rows[0])}.",
-        f"{last}{same} {place(rows[0])}.",
-        f"{last}{same} {place(rows[0], short=True)}.",
-    )
+    long, short = place(rows[0]), place(rows[0], short=True)
+    # Where step and body go different ways, that is what is worth its words.
+    turned = [row for row in decided if _contrary(row, of_body(row))] or decided
+    candidates: list[str] = []
+    for bodies in (True, False):  # without, only where there is no room for them
+        text = _told(decided, said, bodies=bodies)
+        last = _told(turned[-1:], said, bodies=bodies)
+        candidates += [f"{text}{same}{undecided} {long}.", f"{text}{same} {long}."]
+        candidates += [f"{text}{same} {short}."] if bodies and of_body(rows[0]) else []
+        candidates += [f"{last}{same} {long}.", f"{last}{same} {short}."]
+    return fitting(*candidates)
 
 
 def _undecided(rows: Sequence[Row], said: Said) -> str:
-    last = _told(rows[-1:], said)
-    why = f"undecided, {reason(rows)}"
-    return fitting(
-        f"{_told(rows, said)} {place(rows[0])}: {why}.",
-        f"{last} {place(rows[0])}: {why}.",
-        f"{last} {place(rows[0], short=True)}: {why}.",
-    )
+    long, short = place(rows[0]), place(rows[0], short=True)
+    candidates: list[str] = []
+    for bodies in (True, False):
+        text, last = (_told(of, said, bodies=bodies) for of in (rows, rows[-1:]))
+        step = "the step is " if bodies and of_body(rows[-1]) else ""
+        why = f"{step}undecided, {reason(rows)}"
+        candidates += [f"{text} {long}: {why}.", f"{last} {long}: {why}."]
+        candidates.append(f"{last} {short}: {why}.")
+    return fitting(*candidates)
 
 
 def _depends(decided: Sequence[Row], said: Said) -> str:
@@ -273,9 +322,12 @@ def _depends(decided: Sequence[Row], said: Said) -> str:
         f"{said.does} {said.one} {how[0]} than {said.other} up to T={decided[turn - 1]['length']}"
     )
     then = f"{how[1]} from T={after[0]['length']} on"
+    bodies, body = _bodies([first, last]), _bodies([last])
     return fitting(
         f"{text}, {ratio(first)} times at T={first['length']}; {then}, {ratio(last)} at "
-        f"T={last['length']} {place(first)}.",
+        f"T={last['length']}{bodies} {place(first)}.",
+        f"{text}, {ratio(first)} times; {then}, {ratio(last)}{bodies} {place(first, short=True)}.",
+        f"{text}, {ratio(first)} times; {then}, {ratio(last)}{body} {place(first, short=True)}.",
         f"{text}, {ratio(first)} times; {then}, {ratio(last)} {place(first, short=True)}.",
         f"{text}; {then}.",
     )
@@ -289,23 +341,35 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
         does: as of `Said`.
     """
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
-    told = [(j, e) for j in decided for e in j.effects if e.where["length"] in j.scope["lengths"]]
+    told = _effects(decided, RATIO)
     if len(judgements) == 1 or len(told) < 2:
         return decided[0].sentence
-    told = sorted(told, key=lambda pair: pair[1].value)
     least, most = (
         f"{_number(e)} ({registry.label(j.scope['arm'])}, T={e.where['length']})"
         for j, e in (told[0], told[-1])
     )
+    bodies = [_number(e) for _, e in _effects(decided, BODY_RATIO)]
     states = Counter(j.state for j in decided)
     counts = listed(f"{how} in {states[state]}" for state, how in _COUNTED.items() if states[state])
     devices = listed(dict.fromkeys(str(j.scope["device"]) for j in decided))
     text = f"{does} recurrent networks {least} to {most} times as long as transformers"
     return fitting(
+        *([f"{text}; the body {bodies[0]} to {bodies[-1]}, {devices}."] if bodies else []),
         f"{text}; {counts} of {len(judgements)} comparisons, {devices}.",
         f"{text}, {devices}.",
         decided[0].sentence,
     )
+
+
+def _effects(decided: Sequence[Judgement], quantity: str) -> list[tuple[Judgement, Effect]]:
+    """Those of one quantity at lengths that are decided, the smallest first."""
+    found = [
+        (j, e)
+        for j in decided
+        for e in j.effects
+        if e.quantity == quantity and e.where["length"] in j.scope["lengths"]
+    ]
+    return sorted(found, key=lambda pair: pair[1].value)
 
 
 def _number(effect: Effect) -> str:

@@ -31,3 +31,12 @@ PROTOCOL = {
 }
 TIMED = True
 INTERLEAVED = True
+#: Of a step, timed in blocks of their own in every second round, see ``bench.measure.parts``.
+PARTS = {
+    "forward_s": "forward_seconds",
+    "backward_s": "backward_seconds",
+    "update_s": "update_seconds",
+    "body_s": "body_seconds",
+    "body_forward_s": "body_forward_seconds",
+    "body_update_s": "body_update_seconds",
+}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,13 +14,33 @@ from bench.probes.speed import turns
 from bench.statistics import verdicts
 from bench.statistics.directions import Direction, Pair, directions, holm, silent
 from bench.statistics.intervals import Estimate, log_ratios
-from bench.statistics.rounds import kept
+from bench.statistics.rounds import kept, together
+from bench.statistics.summaries import PER_ROUND
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record
 
 #: What is claimed together: a forward pass and a prefill both read.
 _TOGETHER = {"forward": "reading", "prefill": "reading"}
 ARMS, SUBNORMALS = "arms", "denormals"  # what two times differ by
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """What is compared: a sample of two a round, and what its columns begin with."""
+
+    sample: str
+    prefix: str = ""
+
+    def of(self, record: Record) -> Any:
+        return record["samples"].get(self.sample)
+
+    def again(self, record: Record) -> Any:
+        """Of the A/A control."""
+        return record["samples"].get(f"canary_{self.sample}")
+
+
+_STEP, _BODY = _Quantity("seconds"), _Quantity("body_seconds", "body_")
+_NOTHING = {"direction": "", "why": "", "beyond": False, "aa_silent": False}
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
@@ -30,35 +51,24 @@ def table(evidence: Evidence) -> pd.DataFrame:
     ``aa_silent``: whether A/A controls differ no more often than by chance; where they do, nothing
     is decided. Unlike a verdict, a direction needs no stable record: where one is not precise, its
     interval is wide, and that is all.
+
+    What begins with ``body_`` is the same of the layers alone, see ``bench.measure.parts``, by its
+    own rounds, A/A controls and correction. It is empty where they were not timed.
     """
     settings = verdicts.of_settings(turns.measured(evidence))
     compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
-    bases = {v.reference["key"]: v.reference for _, v in compared}
-    controls = [r for r in bases.values() if r["samples"].get("canary_seconds") is not None]
-    found = directions(
-        [_pair(v.reference, v.record, v.record["samples"]["seconds"]) for _, v in compared]
-        + [_pair(r, r, r["samples"]["canary_seconds"]) for r in controls]
-    )
-    pairs, again = found[: len(compared)], found[len(compared) :]
-    noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
-    rows = [
-        _row(contrast, verdict, direction, _noise(verdict, noise))
-        for (contrast, verdict), direction in zip(compared, pairs, strict=True)
-    ]
-    veto = "" if silent(again) else "its A/A control differs as well" if again else "no A/A control"
-    _decide(rows, pairs, veto)
-    return pd.DataFrame(rows)
+    rows = [(_place(contrast, verdict), verdict) for contrast, verdict in compared]
+    for quantity in (_STEP, _BODY):
+        timed = [(row, v) for row, v in rows if quantity.of(v.record) and quantity.of(v.reference)]
+        if timed:
+            _compare(timed, quantity)
+            for row, _ in rows:
+                for name, nothing in _NOTHING.items():
+                    row.setdefault(quantity.prefix + name, nothing)
+    return pd.DataFrame(row for row, _ in rows)
 
 
-def _pair(base: Record, record: Record, seconds: Sequence[float]) -> Pair:
-    samples, cell = base["samples"], record["cell"]
-    logs, launches = kept(log_ratios(seconds, samples["seconds"], 2), samples["launch"], None)
-    return Pair(
-        logs, launches, (record["alike"], record["together"]), (cell["device"], cell["threads"])
-    )
-
-
-def _row(contrast: str, verdict: Verdict, direction: Direction, noise: Estimate) -> dict[str, Any]:
+def _place(contrast: str, verdict: Verdict) -> dict[str, Any]:
     base, place = verdict.reference["cell"], where(verdict.record)
     family = "subnormals" if contrast == SUBNORMALS else _family(place, base["arm"])
     return place | {
@@ -67,6 +77,40 @@ def _row(contrast: str, verdict: Verdict, direction: Direction, noise: Estimate)
         "reference": base["arm"],
         "reference_kernel": base["kernel"],
         "reference_record": verdict.reference["key"],
+    }
+
+
+def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quantity) -> None:
+    """Put into rows what is known and decided of one quantity."""
+    bases = {v.reference["key"]: v.reference for _, v in compared}
+    controls = [r for r in bases.values() if quantity.again(r) is not None]
+    found = directions(
+        [_pair(v.reference, v.record, quantity, quantity.of(v.record)) for _, v in compared]
+        + [_pair(r, r, quantity, quantity.again(r)) for r in controls]
+    )
+    pairs, again = found[: len(compared)], found[len(compared) :]
+    noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
+    veto = "" if silent(again) else "its A/A control differs as well" if again else "no A/A control"
+    decided = _decided([row["family"] for row, _ in compared], pairs, veto)
+    for (row, verdict), pair, said in zip(compared, pairs, decided, strict=True):
+        values = _numbers(pair, _noise(verdict, noise)) | said
+        row |= {quantity.prefix + name: value for name, value in values.items()}
+
+
+def _pair(base: Record, record: Record, quantity: _Quantity, seconds: Sequence[float]) -> Pair:
+    """Of the rounds in which both were timed."""
+    cell = record["cell"]
+    (own, other), rounds = together(
+        base["samples"]["launch"], PER_ROUND, seconds, quantity.of(base)
+    )
+    logs, known = kept(log_ratios(own, other, PER_ROUND), rounds, None)
+    return Pair(
+        logs, known, (record["alike"], record["together"]), (cell["device"], cell["threads"])
+    )
+
+
+def _numbers(direction: Direction, noise: Estimate) -> dict[str, Any]:
+    return {
         "rounds": direction.rounds,
         "launches": direction.launches,
         **interval("time_ratio", direction.ratio),
@@ -91,20 +135,22 @@ def _family(place: dict[str, Any], reference: str) -> str:
     return f"{_TOGETHER.get(place['phase'], place['phase'])}: {', '.join(kinds)}"
 
 
-def _decide(rows: list[dict[str, Any]], pairs: Sequence[Direction], veto: str) -> None:
-    """Put in what may be said of each row."""
+def _decided(names: Sequence[str], pairs: Sequence[Direction], veto: str) -> list[dict[str, Any]]:
+    """What may be said of each pair, corrected over those of the same family."""
     families: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        families.setdefault(row["family"], []).append(index)
+    for index, family in enumerate(names):
+        families.setdefault(family, []).append(index)
+    found: dict[int, dict[str, Any]] = {}
     for at in families.values():
         for index, stands in zip(at, holm([pairs[i].p for i in at]), strict=True):
             said, why = _said(pairs[index], stands, veto, len(at))
-            rows[index] |= {
+            found[index] = {
                 "direction": said,
                 "beyond": said in ("longer", "shorter") and pairs[index].beyond(),
                 "why": why,
                 "aa_silent": not veto,
             }
+    return [found[index] for index in range(len(pairs))]
 
 
 def _said(pair: Direction, stands: bool, veto: str, comparisons: int) -> tuple[str, str]:

@@ -1,19 +1,19 @@
 """Seconds of a training step, a forward pass and a prefill, the arms of a group taken in turn."""
 
+import contextlib
 import gc
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-
-from bench.measure import objective
+from bench.measure import objective, parts
 from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
 from bench.measure.subject import Batch, Subject, optimizer, training_step
 from bench.outcome import Unsupported
+from bench.statistics.summaries import PER_ROUND
 from bench.study import Cell
 from models.heads import GENERATING
 
@@ -24,6 +24,7 @@ _WINDOW = 5  # steps that such a median is taken over, where there are as many
 _BATCHES = 4  # taken in turn, so that no arm sees the same rows twice running
 _LEARNING_RATE = 1e-5  # the optimizer works in full, and the weights stay near their start
 _CLIP_NORM = 1.0
+_PARTS_EVERY = 2  # rounds, from the first of each launch on
 _SHORT_S = 0.1  # a step below which cold caches are a share worth a step that is not counted
 _ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
 
@@ -36,7 +37,8 @@ def pace(
     long_enough = max(_LEAST_WARMUP, math.ceil(protocol["warmup_s"] / step_s))
     warmup_s = step_s * min(max(_LEAST_WARMUP, protocol["warmup_steps"]), long_enough)
     uncounted = 1 if step_s < _SHORT_S else 0
-    return warmup_s, step_s * (uncounted + max(1, math.ceil(block_s / step_s)))
+    blocks = max(1, math.ceil(block_s / step_s)) * (1 + 1 / _PARTS_EVERY)
+    return warmup_s, step_s * (uncounted + blocks)
 
 
 class Measurement:
@@ -50,6 +52,7 @@ class Measurement:
         self._run = _function(cell.axes["phase"], subject)
         self._next = 0
         self.seconds: list[float] = []
+        self.parts: list[dict[str, float] | None] = []  # None of a turn that had none
         self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
         typical = sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2]
         block_s = protocol["block_ms"] / 1e3 * (1 if cell.device == "cpu" else _ACCELERATOR_BLOCK)
@@ -60,7 +63,10 @@ class Measurement:
     def round(self) -> None:
         if self._short:
             self._time(1)  # the arm before has left its own data in the caches
+        whole_rounds = len(self.seconds) // PER_ROUND
         self.seconds.append(self._time(self.block_steps))
+        apart = whole_rounds % _PARTS_EVERY == 0
+        self.parts.append(self._time_parts() if apart else None)
 
     def result(self) -> Result:
         compiled = self.cell.kernel == "compiled"
@@ -71,8 +77,16 @@ class Measurement:
                 "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
             },
-            {"seconds": self.seconds, "warmup_seconds": self.warmup},
+            {"seconds": self.seconds, "warmup_seconds": self.warmup} | self._samples(),
         )
+
+    def _samples(self) -> dict[str, list[float | None]]:
+        """A trace of each part, with None in the turns that it was not measured in."""
+        names = dict.fromkeys(name for found in self.parts if found for name in found)
+        return {
+            f"{name}_seconds": [None if found is None else found[name] for found in self.parts]
+            for name in names
+        }
 
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
         """Until the steps are many or long enough and have settled, or a minute is over."""
@@ -87,19 +101,35 @@ class Measurement:
 
     def _time(self, steps: int) -> float:
         """Seconds per step over a block, the garbage collector off and the device drained."""
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with _no_collection():
             synchronize(self.cell.device)
             start = time.perf_counter_ns()
-            for _ in range(steps):
-                self._run(self.batches[self._next])
-                self._next = (self._next + 1) % len(self.batches)
+            for batch in self._batches(steps):
+                self._run(batch)
             synchronize(self.cell.device)
             return (time.perf_counter_ns() - start) / 1e9 / steps
-        finally:
-            if collecting:
-                gc.enable()
+
+    def _time_parts(self) -> dict[str, float]:
+        """Seconds of each part of a step over a block of its own."""
+        with _no_collection():
+            return parts.timed(self._run, self._batches(self.block_steps), self.cell.device)
+
+    def _batches(self, count: int) -> Iterator[Batch]:
+        for _ in range(count):
+            yield self.batches[self._next]
+            self._next = (self._next + 1) % len(self.batches)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _settled(taken: list[float]) -> bool:
@@ -122,23 +152,14 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
 
 
-def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
+def _function(phase: str, subject: Subject) -> parts.Training | parts.Inference:
     """What is timed, on a model of its own."""
     model = subject.build()
     if phase == "training":
         step = training_step(
             model.train(), subject.head, optimizer(model, _LEARNING_RATE), _CLIP_NORM
         )
-
-        def train(batch: Batch) -> None:
-            step(batch)
-
-        return train
+        return parts.Training(model, step)
     model.eval()
     run = objective.prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
-
-    def infer(batch: Batch) -> None:
-        with torch.inference_mode():
-            run(batch)
-
-    return infer
+    return parts.Inference(model, run)

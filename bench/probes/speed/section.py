@@ -10,7 +10,7 @@ from bench.page.contract import WHERE, Hero, Picture, Question, Section, TableVi
 from bench.page.evidence import Evidence
 from bench.page.facets import same
 from bench.page.verdict import sentence
-from bench.probes.speed import captions, figures, hero, sentences, turns
+from bench.probes.speed import breakdown, captions, figures, hero, sentences, turns
 
 _WRITTEN = (
     ("speed", timed.verdicts),
@@ -92,6 +92,27 @@ SECTIONS = (
                     "exponent",
                 ],
             ),
+        ],
+    ),
+    Section(
+        340,
+        "Where a step's time goes",
+        "In every second round another block of steps is timed with a clock at each seam: forward, "
+        "backward, and the rest (norm, clip, optimizer). The body is what the layers take of both "
+        "passes, from the input of the first to the output of the last and back. Not in it are "
+        "tables of words and positions, the norms around the layers, the head and its loss, with "
+        "their gradients and their part of the optimizer. The body's time has a ratio, a control "
+        "and a decision of its own.",
+        pictures=[Picture("step_parts", breakdown.rows, breakdown.draw, breakdown.caption)],
+        tables=[
+            TableView(
+                "parts",
+                [
+                    "comparison", "phase", "length", "arm", *WHERE, "step_s", "forward_s",
+                    "backward_s", "update_s", "body_s", "body_share", "reference",
+                    "body_time_ratio", "body_aa_ratio", "body_direction",
+                ],
+            )
         ],
     ),
     Section(

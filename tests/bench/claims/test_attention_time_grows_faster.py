@@ -8,10 +8,10 @@ import pytest
 from bench import claims
 from bench.claims import attention_time_grows_faster as claim
 from bench.page.evidence import Evidence
-from bench.page.judgement import REFUTED, SUPPORTED, UNDECIDED
+from bench.page.judgement import MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.page.words import GROUP
 
-from ...timed import directions, evidence, records
+from ...timed import directions, evidence, records, with_body
 
 
 def told(*frames, growth=None):
@@ -78,7 +78,7 @@ def test_the_difference_has_its_interval_and_the_powers_stand_beside_it():
     (judgement,) = claim.judge(told(power(0.3), growth=growth))
     assert judgement.sentence == (
         "From T=64 to 256 the time of a training step grows faster with a transformer than with "
-        "an LSTM, exponents 0.30 [0.25, 0.35] apart (T^1.30, T^1.00) "
+        "an LSTM, exponents 0.30 [0.25, 0.35] apart (T^1.30 [1.20, 1.40], T^1.00 [1.20, 1.40]) "
         "(scratch, package, cpu, 1 thread)."
     )
     difference, attention, recurrence = judgement.effects
@@ -86,6 +86,34 @@ def test_the_difference_has_its_interval_and_the_powers_stand_beside_it():
     assert (difference.n, difference.launches, difference.level) == (60, 12, 0.9895)
     assert (attention.value, attention.where["of"]) == (1.3, "a transformer")
     assert (recurrence.value, recurrence.where["of"]) == (1.0, "an LSTM")
+
+
+def test_the_body_s_difference_stands_beside_the_step_s():
+    first = power(0).iloc[0]
+    own = {name: first[name] for name in (*GROUP, "phase")} | {
+        "quantity": "body_s", "exponent_low": 0.8, "exponent_high": 1.2
+    }  # fmt: skip
+    growth = [
+        own | {"arm": "lstm", "kernel": "fused", "exponent": 0.9},
+        own | {"arm": "transformer", "kernel": "sdpa", "exponent": 1.1},
+    ]
+    frame = with_body(power(0.3), power(0.5))
+    (judgement,) = claim.judge(told(frame, growth=growth))
+    assert judgement.sentence == (
+        "From T=64 to 256 the time of a training step grows faster with a transformer than with "
+        "an LSTM, exponents 0.30 [0.25, 0.35] apart; the body 0.50 [0.45, 0.55] "
+        "(scratch, package, cpu, 1 thread)."
+    )
+    assert len(judgement.sentence.split()) <= MOST_WORDS
+    of = {(e.quantity, e.where.get("of")): e for e in judgement.effects}
+    body = of["difference of exponents of the body", None]
+    assert body.value == pytest.approx(0.5)
+    assert body.low < body.value < body.high
+    assert of["exponent of the body", "a transformer"].value == 1.1
+    assert of["exponent of the body", "an LSTM"].low == 0.8
+    (plain,) = claim.judge(told(power(0.3)))
+    assert judgement.state == plain.state, "the step decides"
+    assert "body" not in plain.sentence
 
 
 def test_of_many_cells_a_chance_finding_is_none():

@@ -10,7 +10,7 @@ from bench.claims import recurrence_trains_slowly as claim
 from bench.page.judgement import DEPENDS, MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.statistics.directions import DELTA
 
-from ...timed import directions, evidence
+from ...timed import directions, evidence, with_body
 
 PLACE = "(scratch, package, cpu, 1 thread)"
 
@@ -180,3 +180,115 @@ def test_of_tiny_models_on_a_busy_machine_nothing_is_certain():
     assert len(judged.judgements) == 6
     assert "fewer than 6 rounds (2)" in judged.undecided
     assert judged.headline == ""
+
+
+def beside(step, body, **others):
+    """Judged with the layers' own ratios beside the steps'."""
+    frame = with_body(directions(*step, **others), directions(*body))
+    return claim.judge({"directions": frame})
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "state", "sentence"),
+    [
+        (
+            [(64, 1.2, "longer")],
+            [(64, 1.77, "longer")],
+            SUPPORTED,
+            "A training step takes an LSTM 1.20 [1.14, 1.26] times as long as a transformer at "
+            f"T=64; the body 1.77 [1.69, 1.86] {PLACE}.",
+        ),
+        (
+            [(64, 1.2, "longer"), (512, 2.0, "longer")],
+            [(64, 1.77, "longer"), (512, 2.9, "longer")],
+            SUPPORTED,
+            "A training step takes an LSTM 1.20 [1.14, 1.26] times as long as a transformer at "
+            "T=64, 2.00 [1.90, 2.10] at T=512; the body 1.77 [1.69, 1.86], 2.90 [2.76, 3.05] "
+            f"{PLACE}.",
+        ),
+        (
+            [(64, 1.2, "longer")],
+            [(64, 0.76, "shorter")],
+            SUPPORTED,
+            "A training step takes an LSTM 1.20 [1.14, 1.26] times as long as a transformer at "
+            "T=64; the body 0.76 [0.72, 0.80]: the step is slower, the body faster "
+            f"{PLACE}.",
+        ),
+        (
+            [(64, 0.9, "shorter"), (512, 0.7, "shorter")],
+            [(64, 1.4, "longer"), (512, 0.6, "shorter")],
+            REFUTED,
+            "A training step takes an LSTM 0.90 [0.86, 0.95] times as long as a transformer at "
+            "T=64; the body 1.40 [1.33, 1.47]: the step is faster, the body slower "
+            f"{PLACE}.",
+        ),
+        (
+            [(64, 1.02, "undecided")],
+            [(64, 1.77, "longer")],
+            UNDECIDED,
+            "A training step takes an LSTM 1.02 [0.97, 1.07] times as long as a transformer at "
+            f"T=64; the body 1.77 [1.69, 1.86] {PLACE}: the step is undecided, no difference "
+            "beyond noise.",
+        ),
+        (
+            [(64, 0.9, "shorter"), (512, 1.4, "longer")],
+            [(64, 1.2, "longer"), (512, 2.9, "longer")],
+            DEPENDS,
+            "A training step takes an LSTM no longer than a transformer up to T=64, 0.90 "
+            "[0.86, 0.95] times; longer from T=512 on, 1.40 [1.33, 1.47]; the body "
+            "2.90 [2.76, 3.05] (cpu, 1 thread).",
+        ),
+    ],
+    ids=["one length", "both ends", "other way", "other way at one", "undecided", "crossover"],
+)
+def test_the_body_stands_beside_the_step(step, body, state, sentence):
+    (judgement,) = beside(step, body)
+    assert judgement.state == state, "the step decides"
+    assert judgement.sentence == sentence
+    assert len(sentence.split()) <= MOST_WORDS
+    bodies = [e for e in judgement.effects if e.quantity == "time ratio of the body"]
+    assert [(e.where["length"], e.value) for e in bodies] == [(n, ratio) for n, ratio, _ in body]
+    assert bodies[0].control == (0.98, 1.03)
+
+
+def test_a_recurrence_that_is_the_reference_has_its_body_turned_too():
+    (judgement,) = beside(
+        [(64, 0.5, "shorter")], [(64, 4.0, "longer")],
+        arm="transformer", kernel="sdpa", reference="lstm", reference_kernel="fused",
+    )  # fmt: skip
+    assert "LSTM 2.00 " in judgement.sentence
+    assert "the body 0.25 [0.24, 0.26]: the step is slower, the body faster" in judgement.sentence
+
+
+def test_a_sentence_without_room_for_the_body_is_of_the_step():
+    (judgement,) = beside(
+        [(64, 1.0, "undecided")], [(64, 1.77, "longer")],
+        comparison="one layer, matched by parameters and by state, in both directions",
+        denormals="flush", dtype="bfloat16", why="fewer than three relaunches of all processes",
+    )  # fmt: skip
+    assert len(judgement.sentence.split()) <= MOST_WORDS
+    assert "the body" not in judgement.sentence
+    assert "undecided, fewer than" in judgement.sentence
+
+
+def test_rows_without_a_body_speak_of_the_step_alone():
+    """Where some were measured before bodies were, their columns are there and empty."""
+    frame = with_body(directions((64, 1.2, "longer")), directions((64, math.nan, "")))
+    frame = frame.assign(body_direction="")
+    (judgement,) = claim.judge({"directions": frame})
+    (plain,) = judged((64, 1.2, "longer"))
+    assert judgement == plain
+
+
+def test_a_headline_has_the_bodies():
+    frames = [
+        with_body(directions((64, 1.2, "longer")), directions((64, 1.77, "longer"))),
+        with_body(directions((64, 0.8, "shorter"), arm="gru"), directions((64, 0.76, "shorter"))),
+    ]
+    headline = claim.headline(claim.judge({"directions": pd.concat(frames)}))
+    assert headline == (
+        "A training step takes recurrent networks 0.80 [0.76, 0.84] (GRU, T=64) to 1.20 "
+        "[1.14, 1.26] (LSTM, T=64) times as long as transformers; the body 0.76 [0.72, 0.80] to "
+        "1.77 [1.69, 1.86], cpu."
+    )
+    assert len(headline.split()) <= MOST_WORDS

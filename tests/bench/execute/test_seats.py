@@ -33,3 +33,20 @@ def test_nonsense_is_told_from_a_result(result, had, said):
 def test_a_sample_that_is_summed_up_must_be_there():
     said = nonsense(TIMED, 2, ("seconds", "first_token_seconds"))
     assert said == "expected first_token_seconds for each of 2 turns, got 0"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([0.1, 0.1, None, None], None),
+        ([None] * 4, None),
+        ([0.1, 0.1], "expected body_seconds for each of 4 turns, got 2"),
+        ([0.1, None, 0.1, None], "expected body_seconds in both turns of a round, got it in one"),
+        ([0.1, 0.0, None, None], "expected body_seconds above 0, got 0.0"),
+    ],
+)
+def test_parts_are_of_whole_rounds(values, said):
+    result = {
+        "metrics": {"tokens_per_step": 8}, "samples": {"seconds": [0.2] * 4, "body_seconds": values}
+    }  # fmt: skip
+    assert nonsense(result, 4, ("seconds",), ("body_seconds", "update_seconds")) == said

@@ -91,3 +91,48 @@ def test_nothing_timed_is_no_row():
     assert Evidence([])["directions"].empty
     alone = [r for r in records() if r["cell"]["arm"] == "lstm" and r["cell"]["probe"] == "decode"]
     assert Evidence(alone)["directions"].empty
+
+
+def with_parts(found, factor=1.0, control=1.0):
+    """The records with every second round's body: a tenth of a step, the LSTM's so much longer."""
+    for record in found:
+        samples = record["samples"]
+        if record["cell"]["probe"] != "speed" or "seconds" not in samples:
+            continue
+        for name, longer in (("", 1.0), ("canary_", control)):
+            if f"{name}seconds" in samples:
+                longer *= factor if record["cell"]["arm"] == "lstm" else 1.0
+                samples[f"{name}body_seconds"] = [
+                    None if n // 2 % 2 else longer * seconds / 10
+                    for n, seconds in enumerate(samples[f"{name}seconds"])
+                ]
+    return found
+
+
+def test_without_parts_there_are_no_columns_of_a_body():
+    assert not [name for name in evidence()["directions"] if name.startswith("body_")]
+
+
+def test_a_body_has_a_ratio_a_control_and_a_decision_of_its_own():
+    frame = Evidence(with_parts(records(), factor=4))["directions"]
+    plain = evidence()["directions"]
+    assert frame[plain.columns].equals(plain), "the step's do not change"
+    of = frame[frame["body_time_ratio"].notna()]
+    assert set(of["phase"]) == {"training", "forward"}
+    between = of[(of["contrast"] == "arms") & (of["arm"] == "lstm")]
+    for row in between.to_dict("records"):
+        by_key = evidence().by_key
+        own = logs(*(by_key[row[name]] for name in ("record", "reference_record")))[::2]
+        assert row["body_rounds"] == len(own)
+        assert row["body_time_ratio"] == pytest.approx(4 * math.exp(own.mean()))
+        assert row["body_time_ratio_low"] < row["body_time_ratio"] or row["body_why"]
+    decode = frame[frame["phase"] == "decode"]
+    assert set(decode["body_direction"]) == {""}
+    assert decode["body_time_ratio"].isna().all()
+
+
+def test_a_body_is_vetoed_by_its_own_control():
+    frame = Evidence(with_parts(records(), control=5))["directions"]
+    assert frame["aa_silent"].all()
+    assert not frame["body_aa_silent"].any()
+    assert set(frame[frame["body_time_ratio"].notna()]["body_direction"]) == {"undecided"}

@@ -3,9 +3,12 @@
 import pandas as pd
 import pytest
 
+from bench.frames.parts import SHARES
+from bench.page.captions import MOST_WORDS
+from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
-from bench.probes.speed import figures
+from bench.probes.speed import breakdown, figures
 
 from ..costs import drawn, markers
 
@@ -54,3 +57,34 @@ def test_a_phase_that_nobody_here_knows_is_drawn_last_under_its_own_name(costly)
 def test_nothing_measured_is_no_figure(draw):
     assert draw(pd.DataFrame()) is None
     assert figures.throughput(pd.DataFrame(), pd.DataFrame()) is None
+
+
+def test_where_a_step_s_time_goes_is_drawn_for_each_arm_and_length(costly):
+    rows = Evidence(costly)["parts"]
+    found = drawn("speed", "step_parts", costly)
+    assert len(found) == rows["denormals"].nunique()
+    for (figure, caption), (_, frame) in zip(
+        found.values(), rows.groupby("denormals", sort=False), strict=True
+    ):
+        lengths = sorted(frame["length"].unique())
+        titles = [here.get_title("left") for here in figure.axes[: len(lengths)]]
+        assert titles == [f"T = {n}" for n in lengths]
+        for here, length in zip(figure.axes[: len(lengths)], lengths, strict=True):
+            of = frame[frame["length"] == length]
+            assert len(here.patches) == len(of) * len(SHARES)
+            ends = sorted(
+                patch.get_x() + patch.get_width() for patch in here.patches[len(SHARES) - 1 :: 5]
+            )
+            assert ends == pytest.approx(sorted(of["step_s"])), "bars end where a step does"
+        assert len(caption.split()) <= MOST_WORDS
+        assert figure.get_suptitle().startswith(f"At T={lengths[0]} the layers' own passes take")
+
+
+def test_at_most_four_lengths_are_drawn(costly):
+    frame = Evidence(costly)["parts"]
+    frame = frame[frame["denormals"] == "keep"]
+    one = frame[frame["length"] == frame["length"].min()]
+    many = pd.concat(one.assign(length=2**n) for n in range(4, 12))
+    figure = breakdown.draw(Facet(None, many, []))
+    titles = [here.get_title("left") for here in figure.axes if here.get_title("left")]
+    assert titles == ["T = 16", "T = 64", "T = 512", "T = 2,048"]

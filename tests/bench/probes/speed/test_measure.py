@@ -35,6 +35,33 @@ def test_a_sample_a_round(corpus, arm, phase):
     assert result.metrics["compile_s"] is None, "nothing was compiled"
 
 
+@pytest.mark.parametrize(
+    ("phase", "parts"),
+    [
+        ("training", {"forward", "backward", "update", "body", "body_forward", "body_update"}),
+        ("forward", {"forward", "body"}),
+    ],
+)
+def test_every_second_round_has_parts(corpus, arm, phase, parts):
+    subject = subjects(corpus, "speed", axes={"phase": phase})[arm]
+    measurement = speed.Measurement(subject, lambda share: None)
+    for _ in range(6):
+        measurement.round()
+    samples = measurement.result().samples
+    found = samples.keys() - {"seconds", "warmup_seconds"}
+    assert found == {f"{name}_seconds" for name in parts}
+    assert found <= set(registry.probes()["speed"].literals["PARTS"].values())
+    for name in found:
+        assert [value is None for value in samples[name]] == [
+            False,
+            False,
+            True,
+            True,
+            False,
+            False,
+        ]
+
+
 def test_a_prefill_is_a_language_models(corpus, arm):
     subject = subjects(corpus, "speed", axes={"phase": "prefill"})[arm]
     with pytest.raises(Unsupported, match=r"prefill is a language model's; .*Classification"):
@@ -84,14 +111,17 @@ def test_short_steps_are_timed_many_at_once(corpus, monkeypatch, step_s, block_s
     clock, function, steps = Clock(), speed._function, []
 
     def as_long(phase, subject):
-        step = function(phase, subject)
+        timed = function(phase, subject)
+        step = timed._step
 
         def run(batch):
-            step(batch)
             clock.pass_by(step_s)
             steps.append(batch)
+            return step(batch)
 
-        return run
+        timed._step = run
+        timed.apart = lambda batch, laps: steps.append(batch)
+        return timed
 
     monkeypatch.setattr(speed, "time", clock)
     monkeypatch.setattr(speed, "_function", as_long)
@@ -103,5 +133,5 @@ def test_short_steps_are_timed_many_at_once(corpus, monkeypatch, step_s, block_s
     measurement.round()
     measurement.round()
     assert measurement.block_steps == block_steps
-    assert len(steps) == 2 * (uncounted + block_steps)
+    assert len(steps) == 2 * (uncounted + 2 * block_steps), "a block of the step, one of parts"
     assert measurement.result().samples["seconds"] == pytest.approx([step_s] * 2)

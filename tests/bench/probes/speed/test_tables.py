@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import registry
+from bench.frames.parts import SHARES
 from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
+from bench.report import recompute
 from bench.store.records import of
 
-from ..costs import drawn, scaled, training
+from ..costs import answers, drawn, scaled, training
 
 
 def table(name, records, ceilings=None):
@@ -59,7 +62,8 @@ def test_ratio_control_and_spread_are_recomputed_from_the_samples(costly):
 
 def test_growth_is_the_power_of_the_length(costly):
     squared = {length: (length / 16) ** 2 for length in (16, 32, 48)}
-    frame = table("growth", scaled(training(costly), "lstm", squared)).set_index("arm")
+    frame = table("growth", scaled(training(costly), "lstm", squared))
+    frame = frame[frame["quantity"] == "step_s"].set_index("arm")
     assert frame.loc["lstm", "exponent"] == pytest.approx(2, abs=1e-6)
     assert frame.loc["transformer", "exponent"] == pytest.approx(0, abs=1e-6)
     low, high = frame.loc["lstm", "exponent_low"], frame.loc["lstm", "exponent_high"]
@@ -127,3 +131,90 @@ def test_a_share_above_the_ceiling_is_shown_and_named(costly):
     ceilings["cpu"]["1"] = {"gemm_flops_per_s": {"float32": 1e30}, "copy_bytes_per_s": 1e30}
     for _, caption in drawn("speed", "roofline", costly, ceilings).values():
         assert "above 100%" not in caption
+
+
+def trained(records):
+    """Training steps with subnormals kept, as they were measured."""
+    return [r for r in of(records, "speed", *MEASURED) if r["cell"]["denormals"] == "keep"]
+
+
+def test_parts_add_up_to_a_step(costly):
+    rows = table("parts", trained(costly)).to_dict("records")
+    assert len(rows) == len(trained(costly)) > 0
+    for row, record in zip(rows, trained(costly), strict=True):
+        samples = record["samples"]
+        timed = [n for n, value in enumerate(samples["body_seconds"]) if value is not None]
+        of_step = sum(
+            np.array([samples[f"{name}_seconds"][n] for n in timed])
+            for name in ("forward", "backward", "update")
+        )
+        body = np.array([samples["body_seconds"][n] for n in timed])
+        means = body.reshape(-1, 2).mean(axis=1) / of_step.reshape(-1, 2).mean(axis=1)
+        assert row["body_share"] == pytest.approx(np.median(means))
+        assert sum(row[name] for name in SHARES) == pytest.approx(1)
+        assert min(row[name] for name in SHARES) > 0
+        assert row["body_s"] == pytest.approx(record["metrics"]["body_s"])
+        assert row["step_s"] == pytest.approx(record["metrics"]["step_s"])
+        assert row["body_s_low"] <= row["body_s"] or math.isnan(row["body_s_low"])
+    beside = [row for row in rows if row["reference"]]
+    assert len(beside) == len(rows) / 2
+    known = table("directions", trained(costly)).set_index("record")["body_time_ratio"]
+    assert {row["record"]: row["body_time_ratio"] for row in beside} == known.to_dict()
+
+
+def test_parts_are_of_the_same_rounds_in_every_arm_and_control(costly):
+    names = registry.probes()["speed"].literals["PARTS"].values()
+    for record in trained(costly):
+        samples = record["samples"]
+        known = [samples[name] for name in names]
+        if "canary_seconds" in samples:
+            known += [samples[f"canary_{name}"] for name in names]
+        launches, there = samples["launch"], known[0][::2]
+        nth = [launches[:place].count(launch) for place, launch in enumerate(launches)]
+        assert [value is not None for value in there] == [number % 2 == 0 for number in nth]
+        for one in known:
+            assert [v is None for v in one] == [v is None for v in known[0]]
+
+
+def test_records_of_before_parts_leave_them_out(costly):
+    literals = registry.probes()["speed"].literals["PARTS"]
+    old = copy.deepcopy(trained(costly))
+    for record in old:
+        for name in literals.values():
+            record["samples"].pop(name)
+            record["samples"].pop(f"canary_{name}", None)
+    assert table("parts", old).empty
+    assert set(table("growth", old)["quantity"]) <= {"step_s"}
+    assert not [name for name in table("directions", old) if name.startswith("body_")]
+    assert drawn("speed", "step_parts", old) == {}
+
+
+def test_growth_of_the_body_is_told_beside_the_step_s(costly):
+    longer = scaled(training(costly), "lstm", {16: 1, 32: 2, 48: 3})
+    for record in longer:
+        factor = record["cell"]["length"] / 16
+        flat = record["samples"]["seconds"]
+        record["samples"]["launch"] = [0] * (len(flat) // 2)
+        record["samples"]["body_seconds"] = [1e-3 * factor**2] * len(flat)
+    frame = table("growth", longer)
+    frame = frame[frame["arm"] == "lstm"].set_index("quantity")
+    assert frame.loc["step_s", "exponent"] == pytest.approx(1, abs=1e-6)
+    assert frame.loc["body_s", "exponent"] == pytest.approx(2, abs=1e-6)
+    said = [line for line in answers("speed", longer) if "the body of a training step" in line]
+    assert len(said) == 1
+    assert "LSTM as T^2.00" in said[0]
+
+
+def test_what_parts_took_follows_from_the_samples(costly):
+    """A number that was changed is found, in the samples or in what was made of them."""
+    assert not recompute.check(costly).mistakes
+    changed = copy.deepcopy(costly)
+    record = trained(changed)[0]
+    parts = registry.probes()["speed"].literals["PARTS"]
+    assert set(parts) <= set(record["metrics"])
+    record["metrics"]["body_s"] *= 1.01
+    record["samples"]["forward_seconds"] = [
+        None if value is None else 2 * value for value in record["samples"]["forward_seconds"]
+    ]
+    found = {mistake.metric for mistake in recompute.check(changed).mistakes}
+    assert found == {"body_s", "forward_s"}
