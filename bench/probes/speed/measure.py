@@ -46,7 +46,10 @@ class Measurement:
         cell = subject.cell
         self.cell, protocol = cell, cell.protocol
         self.batches = subject.batches(_BATCHES, protocol["batch_size"])
-        self.tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
+        # Of rvt doctor --trust alone, which times six steps as one beside five: a known ratio.
+        self._repeats: int = protocol.get("repeats", 1)
+        tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
+        self.tokens = self._repeats * tokens
         self._run = _function(cell.axes["phase"], subject)
         self._next = 0
         self.seconds: list[float] = []
@@ -92,7 +95,7 @@ class Measurement:
         try:
             synchronize(self.cell.device)
             start = time.perf_counter_ns()
-            for _ in range(steps):
+            for _ in range(steps * self._repeats):
                 self._run(self.batches[self._next])
                 self._next = (self._next + 1) % len(self.batches)
             synchronize(self.cell.device)
