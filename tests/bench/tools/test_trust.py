@@ -3,6 +3,8 @@
 import json
 import math
 import signal
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -111,6 +113,23 @@ def test_the_known_ratio_is_that_of_the_goal():
     ratios = [second.protocol["repeats"] / first.protocol["repeats"] for first, second in pairs]
     assert ratios == [1, 1.2, 1, 1, 1, 1, 1.2, 1, 1, 1]
     assert len({cell.group for pair in pairs for cell in pair}) == 20, "each in an order of its own"
+
+
+def test_as_json_only_json_is_on_standard_output():
+    """Ctrl-C before the first pair has ended."""
+    command = [sys.executable, "-m", "bench", "doctor", "--trust", "--pairs", "1", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:  # fmt: skip
+        told = next(line for line in running.stderr if "with the known ratio: about" in line)
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=120)
+    assert told.startswith("2 pairs, ")
+    document = json.loads(out)
+    assert (document["interrupted"], document["trusted"], document["trials"]) == (True, False, [])
+    assert document["direction_s"] is None
+    assert running.returncode == 130
 
 
 def trial(true, log, trouble=None, rounds=20):
