@@ -160,11 +160,25 @@ def doctor(
     study_name: Annotated[
         str, typer.Argument(metavar="STUDY", help="Its name, or a TOML file.")
     ] = "quick",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Time an arm against itself, again and again, instead.")
+    ] = False,
+    pairs: Annotated[int | None, typer.Option(help="With --trust: how often. Default: 20.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --trust: print JSON, for machines.")
+    ] = False,
 ) -> None:
     """What this machine is, how noisy it is, and what a study will need here.
 
-    Exit codes: 0 the study can run, 1 part of it cannot, 2 the request is wrong.
+    Exit codes: 0 the study can run, 1 part of it cannot, 2 the request is wrong. With --trust: 0
+    claims from this machine can be trusted, 1 they cannot, 130 interrupted; what is known is said.
     """
+    if pairs is not None and pairs < 1:
+        fail(f"expected --pairs of 1 or more. Got {pairs}", 2)
+    if trust:
+        trusted(20 if pairs is None else pairs, as_json)
+    if pairs is not None or as_json:
+        fail("--pairs and --json are of rvt doctor --trust: give that too, or leave them out", 2)
     try:
         loaded = study.load(study_name)
     except study.StudyError as error:
@@ -181,6 +195,30 @@ def doctor(
     except CellFailed as error:
         fail(f"preparing failed: {error.reason}", 1)
     raise typer.Exit(0 if able else 1)
+
+
+def trusted(pairs: int, as_json: bool) -> NoReturn:
+    """``rvt doctor --trust``: progress on standard error where standard output is JSON."""
+    import json
+
+    from bench.data.corpus import CorpusError
+    from bench.execute.processes import CellFailed, ServerError
+    from bench.tools import trust
+    from bench.tools.display import Display
+
+    screen = console(120, sys.stderr if as_json else sys.stdout)
+    try:
+        found = trust.examine(pairs, Display(screen))
+    except (ServerError, CorpusError, trust.TrustError) as error:
+        fail(str(error), 1)
+    except CellFailed as error:
+        fail(f"preparing failed: {error.reason}", 1)
+    if as_json:
+        print(json.dumps(found.document(), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        for line in found.lines():
+            print(line)
+    raise typer.Exit(130 if found.interrupted else 0 if found.trusted else 1)
 
 
 @app.command()

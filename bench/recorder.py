@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from bench import registry
+from bench.outcome import MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
-from bench.store import Store, environment, now, provenance
+from bench.store import Store, environment, limits, now, provenance
 from bench.store.records import Record
 from bench.study import Cell
 from bench.tools.display import Display
@@ -40,8 +42,13 @@ class Recorder:
         self._store, self._answers, self.display = store, decided["cells"], display
         self._made_with, self.estimate_s = made_with, estimate_s
         self._machine = environment.machine()
+        self._watch = limits.Watch()
         self._last = started
         self._group: list[Record] = []
+
+    def group_begins(self) -> None:
+        """Look at what the machine gives from here on."""
+        self._watch = limits.Watch()
 
     def cell_progress(self, cell: Cell, share: float) -> None:
         """A cell is this far."""
@@ -60,14 +67,21 @@ class Recorder:
             "environment": self._machine,
             "provenance": self._of(cell),
             "ended": now(),
-        } | outcome
+        } | self._judged(cell, outcome)
         self._group.append(record)
         with uninterrupted():
             self._store.put(record)
             elapsed = time.monotonic() - self._last
             self._last += elapsed
             self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
-        self.display.ended(cell, outcome, self._estimate(cell))
+        self.display.ended(cell, record, self._estimate(cell))
+
+    def _judged(self, cell: Cell, outcome: dict[str, Any]) -> dict[str, Any]:
+        """The outcome; of what was timed while processors were taken away, that it is none."""
+        timed = registry.probes()[cell.probe].literals["INTERLEAVED"]
+        if timed and outcome["status"] in MEASURED and (trouble := self._watch.trouble()):
+            return outcome | {"status": UNAVAILABLE, "reason": trouble}
+        return outcome
 
     def _of(self, cell: Cell) -> dict[str, str]:
         """What a cell was made with: of the checkpoints, its own."""

@@ -239,6 +239,7 @@ def _measure(
                 else:
                     runnable.append(cell)
             if runnable:
+                recorder.group_begins()
                 turns.run_group(
                     server,
                     runnable,

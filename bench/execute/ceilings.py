@@ -32,6 +32,8 @@ _COPY_BYTES = (64 * _MIB, 256 * _MIB)  # of the source, at least and at most
 _SMALL = 256  # rows of matrices that fit a cache, so that arithmetic is what takes the time
 _SUBNORMAL_S = 0.3  # of a comparison
 _LEAST_PAIRS = 5
+#: Times as long as for normal numbers, above which subnormal ones slow a processor.
+SLOWED = 1.2
 _CACHES = 4  # so many times the last-level cache, as far as that allows
 
 Ceilings = dict[str, Any]
@@ -127,6 +129,11 @@ def subnormal_ratios() -> dict[str, float]:
             ratios.append((taken[1] + taken[2]) / (taken[0] + taken[3]))
         found[name] = statistics.median(ratios)
     return found
+
+
+def slowed(ratios: Mapping[str, float]) -> bool:
+    """Whether subnormal numbers slow a processor at any of what `subnormal_ratios` times."""
+    return max(ratios.values()) > SLOWED
 
 
 def _try_product(best: Ceilings, device: str, name: str) -> None:

@@ -10,7 +10,7 @@ from bench.execute.sizing import reads
 from bench.measure import contract, devices
 from bench.measure.subject import DTYPES
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
-from bench.store import environment
+from bench.store import environment, limits
 from bench.study import Cell
 from models import kernels
 from models.checkpoints import CheckpointError
@@ -28,7 +28,8 @@ def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
         Unsupported: the device is absent, the arm has no such kernel, the window is longer than
             the model's positions or than the corpus holds, or the protocol asks for windows that
             the task has not.
-        Unavailable: what the rows are cut from is not what it should be.
+        Unavailable: what the rows are cut from is not what it should be; or the cell is timed, and
+            this process has less than a processor.
     """
     devices.check(cell.device)
     task = tasks.load(cell.task, cell.data)
@@ -43,6 +44,8 @@ def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
         raise Unsupported(
             f"threads={cell.threads} on a machine that gives this process {environment.threads()}"
         )
+    if registry.probes()[cell.probe].literals["INTERLEAVED"] and (why := limits.refusal()):
+        raise Unavailable(why)
     known = registry.arms()[cell.arm].literals["KERNELS"]
     if cell.kernel not in known:
         raise Unsupported(f"{cell.arm} has no kernel {cell.kernel!r}; it has {', '.join(known)}")

@@ -125,8 +125,20 @@ def _ceilings(job: dict[str, Any]) -> dict[str, Any]:
     return ceilings.measure(job["device"], job["dtypes"], job["threads"], job["known"])
 
 
+def _subnormals(job: dict[str, Any]) -> dict[str, Any]:
+    """How much longer subnormal numbers take on one thread, and whether that slows anything."""
+    settle("keep", 1)
+    ratios = ceilings.subnormal_ratios()
+    return {"ratios": ratios, "slow": ceilings.slowed(ratios), "least": ceilings.SLOWED}
+
+
 #: Jobs that are no cell's, by name.
-_ANSWERS = {"prepare": prepare.run, "devices": _devices, "ceilings": _ceilings}
+_ANSWERS = {
+    "prepare": prepare.run,
+    "devices": _devices,
+    "ceilings": _ceilings,
+    "subnormals": _subnormals,
+}
 
 
 def peak_rss_bytes() -> int | None:

@@ -1,5 +1,6 @@
 """Where a record was made: hardware, and how it is set up. No host name, no path, no user."""
 
+import math
 import os
 import platform
 import re
@@ -14,7 +15,17 @@ from bench.store import pressure, provenance, system
 
 
 def threads() -> int:
-    """Processors that this process may use, and so the threads of a worker."""
+    """Processors that this process may use as a whole, and so the threads of a worker.
+
+    Those of its affinity mask, and of a control group's quota: a thread more than that allows runs
+    until the quota is spent, and then all of them are stopped for the rest of a period. At least 1.
+    """
+    quota = cpu_quota()
+    return may_run_on() if quota is None else max(1, min(may_run_on(), math.floor(quota)))
+
+
+def may_run_on() -> int:
+    """Processors in this process's affinity mask; all where there are no masks."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -95,7 +106,7 @@ def frequency() -> dict[str, Any] | None:
 def cpu_quota() -> float | None:
     """Processors that a container's control group may use at once; None without a limit."""
     quotas = []
-    for group in _groups():
+    for group in control_groups():
         allowed, _, period = (system.read(group / "cpu.max") or "max").partition(" ")
         if allowed == "max":  # or version 1, where -1 is no limit
             allowed = system.read(group / "cpu.cfs_quota_us") or "-1"
@@ -105,7 +116,7 @@ def cpu_quota() -> float | None:
     return min(quotas, default=None)
 
 
-def _groups() -> Iterator[Path]:
+def control_groups() -> Iterator[Path]:
     """Control groups of this process with those above them, of either version."""
     root = Path("/sys/fs/cgroup")
     for line in (system.read("/proc/self/cgroup") or "").splitlines():

@@ -13,18 +13,18 @@ from rich.table import Table
 from bench import study
 from bench.data import corpus
 from bench.execute import processes, turns
-from bench.page.numbers import fixed, interval
+from bench.page.numbers import fixed, interval, listed
 from bench.statistics import verdicts
 from bench.statistics.decisions import LOOKS, PRECISION
-from bench.store import environment
+from bench.store import environment, limits
 from bench.study import DEVICES, Cell, Study
 from bench.tools.display import Display, duration
 
 _NOISE = "noise"
 
 
-class _Collected:
-    """A listener that keeps what the noise study leaves."""
+class Collected:
+    """A listener that keeps how cells ended."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[Cell, dict[str, Any]]] = []
@@ -45,13 +45,14 @@ def examine(planned: Study, display: Display) -> bool:
     Raises:
         CorpusError, ServerError, CellFailed: the machine cannot measure at all; says why.
     """
-    for line in _machine():
+    for line in (*_machine(), *limits.said()):
         display.say(line)
     library = corpus.fingerprint()
     with tempfile.TemporaryDirectory() as folder, processes.Server(Path(folder) / "log") as server:
         devices = processes.ask(server, {"job": "devices", "names": list(DEVICES)})
         for name, answer in devices.items():
             display.say(f"{name}: {answer}")
+        display.say(_subnormals(processes.ask(server, {"job": "subnormals"})))
         display.say("measuring the noise of this machine (half a minute)")
         half_width = _noise(server, library, display)
         decided = processes.prepare(server, planned.cells, library, environment.threads())
@@ -76,6 +77,20 @@ def _machine() -> Iterator[str]:
         yield "kernels 'compiled' and 'native' cannot run on the CPU: there is no C++ compiler"
 
 
+def _subnormals(answer: dict[str, Any]) -> str:
+    """What the processor takes longer for, and what that decides."""
+    ratios = listed(f"{name} {fixed(ratio, 2)}×" for name, ratio in answer["ratios"].items())
+    cells = (
+        "keep-against-flush cells will run"
+        if answer["slow"]
+        else (
+            f"no effect on this processor, so keep-against-flush cells will not run "
+            f"(they do above {answer['least']:g}×)"
+        )
+    )
+    return f"subnormal numbers take {ratios} as long as normal ones: {cells}"
+
+
 def _noise(server: processes.Server, library: str, display: Display) -> float:
     """Run one model against itself; half the width of the interval that its rounds leave."""
     noise = study.load(_NOISE)
@@ -87,7 +102,7 @@ def _noise(server: processes.Server, library: str, display: Display) -> float:
         if refused is not None:
             display.say(f"{group[0].name}: {refused['failed']}: {refused['reason']}")
             continue
-        heard = _Collected()
+        heard = Collected()
         turns.run_group(
             server,
             group,

@@ -31,6 +31,8 @@ def test_wrong_requests_exit_2_without_torch_or_traceback(rvt, tmp_path, without
         (["run", str(tmp_path / "bad.toml")], "Did you mean 'lstm'"),
         (["run", "smoke", "--device", "gpu"], "unknown device 'gpu'"),
         (["ls", "tsks"], "unknown kind 'tsks'. Did you mean 'tasks'"),
+        (["doctor", "--pairs", "3"], "are of rvt doctor --trust"),
+        (["doctor", "--trust", "--pairs", "0"], "expected --pairs of 1 or more. Got 0"),
         (["report", str(tmp_path)], "no records in"),
         (["report", str(tmp_path / "bad.toml")], "is no file of records: expected records.sqlite"),
         (["verify", str(tmp_path)], "is no report: it lacks README.md, claim.json"),

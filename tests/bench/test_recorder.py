@@ -1,11 +1,17 @@
-"""What is being written is written before a Ctrl-C takes effect."""
+"""What is being written is written before a Ctrl-C takes effect; what was disturbed is none."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from rich.console import Console
 
-from bench.recorder import uninterrupted
+from bench import outcome, study
+from bench.recorder import Recorder, uninterrupted
+from bench.store import Store, system
+from bench.tools.display import Display
+
+from ..conftest import TINY
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +57,45 @@ def test_only_the_main_thread_can_hold_one_back():
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(work).result() is signal.default_int_handler
+
+
+ENDED = {"metrics": {}, "samples": {}, "seconds": 1.0, "together": None, "reason": None}
+
+
+class TestProcessors:
+    """A group that lost one while it was timed is no measurement."""
+
+    @pytest.fixture
+    def recorder(self, tmp_path, monkeypatch):
+        online = tmp_path / "sys/devices/system/cpu/online"
+        online.parent.mkdir(parents=True)
+        online.write_text("0-3")
+        monkeypatch.setattr(system, "ROOT", tmp_path)
+        cells = study.load(str(TINY)).cells
+        decided = {"cells": {cell.key: {} for cell in cells}}
+        with Store(tmp_path / "store", write=True) as store:
+            store.set_meta(plan=[cell.key for cell in cells])
+            recorder = Recorder(store, decided, Display(Console(quiet=True)), {}, 1.0, 0.0)
+            recorder.group_begins()
+            online.write_text("0-2")
+            yield recorder, store
+
+    @pytest.mark.parametrize(
+        ("probe", "status", "recorded"),
+        [
+            ("decode", outcome.DONE, outcome.UNAVAILABLE),
+            ("decode", outcome.FAILED, outcome.FAILED),
+            ("learning", outcome.DONE, outcome.DONE),
+        ],
+    )
+    def test_what_was_timed_meanwhile_is_measured_again(self, recorder, probe, status, recorded):
+        recorder, store = recorder
+        cell = next(cell for cell in study.load(str(TINY)).cells if cell.probe == probe)
+        recorder.cell_ended(cell, ENDED | {"status": status})
+        (record,) = store.records()
+        assert record["status"] == recorded
+        if recorded == outcome.UNAVAILABLE:
+            assert record["reason"] == "processor 3 went offline meanwhile, leaving 3 of 4"
+            recorder.group_begins()
+            recorder.cell_ended(cell, ENDED | {"status": status})
+            assert [r["status"] for r in store.records()] == [outcome.DONE], "of the next group"

@@ -66,6 +66,8 @@ def test_arithmetic_is_timed_on_numbers_that_are_subnormal(monkeypatch, clock):
         monkeypatch.setattr(torch, name, slower(factor))
     found = ceilings.subnormal_ratios()
     assert found == pytest.approx({"product": 1, "elementwise": 100, "sigmoid": 20})
+    assert ceilings.slowed(found)
+    assert not ceilings.slowed(dict.fromkeys(found, 1.1))
 
 
 def test_a_rate_is_that_of_the_fastest_call(clock):

@@ -6,7 +6,8 @@ import models.arms
 from bench import outcome, registry, study, tasks
 from bench.execute import prepare, processes, refusals
 from bench.execute.sizing import sized
-from bench.outcome import Unsupported
+from bench.outcome import Unavailable, Unsupported
+from bench.store import system
 from models import kernels
 
 from ...conftest import TINY
@@ -47,6 +48,22 @@ class TestPreparation:
         (answer,) = processes.prepare(server, [wrong], fingerprint, THREADS)["cells"].values()
         assert answer["failed"] == outcome.UNSUPPORTED
         assert f"threads={THREADS + 1} on a machine that gives this process" in answer["reason"]
+
+    def test_half_a_processor_times_nothing(self, decided, fingerprint, tmp_path, monkeypatch):
+        """The files of ``docker --cpus 0.5``; what is not timed runs, if slowly."""
+        for path, text in {
+            "proc/self/cgroup": "0::/",
+            "sys/fs/cgroup/cpu.max": "50000 100000",
+        }.items():
+            (tmp_path / path).parent.mkdir(parents=True)
+            (tmp_path / path).write_text(text)
+        monkeypatch.setattr(system, "ROOT", tmp_path)
+        timed, trained = planned("speed", threads=1), planned("learning", threads=1)
+        data = tasks.open_data(timed.task, timed.data, fingerprint)
+        with pytest.raises(Unavailable, match=r"a quota of 0\.5 processors stops"):
+            refusals.check(timed, decided[planned("speed").key]["config"], data)
+        data = tasks.open_data(trained.task, trained.data, fingerprint)
+        refusals.check(trained, decided[planned("learning").key]["config"], data)
 
     def test_matched_by_flops_at_each_length(self, server, fingerprint):
         """Attention grows with the length, so an LSTM that keeps up with it grows too."""

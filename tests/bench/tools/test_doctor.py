@@ -45,6 +45,8 @@ def test_says_what_is_here_how_noisy_it_is_and_what_a_study_needs(tmp_path, monk
     assert f"{environment.threads()} of " in said
     assert "no xpu device on this machine" in said
     assert "tiny will take about" in said
+    assert "subnormal numbers take product " in said
+    assert said.count("keep-against-flush cells will ") == 1
     assert "6 rounds" not in said, "the table says rounds in a column"
     (row,) = [line for line in said.splitlines() if line.startswith("│ lstm ")]
     cells = [part.strip() for part in row.strip("│").split("│")]
@@ -52,6 +54,18 @@ def test_says_what_is_here_how_noisy_it_is_and_what_a_study_needs(tmp_path, monk
     assert cells[3] == "6"
     assert cells[6].endswith("of 6")
     assert "unsupported: T=64 is beyond the 32 positions of transformer" in said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "slow", "said"),
+    [
+        (30.0, True, "product 30.00× as long as normal ones: keep-against-flush cells will run"),
+        (1.0, False, "no effect on this processor, so keep-against-flush cells will not run"),
+    ],
+)
+def test_subnormal_numbers_decide_about_cells(ratio, slow, said):
+    answer = {"ratios": {"product": ratio}, "slow": slow, "least": 1.2}
+    assert said in doctor._subnormals(answer)
 
 
 @pytest.mark.parametrize(
