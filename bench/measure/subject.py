@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
 from transformers import PreTrainedModel
 
 import models.arms
@@ -15,16 +16,9 @@ from bench.measure.objective import Batch
 from bench.outcome import Unsupported
 from bench.study import Cell
 from models.kernels import full_float32
+from models.precision import PRECISIONS, Precision
 
-__all__ = ["DTYPES", "Batch", "Step", "Subject", "optimizer", "training_step"]
-
-#: A study's name for a dtype -> the dtype.
-DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
+__all__ = ["Batch", "Step", "Subject", "optimizer", "training_step"]
 
 
 class Subject:
@@ -40,6 +34,7 @@ class Subject:
         devices.check(cell.device)
         full_float32()
         self.cell = cell
+        self.precision = PRECISIONS[cell.dtype]
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
         self.task = tasks.load(cell.task, cell.data)
@@ -57,7 +52,7 @@ class Subject:
         features: int | None = getattr(self.task, "FEATURES", None)
         if features is not None:
             objective.add_features(model, features)
-        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[dtype or cell.dtype])
+        return PRECISIONS[dtype or cell.dtype].put(model, cell.device)
 
     def rows(
         self, split: str, count: int, seed: int, first: int = 0, length: int | None = None
@@ -77,7 +72,7 @@ class Subject:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array).to(self.cell.device)
-        return tensor.to(DTYPES[self.cell.dtype]) if tensor.is_floating_point() else tensor
+        return tensor.to(self.precision.weights) if tensor.is_floating_point() else tensor
 
     def batches(self, count: int, size: int, first: int = 0) -> list[Batch]:
         """Training batches in the order of the cell's seed, made before any clock starts.
@@ -119,24 +114,32 @@ def training_step(
     head: str,
     optimizer: torch.optim.Optimizer,
     clip_norm: float,
+    precision: Precision = PRECISIONS["float32"],
 ) -> Step:
     """One optimizer step on one batch, the same for every arm.
+
+    Where a precision has its loss scaled, gradients are unscaled before their norm is taken, and a
+    step whose gradients are not finite is skipped: the host waits to hear whether they are, as in
+    everybody's training in float16.
 
     The step returns the loss, and the norm of every parameter's gradient *before* clipping, in the
     model's order: clipping needs these anyway. Both are left on the device: reading them would
     make the host wait, so it is done after the clock has stopped.
     """
+    scaler = GradScaler(model.device.type, enabled=precision.scaled)
     parameters = list(model.parameters())
     nothing = torch.zeros((), device=model.device, dtype=model.dtype)
 
     def step(batch: Batch) -> tuple[Tensor, Tensor]:
         optimizer.zero_grad()
         loss = objective.loss(model, head, batch)
-        loss.backward()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
         norms = gradient_norms(parameters, nothing)
         total = torch.linalg.vector_norm(norms)
         torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, total)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         return loss.detach(), norms
 
     return step

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.store.records import Record
+from bench.store.records import Record, as_now
 
 FILE = "records.sqlite"
 _SCHEMA = 1
@@ -98,7 +98,7 @@ class Store:
     def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""
         found = {
-            key: json.loads(text)
+            key: as_now(json.loads(text))
             for key, text in self._db.execute("SELECT key, record FROM records")
         }
         return [found[key] for key in self.meta("plan", []) if key in found]

@@ -14,6 +14,16 @@ COORDINATES = [
 ]  # fmt: skip
 
 Record = dict[str, Any]
+#: Half types whose name meant, before records said what weights are of, that everything was.
+_WAS_PURE = ("bfloat16", "float16")
+
+
+def as_now(record: Record) -> Record:
+    """A record of before as it would be said now: its ``bfloat16`` was ``pure_bfloat16``."""
+    cell = record["cell"]
+    if cell["dtype"] not in _WAS_PURE or "weights" in record["model"]:
+        return record
+    return record | {"cell": cell | {"dtype": f"pure_{cell['dtype']}"}}
 
 
 def of(records: Sequence[Record], probe: str, *statuses: str) -> list[Record]:

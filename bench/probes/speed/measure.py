@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
-from bench.measure import objective
+from bench.measure import objective, ran
 from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
-from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.measure.subject import Batch, Subject
+from bench.measure.training import Steps
 from bench.outcome import Unsupported
 from bench.study import Cell
 from models.heads import GENERATING
@@ -47,7 +49,9 @@ class Measurement:
         self.cell, protocol = cell, cell.protocol
         self.batches = subject.batches(_BATCHES, protocol["batch_size"])
         self.tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
-        self._run = _function(cell.axes["phase"], subject)
+        self._subject, self._phase = subject, cell.axes["phase"]
+        self._model = subject.build()
+        self._run = _function(self._phase, subject, self._model)
         self._next = 0
         self.seconds: list[float] = []
         self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
@@ -56,6 +60,9 @@ class Measurement:
         self.block_steps = max(1, math.ceil(block_s / typical))
         self._typical = typical
         self._short = typical < _SHORT_S
+        if isinstance(self._run, Steps):
+            self._run.check()
+            self._run.begin()
 
     def round(self) -> None:
         if self._short:
@@ -63,16 +70,26 @@ class Measurement:
         self.seconds.append(self._time(self.block_steps))
 
     def result(self) -> Result:
-        compiled = self.cell.kernel == "compiled"
+        compiled, steps = self.cell.kernel == "compiled", self._run
+        if isinstance(steps, Steps):
+            steps.check()
         return Result(
             {
                 "tokens_per_step": self.tokens,
                 "first_step_s": self.warmup[0],
                 "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
+                **(steps.told() if isinstance(steps, Steps) else {}),
+                **ran.told(self._subject, self._model, self.batches[0], self._passes()),
             },
             {"seconds": self.seconds, "warmup_seconds": self.warmup},
         )
+
+    def _passes(self) -> Callable[[PreTrainedModel], Callable[[Batch], None]] | None:
+        """What is run on a model to see its kernel; None for its loss."""
+        if self._phase == "training":
+            return None
+        return lambda model: _function(self._phase, self._subject, model)
 
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
         """Until the steps are many or long enough and have settled, or a minute is over."""
@@ -122,18 +139,10 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
 
 
-def _function(phase: str, subject: Subject) -> Callable[[Batch], None]:
-    """What is timed, on a model of its own."""
-    model = subject.build()
+def _function(phase: str, subject: Subject, model: PreTrainedModel) -> Callable[[Batch], None]:
+    """What is timed, on a model put in its mode."""
     if phase == "training":
-        step = training_step(
-            model.train(), subject.head, optimizer(model, _LEARNING_RATE), _CLIP_NORM
-        )
-
-        def train(batch: Batch) -> None:
-            step(batch)
-
-        return train
+        return Steps(subject, model, _LEARNING_RATE, _CLIP_NORM)
     model.eval()
     run = objective.prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
 

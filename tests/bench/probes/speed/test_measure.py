@@ -83,8 +83,8 @@ def test_short_steps_are_timed_many_at_once(corpus, monkeypatch, step_s, block_s
     """Real steps, on a clock on which each takes as long; a block is of 20 ms."""
     clock, function, steps = Clock(), speed._function, []
 
-    def as_long(phase, subject):
-        step = function(phase, subject)
+    def as_long(phase, subject, model):
+        step = function(phase, subject, model)
 
         def run(batch):
             step(batch)
