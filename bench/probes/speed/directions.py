@@ -15,7 +15,7 @@ from bench.statistics.directions import Direction, Pair, directions, holm, silen
 from bench.statistics.intervals import Estimate, log_ratios
 from bench.statistics.rounds import kept
 from bench.statistics.verdicts import Verdict
-from bench.store.records import Record
+from bench.store.records import Record, kernel
 
 #: What is claimed together: a forward pass and a prefill both read.
 _TOGETHER = {"forward": "reading", "prefill": "reading"}
@@ -65,7 +65,7 @@ def _row(contrast: str, verdict: Verdict, direction: Direction, noise: Estimate)
         "contrast": contrast,
         "family": family,
         "reference": base["arm"],
-        "reference_kernel": base["kernel"],
+        "reference_kernel": kernel(verdict.reference),
         "reference_record": verdict.reference["key"],
         "rounds": direction.rounds,
         "launches": direction.launches,
