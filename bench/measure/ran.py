@@ -18,7 +18,7 @@ from bench.measure.subject import Batch, Subject
 #: PyTorch's own by name, its math attention among them; and whatever has a namespace of its own.
 _DECISIVE = re.compile(
     r"aten::(mkldnn_rnn_layer|_cudnn_rnn|miopen_rnn|_lstm_mps|_thnn_fused_\w+_cell"
-    r"|_scaled_dot_product_\w+)|(?!aten|prims?|autograd|profiler|cuda|inductor)\w+::\w+"
+    r"|_scaled_dot_product_\w+)|(?!aten|prims?|autograd|profiler|cuda|inductor|mkldnn)\w+::\w+"
 )
 _BACKWARD = re.compile(r"backward", re.IGNORECASE)  # follows from the forward
 

@@ -5,6 +5,7 @@ own kernel (cuDNN, oneDNN) where there is one, else ``models.recurrent.scan``. `
 cell out, and ``compiled`` sends that through ``torch.compile``. All three compute the same.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,6 +95,7 @@ def _computed(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(x.device.type) if mixed else x.dtype
 
 
+@functools.cache
 def _has_type(dtype: torch.dtype) -> bool:
     """Whether oneDNN trains an LSTM of this type on this processor; float16 on none."""
     bfloat16 = dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -19,6 +19,15 @@ def test_a_fused_lstm_is_one_call_of_onednn(corpus):
     assert found == {"kernel_ran": ["aten::mkldnn_rnn_layer"], "kernel_ran_in_float32": None}
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bfloat16 on this processor"
+)
+@pytest.mark.parametrize("dtype", ["bfloat16", "pure_bfloat16"])
+def test_bfloat16_is_onednn_s_too_where_it_has_it(corpus, dtype):
+    found = told(corpus, "lstm", kernel="fused", dtype=dtype)
+    assert found["kernel_ran"] == found["kernel_ran_in_float32"] == ["aten::mkldnn_rnn_layer"]
+
+
 def test_a_type_without_a_library_kernel_is_told_beside_float32(corpus):
     found = told(corpus, "lstm", kernel="fused", dtype="pure_float16")
     assert found["kernel_ran"] == ["rvt::lstm_scan"]
