@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-#: Statuses of a record. What is FINAL is not tried again when a sweep is resumed.
+#: Statuses of a record. What is FINAL is not tried again when a sweep is resumed: the same code,
+#: versions and data would end it likewise, and with others a sweep asks to be started afresh.
 DONE = "done"
 UNSTABLE = "unstable"  # timed, but not precisely enough for a claim
 DIVERGED = "diverged"  # the loss stopped being a number, at a known step
 UNSUPPORTED = "unsupported"  # cannot exist: too long for the model, no such device or kernel
 UNAVAILABLE = "unavailable"  # something it needs is missing or is not what it should be
-INVALID = "invalid"  # its model could not be matched, or failed a correctness gate
+INVALID = "invalid"  # its model cannot be matched, fails a correctness gate, or is not finite
 FAILED = "failed"
 OOM = "oom"
 KILLED = "killed"
@@ -18,7 +19,7 @@ TIMEOUT = "timeout"
 STATUSES = (
     DONE, UNSTABLE, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT
 )  # fmt: skip
-FINAL = (DONE, UNSTABLE, DIVERGED, UNSUPPORTED)
+FINAL = (DONE, UNSTABLE, DIVERGED, UNSUPPORTED, INVALID)
 MEASURED = (DONE, UNSTABLE)
 
 

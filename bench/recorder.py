@@ -63,7 +63,10 @@ class Recorder:
             "group": cell.group,
             "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
             "cell": cell.model_dump(mode="json"),
-            "model": {name: answer.get(name) for name in ("parameters", "match", "cost", "layers")},
+            "model": {
+                name: answer.get(name)
+                for name in ("parameters", "match", "cost", "layers", "weights")
+            },
             "environment": self._machine,
             "provenance": self._of(cell),
             "ended": now(),

@@ -19,6 +19,7 @@ import torch
 from bench.measure import devices
 from bench.store import environment
 from models.kernels import full_float32
+from models.precision import PRECISIONS
 
 _TRIES = 5  # of everything, spread over time
 _REST_S = 0.2  # between two tries
@@ -51,7 +52,8 @@ def measure(
 
     Args:
         device: cpu, cuda, mps or xpu.
-        dtypes: names such as ``float32``; each is PyTorch's own product of two square matrices.
+        dtypes: keys of ``models.precision.PRECISIONS``; of each, PyTorch's own product of two
+            square matrices in the type that it computes in.
         threads: of the CPU, by what cells call them: ``{"all": 2, "1": 1}``.
         known: what an earlier call returned. Only what is faster than it replaces it.
 
@@ -141,7 +143,7 @@ def _try_product(best: Ceilings, device: str, name: str) -> None:
     if name in best["absent"]:
         return
     try:
-        rate, size = _gemm(device, getattr(torch, name))
+        rate, size = _gemm(device, PRECISIONS[name].compute)
     except (RuntimeError, TypeError) as error:  # a TypeError: MPS, of float64
         best["absent"][name] = str(error).partition("\n")[0]
         return

@@ -150,7 +150,7 @@ class Pace:
         subject = Subject(cell, config, data)
         model = subject.build()
         self.build_s = time.perf_counter() - start
-        step = training_step(model, subject.head, optimizer(model, 1e-5), 1.0)
+        step = training_step(model, subject.head, optimizer(model, 1e-5), 1.0, subject.precision)
 
         def train(batch: Batch) -> None:
             float(step(batch)[0])  # reading a number waits for the device

@@ -8,7 +8,6 @@ from bench import registry, tasks
 from bench.data import corpus
 from bench.execute.sizing import reads
 from bench.measure import contract, devices
-from bench.measure.subject import DTYPES
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
 from bench.store import environment, limits
 from bench.study import Cell
@@ -70,9 +69,9 @@ def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
 def of_kernel(cell: Cell, fields: dict[str, object]) -> CellError | None:
     """Why a kernel's numbers are not to be trusted, None where they agree with the reference's."""
     arm, head = models.arms.load(cell.arm), tasks.load(cell.task, cell.data).HEAD
-    config, dtype = models.arms.config_from_dict(fields), DTYPES[cell.dtype]
+    config = models.arms.config_from_dict(fields)
     try:
-        kernels.check_kernel(arm, config, head, cell.kernel, cell.device, dtype)
+        kernels.check_kernel(arm, config, head, cell.kernel, cell.device, cell.dtype)
     except kernels.KernelUnavailable as error:
         return Unsupported(str(error))
     except kernels.KernelError as error:

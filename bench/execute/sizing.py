@@ -8,7 +8,6 @@ from typing import Any, cast
 import models.arms
 from bench import registry, tasks
 from bench.execute.tokenizer import refuse_tokenizer
-from bench.measure.subject import DTYPES
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
@@ -16,6 +15,7 @@ from models.checkpoints import CheckpointError
 from models.cost import Cost
 from models.heads import GENERATING
 from models.matching import match
+from models.precision import PRECISIONS
 
 
 def _weights(arm: str) -> str:
@@ -32,8 +32,8 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     """The configuration of a cell's model, with its exact counts and its costs.
 
     Returns:
-        ``config``, ``parameters``, ``match``, ``cost`` and ``layers``, of the encoder where there
-        are two stacks; None where its configuration counts none.
+        ``config``, ``parameters``, ``match``, ``cost``, ``layers`` (of the encoder where there are
+        two stacks; None where its configuration counts none) and ``weights`` (their type).
 
     Raises:
         Unsupported: the arm, or the one it is matched to, has no such head or knows other symbols.
@@ -94,6 +94,7 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
         },
         "cost": _cost(found.cost, cell, task),
         "layers": getattr(found.config.get_text_config(), "num_hidden_layers", None),
+        "weights": str(PRECISIONS[cell.dtype].weights).removeprefix("torch."),
     }
 
 
@@ -125,7 +126,7 @@ def _cost(cost: Cost, cell: Cell, task: tasks.Task) -> dict[str, Any]:
             cost.forward_flops_per_token(at, target),
             cost.training_flops_per_token(at, target),
         )
-    itemsize = DTYPES[cell.dtype].itemsize
+    itemsize = PRECISIONS[cell.dtype].compute.itemsize  # in which states and caches are kept
     return {
         "length": cell.length,
         "forward_flops": forward,
@@ -141,5 +142,5 @@ def _generation(cost: Cost, cell: Cell) -> dict[str, int]:
     """What a row's prefill costs, and the weights that each further token reads."""
     return {
         "prefill_flops": cost.prefill_flops(cell.length),
-        "step_weight_bytes": DTYPES[cell.dtype].itemsize * cost.step_weights(),
+        "step_weight_bytes": PRECISIONS[cell.dtype].compute.itemsize * cost.step_weights(),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.statistics.intervals import Estimate
-from bench.store.records import Record, coordinates
+from bench.store.records import Record, coordinates, kernel
 
 #: The value of an estimate, and the ends of its interval.
 ENDS = ("", "_low", "_high")
@@ -18,6 +18,7 @@ def where(record: Record) -> dict[str, Any]:
     """Where a row stands, and the record that it is made from."""
     cell = record["cell"]
     return coordinates(cell) | {
+        "kernel": kernel(record),
         "seed": cell["seed"],
         "phase": cell["axes"].get("phase", cell["probe"]),
         "batch_size": cell["protocol"]["batch_size"],

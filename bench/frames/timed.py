@@ -12,7 +12,7 @@ from bench.outcome import MEASURED
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
-from bench.store.records import Record, of
+from bench.store.records import Record, kernel, of
 
 #: What a probe knows of a record beside its step's time, given that in seconds.
 Own = Callable[[Record, float], dict[str, Any]]
@@ -91,7 +91,7 @@ def compared(verdict: verdicts.Verdict, say: Say) -> dict[str, Any]:
     """The ratio to the reference, with and without flagged rounds, beside the A/A control."""
     row = {
         "reference": verdict.reference["cell"]["arm"],
-        "reference_kernel": verdict.reference["cell"]["kernel"],
+        "reference_kernel": kernel(verdict.reference),
         **interval("speed_ratio", verdict.ratio),
         **interval("quiet_ratio", verdict.quiet_ratio),
         "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",

@@ -81,6 +81,7 @@ def sentence_embeddings(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, T
 
 def _mean(model: PreTrainedModel, ids: Tensor, mask: Tensor | None) -> Tensor:
     hidden: Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    hidden = hidden.to(model.dtype)  # autocast leaves it in the half type
     if mask is None:
         pooled = hidden.mean(dim=1)
     else:

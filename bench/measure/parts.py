@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from bench.measure.devices import synchronize
 from bench.measure.objective import Batch
-from bench.measure.subject import Step
+from bench.measure.training import Steps
 from models import seams
 from models.groups import layer_parameters
 
@@ -70,25 +70,25 @@ class Laps:
 
 
 class Training:
-    """A training step of a model, whole or in parts."""
+    """The training steps of a model, whole or in parts."""
 
-    def __init__(self, model: PreTrainedModel, step: Step) -> None:
-        self.model, self._step = model, step
-        inside = set(layer_parameters(model))
+    def __init__(self, steps: Steps) -> None:
+        self.model, self.steps = steps.model, steps
+        inside = set(layer_parameters(steps.model))
         self._layers = list(inside)
-        self._others = [weight for weight in model.parameters() if weight not in inside]
+        self._others = [weight for weight in self.model.parameters() if weight not in inside]
 
     def __call__(self, batch: Batch) -> None:
-        self._step(batch)
+        self.steps(batch)
 
     def apart(self, batch: Batch, laps: Laps) -> None:
         """The same step, each part on a lap of its own."""
         laps.begin("update")
-        self._step.clear()
+        self.steps.clear()
         laps.begin("forward")
-        loss = self._step.forward(batch)
+        loss = self.steps.forward(batch)
         laps.begin("backward")
-        self._step.backward(loss)
+        self.steps.backward(loss)
         laps.begin(None)
         self._update(laps, self._layers, layers=False)
         self._update(laps, self._others, layers=True)
@@ -99,7 +99,7 @@ class Training:
         for weight, _ in kept:
             weight.grad = None
         laps.begin("update", layers=layers)
-        self._step.update()
+        self.steps.update(rest=not layers)
         laps.begin(None)
         for weight, gradient in kept:
             weight.grad = gradient

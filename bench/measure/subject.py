@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
 from transformers import PreTrainedModel
 
 import models.arms
@@ -15,16 +16,9 @@ from bench.measure.objective import Batch
 from bench.outcome import Unsupported
 from bench.study import Cell
 from models.kernels import full_float32
+from models.precision import PRECISIONS, Precision
 
-__all__ = ["DTYPES", "Batch", "Step", "Subject", "optimizer", "training_step"]
-
-#: A study's name for a dtype -> the dtype.
-DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
+__all__ = ["Batch", "Step", "Subject", "optimizer", "training_step"]
 
 
 class Subject:
@@ -40,6 +34,7 @@ class Subject:
         devices.check(cell.device)
         full_float32()
         self.cell = cell
+        self.precision = PRECISIONS[cell.dtype]
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
         self.task = tasks.load(cell.task, cell.data)
@@ -57,7 +52,7 @@ class Subject:
         features: int | None = getattr(self.task, "FEATURES", None)
         if features is not None:
             objective.add_features(model, features)
-        return torch.nn.Module.to(model, device=cell.device, dtype=DTYPES[dtype or cell.dtype])
+        return PRECISIONS[dtype or cell.dtype].put(model, cell.device)
 
     def rows(
         self, split: str, count: int, seed: int, first: int = 0, length: int | None = None
@@ -77,7 +72,7 @@ class Subject:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array).to(self.cell.device)
-        return tensor.to(DTYPES[self.cell.dtype]) if tensor.is_floating_point() else tensor
+        return tensor.to(self.precision.weights) if tensor.is_floating_point() else tensor
 
     def batches(self, count: int, size: int, first: int = 0) -> list[Batch]:
         """Training batches in the order of the cell's seed, made before any clock starts.
@@ -114,16 +109,26 @@ def optimizer(model: PreTrainedModel, learning_rate: float) -> torch.optim.Optim
 class Step:
     """One optimizer step on one batch, the same for every arm, and its parts.
 
+    Where a precision has its loss scaled, gradients are unscaled before their norm is taken, and a
+    step whose gradients are not finite is skipped: the host waits to hear whether they are, as in
+    everybody's training in float16.
+
     It returns the loss, and the norm of every parameter's gradient *before* clipping, in the
     model's order: clipping needs these anyway. Both are left on the device: reading them would
     make the host wait, so it is done after the clock has stopped.
     """
 
     def __init__(
-        self, model: PreTrainedModel, head: str, optimizer: torch.optim.Optimizer, clip_norm: float
+        self,
+        model: PreTrainedModel,
+        head: str,
+        optimizer: torch.optim.Optimizer,
+        clip_norm: float,
+        precision: Precision = PRECISIONS["float32"],
     ) -> None:
-        self._model, self._head = model, head
-        self._optimizer, self._clip_norm = optimizer, clip_norm
+        self.model, self.optimizer = model, optimizer
+        self._head, self._clip_norm = head, clip_norm
+        self._scaler = GradScaler(model.device.type, enabled=precision.scaled)
         self._parameters = list(model.parameters())
         self._nothing = torch.zeros((), device=model.device, dtype=model.dtype)
 
@@ -135,30 +140,40 @@ class Step:
 
     def clear(self) -> None:
         """Let go of the gradients of the step before."""
-        self._optimizer.zero_grad()
+        self.optimizer.zero_grad()
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
-        return objective.loss(self._model, self._head, batch)
+        return objective.loss(self.model, self._head, batch)
 
     def backward(self, loss: Tensor) -> None:
         """Its gradient, in every parameter."""
-        loss.backward()
+        self._scaler.scale(loss).backward()
 
-    def update(self) -> Tensor:
-        """Norm, clip and optimizer, of the parameters that have a gradient; the norms before."""
+    def update(self, *, rest: bool = False) -> Tensor:
+        """Norm, clip and optimizer, of the parameters that have a gradient; the norms before.
+
+        Args:
+            rest: other parameters are updated after these, so that the loss's scale must stay.
+        """
+        self._scaler.unscale_(self.optimizer)
         norms = gradient_norms(self._parameters, self._nothing)
         total = torch.linalg.vector_norm(norms)
         torch.nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, total)
-        self._optimizer.step()
+        self._scaler.step(self.optimizer)
+        self._scaler.update(self._scaler.get_scale() if rest else None)
         return norms
 
 
 def training_step(
-    model: PreTrainedModel, head: str, optimizer: torch.optim.Optimizer, clip_norm: float
+    model: PreTrainedModel,
+    head: str,
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float,
+    precision: Precision = PRECISIONS["float32"],
 ) -> Step:
     """The step that every arm is trained by."""
-    return Step(model, head, optimizer, clip_norm)
+    return Step(model, head, optimizer, clip_norm, precision)
 
 
 def gradient_norms(parameters: Sequence[torch.nn.Parameter], nothing: Tensor) -> Tensor:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench import registry
 from bench.outcome import MEASURED, UNSTABLE
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
 from bench.report.content import Content
-from bench.store.records import Record
+from bench.store.records import Record, operators
 
 _MANY = 6  # values from which on only the ends are named
 
@@ -79,6 +80,7 @@ def of(content: Content) -> list[tuple[str, str]]:
         estimate = content.meta("estimate_s", 0)
         facts.append(("Time", f"{elapsed / 60:.1f} min; the plan had said {estimate / 60:.1f} min"))
     facts += _numbered("Machine", sorted({machine(record) for record in records}))
+    facts += _kernels(records)
     facts += _corpus(content)
     if data := content.meta("data"):
         named = [f"{name}: {made['repo']}@{made['revision']}" for name, made in data.items()]
@@ -93,6 +95,19 @@ def of(content: Content) -> list[tuple[str, str]]:
             text += f"; commit {commit[:12]}{' with uncommitted changes' if dirty else ''}"
         facts.append(("Code" if len(made) == 1 else "Code (mixed)", text))
     return facts
+
+
+def _kernels(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """What ran under the name of each kernel, by the profiler; nothing of records of before."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        cell, ran = record["cell"], record["metrics"].get("kernel_ran")
+        if ran is not None:
+            called = f"{registry.label(cell['arm'])}/{cell['kernel']}"
+            ran_as = f"{called}, {cell['device']} {cell['dtype']}"
+            found.setdefault(operators(ran), set()).add(ran_as)
+    texts = [f"{ran}: {'; '.join(sorted(cells))}" for ran, cells in sorted(found.items())]
+    return [("Kernels that ran", ". ".join(texts))] if texts else []
 
 
 def _numbered(name: str, texts: Iterable[str]) -> list[tuple[str, str]]:

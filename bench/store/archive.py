@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from bench.outcome import STATUSES
 from bench.store import lines
 from bench.store.database import FILE, Store, StoreError, encoded
-from bench.store.records import COORDINATES, Record
+from bench.store.records import COORDINATES, Record, as_now
 
 PLAIN = "records.jsonl"
 PACKED = "records.jsonl.gz"
@@ -90,7 +90,7 @@ class Archive:
                     f"{path}: line {number} is of the cell of line {at[value['key']]}: expected "
                     "each once."
                 )
-            self._records.append(value)
+            self._records.append(as_now(value))
         if header is not None and len(self._records) < len(proofs):
             raise StoreError(
                 f"{path}: expected {len(proofs)} records. It ends behind line "

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.store.records import Record
+from bench.store.records import Record, as_now
 
 FILE = "records.sqlite"
 _SCHEMA = 1
@@ -97,7 +97,7 @@ class Store:
 
     def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""
-        return [json.loads(text) for text in self.texts()]
+        return [as_now(json.loads(text)) for text in self.texts()]
 
     def texts(self) -> list[str]:
         """The same as JSON, as `encoded` writes it."""

@@ -14,6 +14,16 @@ COORDINATES = [
 ]  # fmt: skip
 
 Record = dict[str, Any]
+#: Half types whose name meant, before records said what weights are of, that everything was.
+_WAS_PURE = ("bfloat16", "float16")
+
+
+def as_now(record: Record) -> Record:
+    """A record of before as it would be said now: its ``bfloat16`` was ``pure_bfloat16``."""
+    cell = record.get("cell", {})
+    if cell.get("dtype") not in _WAS_PURE or "weights" in record["model"]:
+        return record
+    return record | {"cell": cell | {"dtype": f"pure_{cell['dtype']}"}}
 
 
 def of(records: Sequence[Record], probe: str, *statuses: str) -> list[Record]:
@@ -30,6 +40,20 @@ def coordinate(cell: dict[str, Any], name: str) -> Any:
 def coordinates(cell: dict[str, Any]) -> dict[str, Any]:
     """Where a cell stands, every coordinate but its seed."""
     return {name: coordinate(cell, name) for name in COORDINATES}
+
+
+def kernel(record: Record) -> str:
+    """A cell's kernel; with the operators that ran, where its name is others' in float32."""
+    name, metrics = str(record["cell"]["kernel"]), record["metrics"]
+    ran, usual = metrics.get("kernel_ran"), metrics.get("kernel_ran_in_float32")
+    if usual is None or ran == usual:  # records of before do not say
+        return name
+    return f"{name} ({operators(ran)})"
+
+
+def operators(ran: Sequence[str]) -> str:
+    """``rvt::lstm_scan``: what ran, in a few words; PyTorch's own without its namespace."""
+    return ", ".join(name.removeprefix("aten::") for name in ran) or "written out"
 
 
 def short(values: Any, digits: int = 4) -> list[Any]:

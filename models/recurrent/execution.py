@@ -6,6 +6,7 @@ cell out, and ``compiled`` sends that through ``torch.compile``. ``native`` runs
 cell in C++ of our own, on a CPU with a compiler. All compute the same.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -92,9 +93,23 @@ def _library(
 
 
 def _onednn(stack: nn.RNNBase, x: Tensor) -> bool:
-    """Whether PyTorch has a fused CPU kernel for this cell and type."""
-    fits = stack.mode == "LSTM" and x.dtype == torch.float32 and x.device.type == "cpu"
-    return bool(fits and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)
+    """Whether PyTorch has a fused CPU kernel for this cell and the type it is computed in."""
+    mkldnn = torch.backends.mkldnn
+    fits = stack.mode == "LSTM" and x.device.type == "cpu"
+    return bool(fits and mkldnn.is_available() and mkldnn.enabled and _has_type(_computed(x)))
+
+
+def _computed(x: Tensor) -> torch.dtype:
+    """What products with a tensor are computed in, under autocast or without."""
+    mixed = torch.is_autocast_enabled(x.device.type) and x.dtype != torch.float64
+    return torch.get_autocast_dtype(x.device.type) if mixed else x.dtype
+
+
+@functools.cache
+def _has_type(dtype: torch.dtype) -> bool:
+    """Whether oneDNN trains an LSTM of this type on this processor; float16 on none."""
+    bfloat16 = dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return dtype == torch.float32 or bool(bfloat16)
 
 
 def _whole(

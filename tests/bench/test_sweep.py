@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from bench import study, sweep
-from bench.outcome import DONE, UNSUPPORTED
+from bench.outcome import DONE, INVALID, UNSUPPORTED
 from bench.store import FILE, Store
 
 from ..conftest import SHORT, TINY
@@ -94,6 +94,14 @@ def test_arms_that_are_timed_in_turn_are_measured_again_together(folder, rvt):
         mates = [r for r in store.records() if r["alike"] == timed[0]["alike"]]
     assert len({r["together"] for r in mates}) == 1
     assert mates[0]["together"] != timed[0]["together"]
+
+
+def test_what_fails_a_gate_is_not_tried_again(folder, rvt):
+    """The same code, versions and data would refuse it again."""
+    with Store(folder, write=True) as store:
+        record = next(r for r in store.records() if r["status"] == DONE)
+        store.put(record | {"status": INVALID, "reason": "other numbers"})
+    assert "nothing to do" in rvt("run", str(TINY), "--output", str(folder.parent)).out
 
 
 def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):

@@ -5,6 +5,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
+from bench.measure import ran
 from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
-from bench.measure.subject import Subject
+from bench.measure.subject import Batch, Subject
 from bench.outcome import Invalid, Unsupported
 from bench.study import Cell
 
@@ -83,7 +85,9 @@ def generate(model: Any, prompt: Tensor, new_tokens: int, **options: Any) -> Any
     )
 
 
-def check_cache(model: PreTrainedModel, prompt: Tensor, new_tokens: int) -> float:
+def check_cache(
+    model: PreTrainedModel, prompt: Tensor, new_tokens: int, most: float | None = None
+) -> float:
     """Prove that decoding with a cache says what the model says without one.
 
     The logits of every cached step are compared with those of one uncached pass over the same
@@ -95,12 +99,13 @@ def check_cache(model: PreTrainedModel, prompt: Tensor, new_tokens: int) -> floa
         model: in evaluation mode, its generation configuration greedy.
         prompt: (rows, length) prompts or sources.
         new_tokens: how many steps to compare.
+        most: allowed difference, None for that of the weights' type.
 
     Returns:
         The largest difference, relative to its step's largest magnitude.
 
     Raises:
-        Invalid: it is over ``TOLERANCE``, or not a number.
+        Invalid: it is larger, or not a number.
     """
     outputs = generate(model, prompt, new_tokens, return_dict_in_generate=True, output_logits=True)
     cached = torch.stack(outputs.logits, dim=1)  # (rows, new_tokens, vocab_size)
@@ -113,7 +118,7 @@ def check_cache(model: PreTrainedModel, prompt: Tensor, new_tokens: int) -> floa
     uncached = uncached.to(cached.dtype)
     differences = (cached - uncached).abs().amax(dim=(0, 2)) / uncached.abs().amax(dim=(0, 2))
     worst = int(differences.argmax())  # a NaN counts as the largest
-    error, most = float(differences[worst]), TOLERANCE[model.dtype]
+    error, most = float(differences[worst]), most or TOLERANCE[model.dtype]
     if not error <= most:
         raise Invalid(
             f"decoding with a cache differs from decoding without: expected logits within {most:g} "
@@ -151,7 +156,7 @@ class Measurement:
     """One arm of a group, its cache proven and its model warm, waiting for its turn."""
 
     def __init__(self, subject: Subject, progress: Progress) -> None:
-        protocol = subject.cell.protocol
+        self.subject, protocol = subject, subject.cell.protocol
         self.cell, self.new_tokens = subject.cell, protocol["new_tokens"]
         batches = subject.batches(_PROMPTS, protocol["batch_size"])
         if any("attention_mask" in batch for batch in batches):
@@ -160,10 +165,14 @@ class Measurement:
         self.model = subject.build().eval()
         self.model.generation_config = greedy(self.model)
         self.gate_tokens = min(_GATE_TOKENS, self.new_tokens)
-        self.gate_error = check_cache(self.model, self.prompts[0], self.gate_tokens)
-        self.state_bytes = [
-            kept_bytes(self.model, self.prompts[0], tokens) for tokens in (0, self.new_tokens)
-        ]
+        compute = subject.precision.compute
+        with self._cast_once():
+            self.gate_error = check_cache(
+                self.model, self.prompts[0], self.gate_tokens, TOLERANCE[compute]
+            )
+            self.state_bytes = [
+                kept_bytes(self.model, self.prompts[0], tokens) for tokens in (0, self.new_tokens)
+            ]
         self._next = 0
         self.first: list[float] = []  # seconds to the first token, by round
         self.steps: list[list[float]] = []  # seconds of each further one
@@ -171,6 +180,10 @@ class Measurement:
             self.round()
         self.first.clear()
         self.steps.clear()
+
+    def _cast_once(self) -> AbstractContextManager[None]:
+        """Under autocast a generation casts the weights at its start, not at every token."""
+        return self.subject.precision.autocast(self.cell.device)
 
     def round(self) -> None:
         clock, prompt = Clock(), self.prompts[self._next]
@@ -180,7 +193,8 @@ class Measurement:
         try:
             synchronize(self.cell.device)
             start = time.perf_counter_ns()
-            generate(self.model, prompt, self.new_tokens, streamer=clock)
+            with self._cast_once():
+                generate(self.model, prompt, self.new_tokens, streamer=clock)
         finally:
             if collecting:
                 gc.enable()
@@ -200,6 +214,7 @@ class Measurement:
                 "state_end_bytes": self.state_bytes[1],
                 "gate_tokens": self.gate_tokens,
                 "gate_error": self.gate_error,
+                **ran.told(self.subject, self.model, {"input_ids": self.prompts[0]}, _reading),
             },
             {
                 "seconds": seconds,
@@ -208,6 +223,12 @@ class Measurement:
                 "position_seconds": by_position,
             },
         )
+
+
+def _reading(model: PreTrainedModel) -> Callable[[Batch], Any]:
+    """A prefill and a decoded step of a model, as they are timed."""
+    model.generation_config = greedy(model)
+    return lambda batch: generate(model, batch["input_ids"], 2)
 
 
 def refuse(cell: Cell, head: str, limit: int | None) -> None:

@@ -78,7 +78,7 @@ class Designated:
             if "logits_to_keep" in inspect.signature(model.forward).parameters:
                 positions, at = at.unique(return_inverse=True)
                 kept = {"logits_to_keep": positions}
-            logits = model(inputs_embeds=embeds, **kept).logits[self._row, at]
+            logits = model(inputs_embeds=embeds, **kept).logits[self._row, at].to(embeds.dtype)
             return embeds, torch.nn.functional.cross_entropy(logits, self._label, reduction="sum")
         labels = rows["labels"][:, :1] if self._head == SEQ2SEQ else rows["labels"]
         return embeds, model(inputs_embeds=embeds, labels=labels).loss * len(embeds)
@@ -88,19 +88,20 @@ class Designated:
         return values[self._row[:, None], self._order]
 
 
-def flow(model: PreTrainedModel, designated: Designated) -> Tensor:
+def flow(model: PreTrainedModel, designated: Designated, scale: float = 1.0) -> Tensor:
     """dL/de for every row and position; no parameter's gradient is touched.
 
     Args:
         model: any that takes ``inputs_embeds``.
         designated: rows, and where their losses are taken.
+        scale: what losses are multiplied by for the backward, and the gradient divided by.
 
     Returns:
         (rows, length, embedding_size), in the model's dtype.
     """
     embeds, loss = designated.loss(model)
-    (gradient,) = torch.autograd.grad(loss, embeds)
-    return gradient
+    (gradient,) = torch.autograd.grad(loss * scale, embeds)
+    return gradient / scale
 
 
 def drawn(subject: Subject) -> Batch:

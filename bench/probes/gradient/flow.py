@@ -13,18 +13,23 @@ import numpy.typing as npt
 
 #: What must be left of the largest norm for a distance to count as reached.
 LEFT = 0.01
-#: The smallest normal and subnormal numbers of the types that a gradient is taken in.
+#: The smallest normal and subnormal numbers of the types that a gradient is taken in. In float16
+#: under autocast its loss is multiplied by ``models.precision.LOSS_SCALE``, 2^10.
 SMALLEST_NORMAL = {
     "float32": 2.0**-126,
     "float64": 2.0**-1022,
     "bfloat16": 2.0**-126,
-    "float16": 2.0**-14,
+    "float16": 2.0**-24,
+    "pure_bfloat16": 2.0**-126,
+    "pure_float16": 2.0**-14,
 }
 SMALLEST_SUBNORMAL = {
     "float32": 2.0**-149,
     "float64": 2.0**-1074,
     "bfloat16": 2.0**-133,
-    "float16": 2.0**-24,
+    "float16": 2.0**-34,
+    "pure_bfloat16": 2.0**-133,
+    "pure_float16": 2.0**-24,
 }
 
 _ALONE = 128  # distances that are kept one by one

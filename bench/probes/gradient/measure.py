@@ -15,14 +15,15 @@ from bench.data import metrics
 from bench.measure.contract import Progress, Result
 from bench.measure.scoring import evaluate
 from bench.measure.subject import Subject
-from bench.measure.training import Trainer
-from bench.outcome import Diverged, Unsupported
+from bench.measure.training import Trainer, not_finite
+from bench.outcome import Diverged, Invalid, Unsupported
 from bench.probes.gradient import flow as curves
 from bench.probes.gradient.designated import EVERYWHERE, Designated, drawn, flow
 from bench.probes.gradient.norms import subnormal_share, vector_norms, zero_share
 from bench.statistics.summaries import clipped_share
 from bench.store.records import short
 from models.autoclasses import SEQ2SEQ
+from models.precision import LOSS_SCALE
 
 _NO_ONE_POSITION = {
     "AutoModelForQuestionAnswering": "its loss compares all positions with one another",
@@ -62,6 +63,7 @@ class Measurement:
         self.subject, self.progress = subject, progress
         self.protocol = subject.cell.protocol
         self.model = subject.build()
+        self._scale = LOSS_SCALE if subject.precision.scaled else 1.0
         if "inputs_embeds" not in inspect.signature(self.model.forward).parameters:
             raise Unsupported(
                 f"{type(self.model).__name__} takes no inputs_embeds, at which the gradient is read"
@@ -80,7 +82,9 @@ class Measurement:
             if not protocol["steps"]:
                 return
             rate, clip = protocol["learning_rate"], protocol["clip_norm"]
-            trainer = self.trainer = Trainer(self.model, subject.head, rate, clip)
+            trainer = self.trainer = Trainer(
+                self.model, subject.head, rate, clip, subject.precision
+            )
             size = -(-protocol["steps"] // _CHUNKS)
             stops = {*_stages(protocol), *range(size, protocol["steps"], size), protocol["steps"]}
             done = 0
@@ -90,7 +94,7 @@ class Measurement:
                 if stop in _stages(protocol):
                     self._measure(stop)
                 self.progress(stop / protocol["steps"])
-        except Diverged as error:
+        except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
 
@@ -108,6 +112,7 @@ class Measurement:
             found |= {
                 "test_metric": score.metric,
                 "test_loss": score.loss,
+                "skipped_steps": self.trainer.skipped(),
                 "solved_at": task.SOLVED,
                 "solved": metrics.solved(task.METRIC, score.metric, task.SOLVED),
                 "clipped_share": clipped_share(
@@ -142,11 +147,11 @@ class Measurement:
         """Everything, after so many steps.
 
         Raises:
-            Diverged: a gradient is not finite. It is among the samples all the same.
+            Diverged, Invalid: a gradient is not finite. It is among the samples all the same.
         """
         cell = self.subject.cell
         with _random_numbers_kept(cell.device):
-            gradient = flow(self.model, self.designated)
+            gradient = flow(self.model, self.designated, self._scale)
         self._flow(gradient)
         for dtype, twin in sorted(self.twins.items()):  # float64 last
             twin.load_state_dict(self.model.state_dict())
@@ -154,7 +159,8 @@ class Measurement:
                 self._twin(twin, dtype, dtype == cell.dtype)
         self.samples.setdefault("steps", []).append(step)
         if not bool(gradient.isfinite().all()):
-            raise Diverged(step, "the gradient at the embeddings")
+            what = "the gradient at the embeddings"
+            raise not_finite(self.subject.precision, self.model, step, what)
 
     def _flow(self, gradient: Tensor) -> None:
         """Norm by distance in the cell's type, and what of it is subnormal or zero."""
@@ -180,15 +186,17 @@ class Measurement:
     def _twin(self, twin: PreTrainedModel, dtype: str, own: bool) -> None:
         """The same weights in float64, and the states, in the cell's own type and in float64."""
         designated, distance = self.designated, self.designated.distance.tolist()
+        scale = self._scale if own else 1.0
         states: dict[str, Tensor] = {}
         if self.protocol["states"]:
             with self.subject.arm.trace(twin) as gradients:
-                gradient = flow(twin, designated)
+                gradient = flow(twin, designated, scale)
             for kind, layers in gradients().items():
                 for number, layer in enumerate(layers, 1):
-                    states[f"{kind}, layer {number}"] = designated.by_distance(layer)
+                    unscaled = layer if scale == 1.0 else layer.float() / scale
+                    states[f"{kind}, layer {number}"] = designated.by_distance(unscaled)
         else:
-            gradient = flow(twin, designated)
+            gradient = flow(twin, designated, scale)
         norms = vector_norms(designated.by_distance(gradient))
         if own and states:
             apart = float((norms.mean(dim=0) - self._mean).abs().max())

@@ -8,12 +8,12 @@ from transformers import PreTrainedModel
 
 from bench import tasks
 from bench.data import metrics
-from bench.measure import objective
+from bench.measure import objective, ran
 from bench.measure.contract import Progress, Result
 from bench.measure.scoring import Score, evaluate
-from bench.measure.subject import Batch, Subject
+from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
-from bench.outcome import Diverged, Unsupported
+from bench.outcome import Diverged, Invalid, Unsupported
 from bench.probes.learning.recompute import best_rate, of_samples
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
@@ -75,7 +75,7 @@ class Measurement:
         rate = self._best_learning_rate()
         model = self.subject.build()
         self.initial = self._evaluate(model, self.test).metric
-        self.trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
+        self.trainer = self._trainer(model, rate)
         self._validate(0)
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
         try:
@@ -84,12 +84,13 @@ class Measurement:
                 self.trainer.run(self._batches(start, stop))
                 self._validate(stop)
                 self.progress(stop / steps)
-        except Diverged as error:
+        except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
 
     def result(self) -> Result:
-        test = self._evaluate(self.trainer.model, self.test)
+        model, size = self.trainer.model, self.protocol["batch_size"]
+        test = self._evaluate(model, self.test)
         task, length = self.subject.task, self.subject.cell.length
         metric = metrics.METRICS[task.METRIC]
         beyond = self._out_of_distribution()
@@ -106,6 +107,8 @@ class Measurement:
                 "test_loss": test.loss,
                 **{f"test_{metrics.METRICS[name].slug}": test.others[name] for name in test.others},
                 "tokens": self.tokens,
+                "skipped_steps": self.trainer.skipped(),
+                **ran.told(self.subject, model, next(iter(split(self.test, size)))),
                 **of_samples(samples, self.protocol, self.tokens),
             },
             samples | {"out_of_distribution": beyond},
@@ -151,13 +154,17 @@ class Measurement:
             "trials": self.trials,
         }
 
+    def _trainer(self, model: PreTrainedModel, rate: float) -> Trainer:
+        subject, clip = self.subject, self.protocol["clip_norm"]
+        return Trainer(model, subject.head, rate, clip, subject.precision)
+
     def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
         return evaluate(self.subject, model, rows, self.protocol["batch_size"])
 
     def _validate(self, step: int) -> None:
         score = self._evaluate(self.trainer.model, self.validation)
         if not math.isfinite(score.loss):
-            raise Diverged(step, "the validation loss")
+            raise self.trainer.not_finite(step, "the validation loss")
         self.curve.append((step, score.loss, score.metric))
 
     def _best_learning_rate(self) -> float:
@@ -168,10 +175,10 @@ class Measurement:
         batches = self._batches(0, min(self.protocol["trial_steps"], self.protocol["steps"]))
         for rate in rates:
             model = self.subject.build()
-            trainer = Trainer(model, self.subject.head, rate, self.protocol["clip_norm"])
+            trainer = self._trainer(model, rate)
             try:
                 trainer.run(batches)
-            except Diverged:
+            except (Diverged, Invalid):
                 self.trials.append([rate, math.inf])
                 continue
             loss = self._evaluate(trainer.model, self.validation).loss

@@ -5,7 +5,7 @@ import pandas as pd
 from bench import registry
 from bench.data.metrics import METRICS
 from bench.outcome import DIVERGED
-from bench.page import captions
+from bench.page import captions, types
 from bench.page.contract import WHERE, Excerpt, Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
@@ -159,6 +159,11 @@ QUESTIONS = [
         100,
         "Are known results reproduced?",
         lambda evidence: sentences.known(evidence["published"]),
+    ),
+    Question(
+        590,
+        "What did a half type leave where it was, in training?",
+        lambda evidence: types.moved(evidence, "learning"),
     ),
     Question(
         600,

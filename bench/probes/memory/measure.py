@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bench.measure import devices, objective
+from bench.measure import devices, objective, ran
 from bench.measure.contract import Progress, Result
 from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.measure.training import nonfinite_share, not_a_number
 from bench.probes.memory.recompute import of_repeats
 
 _LEARNING_RATE = 1e-5
@@ -117,13 +118,16 @@ class Measurement:
     """A model with everything that lasts from step to step, and a step to run on it."""
 
     def __init__(self, subject: Subject, progress: Progress) -> None:
+        self.subject = subject
         self.cell, self.progress = subject.cell, progress
         self.batch = subject.batches(1, self.cell.protocol["batch_size"])[0]
         self.model = subject.build()
         self.optimizer: torch.optim.Optimizer | None = None
         if self.cell.axes["phase"] == "training":
             self.optimizer = optimizer(self.model, _LEARNING_RATE)
-            step = training_step(self.model.train(), subject.head, self.optimizer, _CLIP_NORM)
+            step = training_step(
+                self.model.train(), subject.head, self.optimizer, _CLIP_NORM, subject.precision
+            )
 
             def run(batch: Batch) -> None:
                 step(batch)
@@ -148,10 +152,15 @@ class Measurement:
         else:
             self._allocated()
         self._tensors()
+        share = nonfinite_share(self.model)
+        if share:
+            raise not_a_number(self.model, self.cell.protocol["repeats"] + 2, "a weight", share)
 
     def result(self) -> Result:
         tokens = objective.tokens(self.batch)
-        return Result({"tokens_per_step": tokens} | self.metrics, self.samples)
+        passes = None if self.optimizer is not None else self.subject.forward
+        found = ran.told(self.subject, self.model, self.batch, passes)
+        return Result({"tokens_per_step": tokens} | self.metrics | found, self.samples)
 
     def _free_gradients(self) -> None:
         if self.optimizer is not None:

@@ -17,7 +17,7 @@ from bench.statistics.intervals import Estimate, log_ratios
 from bench.statistics.rounds import kept, together
 from bench.statistics.summaries import PER_ROUND
 from bench.statistics.verdicts import Verdict
-from bench.store.records import Record
+from bench.store.records import Record, kernel
 
 #: What is claimed together: a forward pass and a prefill both read.
 _TOGETHER = {"forward": "reading", "prefill": "reading"}
@@ -75,7 +75,7 @@ def _place(contrast: str, verdict: Verdict) -> dict[str, Any]:
         "contrast": contrast,
         "family": family,
         "reference": base["arm"],
-        "reference_kernel": base["kernel"],
+        "reference_kernel": kernel(verdict.reference),
         "reference_record": verdict.reference["key"],
     }
 

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.measure import objective, parts
+from transformers import PreTrainedModel
+
+from bench.measure import objective, parts, ran
 from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
-from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.measure.subject import Batch, Subject
+from bench.measure.training import Steps
 from bench.outcome import Unsupported
 from bench.statistics.summaries import PER_ROUND
 from bench.study import Cell
@@ -52,7 +55,9 @@ class Measurement:
         self._repeats: int = protocol.get("repeats", 1)
         tokens = statistics.fmean(map(objective.tokens, self.batches))  # padding is no work
         self.tokens = self._repeats * tokens
-        self._run = _function(cell.axes["phase"], subject)
+        self._subject, self._phase = subject, cell.axes["phase"]
+        self._model = subject.build()
+        self._run = _function(self._phase, subject, self._model)
         self._next = 0
         self.seconds: list[float] = []
         self.parts: list[dict[str, float] | None] = []  # None of a turn that had none
@@ -62,6 +67,10 @@ class Measurement:
         self.block_steps = max(1, math.ceil(block_s / typical))
         self._typical = typical
         self._short = typical < _SHORT_S
+        self._steps = self._run.steps if isinstance(self._run, parts.Training) else None
+        if self._steps is not None:
+            self._steps.check()
+            self._steps.begin()
 
     def round(self) -> None:
         if self._short:
@@ -72,13 +81,18 @@ class Measurement:
         self.parts.append(self._time_parts() if apart else None)
 
     def result(self) -> Result:
-        compiled = self.cell.kernel == "compiled"
+        compiled, left = self.cell.kernel == "compiled", {}
+        if self._steps is not None:
+            self._steps.check()
+            left = self._steps.told()
         return Result(
             {
                 "tokens_per_step": self.tokens,
                 "first_step_s": self.warmup[0],
                 "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
+                **left,
+                **ran.told(self._subject, self._model, self.batches[0], self._passes()),
             },
             {"seconds": self.seconds, "warmup_seconds": self.warmup} | self._samples(),
         )
@@ -90,6 +104,12 @@ class Measurement:
             f"{name}_seconds": [None if found is None else found[name] for found in self.parts]
             for name in names
         }
+
+    def _passes(self) -> Callable[[PreTrainedModel], Callable[[Batch], None]] | None:
+        """What is run on a model to see its kernel; None for its loss."""
+        if self._phase == "training":
+            return None
+        return lambda model: _function(self._phase, self._subject, model)
 
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
         """Until the steps are many or long enough and have settled, or a minute is over."""
@@ -156,14 +176,12 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         raise Unsupported(f"a prefill is a language model's; {head} generates nothing")
 
 
-def _function(phase: str, subject: Subject) -> parts.Training | parts.Inference:
-    """What is timed, on a model of its own."""
-    model = subject.build()
+def _function(
+    phase: str, subject: Subject, model: PreTrainedModel
+) -> parts.Training | parts.Inference:
+    """What is timed, on a model put in its mode."""
     if phase == "training":
-        step = training_step(
-            model.train(), subject.head, optimizer(model, _LEARNING_RATE), _CLIP_NORM
-        )
-        return parts.Training(model, step)
+        return parts.Training(Steps(subject, model, _LEARNING_RATE, _CLIP_NORM))
     model.eval()
     run = objective.prefill(model, subject.head) if phase == "prefill" else subject.forward(model)
     return parts.Inference(model, run)

@@ -5,13 +5,14 @@ from functools import partial
 import pandas as pd
 
 from bench.frames.timed import timed as timed_frame
-from bench.page import timed
+from bench.page import timed, types
 from bench.page.contract import WHERE, Hero, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.facets import same
 from bench.page.verdict import sentence
 from bench.probes.speed import breakdown, captions, figures, hero, sentences, turns
 
+_TYPES = "What did a half type leave where it was?"
 _WRITTEN = (
     ("speed", timed.verdicts),
     ("crossover", timed.crossover),
@@ -44,6 +45,7 @@ QUESTIONS = (
     Question(310, "Is recurrence slow? Forward pass", partial(_slow, phase="forward")),
     Question(320, "Is recurrence slow? Prefill", partial(_slow, phase="prefill")),
     Question(500, "How much of the speed is the setting?", sentences.settings),
+    Question(505, _TYPES, partial(types.moved, probe="speed")),
 )
 
 HEROES = (Hero(300, hero.usual, hero.draw, hero.finding, hero.caption),)

@@ -35,7 +35,8 @@ def settings(evidence: Evidence) -> pd.DataFrame:
     for name, base in _AGAINST.items():
         groups: dict[str, dict[Any, Record]] = {}
         for record in records:
-            alike = where(record) | {name: None, "record": None}
+            asked = record["cell"]["kernel"]  # what ran may depend on the setting
+            alike = where(record) | {name: None, "record": None, "kernel": asked}
             group = groups.setdefault(json.dumps(alike), {})
             group[record["cell"][name]] = record
         for group in groups.values():

@@ -7,6 +7,7 @@ from bench.execute import ceilings
 from bench.measure import devices
 from bench.outcome import Unsupported
 from bench.store import environment
+from models.precision import Precision
 
 from ...clock import Clock
 
@@ -111,7 +112,8 @@ def test_what_was_measured_before_stands_until_something_is_faster():
     assert later["copy_bytes_per_s"] > 1.0
 
 
-def test_a_dtype_without_a_product_says_why():
+def test_a_dtype_without_a_product_says_why(monkeypatch):
+    monkeypatch.setitem(ceilings.PRECISIONS, "bool", Precision(torch.bool, torch.bool))
     (found,) = ceilings.measure("cpu", ["bool", "float32"], {"1": 1}).values()
     assert set(found["gemm_flops_per_s"]) == {"float32"}
     assert "not implemented" in found["absent"]["bool"]

@@ -7,7 +7,7 @@ import torch
 
 from bench import registry
 from bench.measure import parts
-from bench.measure.subject import optimizer, training_step
+from bench.measure.training import Steps
 from models.groups import layer_parameters
 
 from ...clock import Clock
@@ -28,8 +28,7 @@ def subject(request, corpus):
 
 
 def training(subject):
-    model = subject.build().train()
-    return parts.Training(model, training_step(model, subject.head, optimizer(model, 1e-3), NEVER))
+    return parts.Training(Steps(subject, subject.build(), 1e-3, NEVER))
 
 
 def test_a_step_in_parts_is_the_same_step(subject):
@@ -48,6 +47,21 @@ def test_a_step_in_parts_is_the_same_step(subject):
     assert found["body_forward"] < min(found["forward"], found["body"])
     assert found["body"] < found["forward"] + found["backward"]
     assert found["body_update"] < found["update"]
+    assert apart.steps.count == whole.steps.count == len(batches)
+    assert apart.steps.told()["skipped_steps"] == 0
+
+
+def test_a_scaler_keeps_its_scale_between_the_parts_of_an_update(corpus):
+    """In float16, where the loss is scaled: the second part is unscaled as the first was."""
+    subject = subjects(corpus, "speed", dtype="float16")["lstm"]
+    whole, apart = training(subject), training(subject)
+    for steps in (whole.steps, apart.steps):
+        steps._scaler.set_growth_interval(1)  # the scale would double between the two
+    for batch in subject.batches(2, 2):
+        whole(batch)
+        apart.apart(batch, parts.Laps("cpu"))
+    for one, other in zip(whole.model.parameters(), apart.model.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -67,19 +81,19 @@ def test_laps_are_where_time_passes(subject, monkeypatch):
     table.register_forward_hook(lambda *_: clock.pass_by(1.0))
     table.weight.register_hook(lambda _: clock.pass_by(2.0))
     layer.register_hook(lambda _: clock.pass_by(4.0))
-    forward, update = function._step.forward, function._step.update
+    forward, update = function.steps.forward, function.steps.update
 
     def with_loss(batch):
         loss = forward(batch)
         clock.pass_by(8.0)
         return loss
 
-    def with_all(*args):
+    def with_all(**which):
         clock.pass_by(16.0 if table.weight.grad is None else 32.0)
-        return update(*args)
+        return update(**which)
 
-    monkeypatch.setattr(function._step, "forward", with_loss)
-    monkeypatch.setattr(function._step, "update", with_all)
+    monkeypatch.setattr(function.steps, "forward", with_loss)
+    monkeypatch.setattr(function.steps, "update", with_all)
     assert parts.timed(function, subject.batches(1, 2), "cpu") == pytest.approx(
         {"forward": 9, "backward": 6, "update": 48, "body": 4, "body_forward": 0, "body_update": 16}
     )

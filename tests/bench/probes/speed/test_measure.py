@@ -3,7 +3,7 @@
 import pytest
 
 from bench import registry
-from bench.measure import objective
+from bench.measure import objective, parts
 from bench.outcome import Unsupported
 from bench.probes.speed import measure as speed
 
@@ -110,18 +110,17 @@ def test_short_steps_are_timed_many_at_once(corpus, monkeypatch, step_s, block_s
     """Real steps, on a clock on which each takes as long; a block is of 20 ms."""
     clock, function, steps = Clock(), speed._function, []
 
-    def as_long(phase, subject):
-        timed = function(phase, subject)
-        step = timed._step
-
-        def run(batch):
+    class AsLong(parts.Training):
+        def __call__(self, batch):
             clock.pass_by(step_s)
             steps.append(batch)
-            return step(batch)
+            super().__call__(batch)
 
-        timed._step = run
-        timed.apart = lambda batch, laps: steps.append(batch)
-        return timed
+        def apart(self, batch, laps):
+            steps.append(batch)
+
+    def as_long(phase, subject, model):
+        return AsLong(function(phase, subject, model).steps)
 
     monkeypatch.setattr(speed, "time", clock)
     monkeypatch.setattr(speed, "_function", as_long)

@@ -1,0 +1,66 @@
+"""Which kernel really ran: the operators that do a recurrence's or an attention's work.
+
+A kernel's name says what was asked for. PyTorch and the libraries below decide by type, size and
+device what runs, so an LSTM that is one call of oneDNN in float32 may be another operator, or many
+small ones, in a half type.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from torch.profiler import ProfilerActivity, profile
+from transformers import PreTrainedModel
+
+from bench.measure import objective
+from bench.measure.subject import Batch, Subject
+
+#: PyTorch's own by name, its math attention among them; and whatever has a namespace of its own.
+_DECISIVE = re.compile(
+    r"aten::(mkldnn_rnn_layer|_cudnn_rnn|miopen_rnn|_lstm_mps|_thnn_fused_\w+_cell"
+    r"|_scaled_dot_product_\w+)|(?!aten|prims?|autograd|profiler|cuda|inductor|mkldnn)\w+::\w+"
+)
+_BACKWARD = re.compile(r"backward", re.IGNORECASE)  # follows from the forward
+
+
+def operators(run: Callable[[], Any]) -> list[str]:
+    """The decisive operators of a call, sorted; none where it is made of general ones alone."""
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
+        run()
+    names = {event.key for event in profiler.key_averages()}
+    return sorted(n for n in names if _DECISIVE.fullmatch(n) and not _BACKWARD.search(n))
+
+
+def told(
+    subject: Subject,
+    model: PreTrainedModel,
+    batch: Batch,
+    passes: Callable[[PreTrainedModel], Callable[[Batch], Any]] | None = None,
+) -> dict[str, Any]:
+    """What a cell's record says of the kernel that ran, found outside of what is timed.
+
+    Args:
+        subject: of the cell.
+        model: its own, in the mode in which it is measured.
+        batch: what it reads.
+        passes: makes of a model what is run on a batch; the loss, with a graph, where it is None.
+
+    Returns:
+        ``kernel_ran``; and ``kernel_ran_in_float32``, what the same kernel's name is there, None
+        for a cell in float32 and for a compiled one.
+    """
+
+    def ran(one: PreTrainedModel, rows: Batch) -> list[str]:
+        run = _loss(subject, one) if passes is None else passes(one)
+        return operators(lambda: run(rows))
+
+    cell, usual = subject.cell, None
+    if cell.dtype != "float32" and cell.kernel != "compiled":
+        twin = subject.build(dtype="float32").train(model.training)
+        floats = {n: t.float() if t.is_floating_point() else t for n, t in batch.items()}
+        usual = ran(twin, floats)
+    return {"kernel_ran": ran(model, batch), "kernel_ran_in_float32": usual}
+
+
+def _loss(subject: Subject, model: PreTrainedModel) -> Callable[[Batch], Any]:
+    return lambda batch: objective.loss(model, subject.head, batch)
