@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.outcome import STATUSES
+from bench.outcome import FORMERLY, STATUSES
 from bench.store import lines
 from bench.store.database import FILE, Store, StoreError
-from bench.store.records import COORDINATES, Record
+from bench.store.records import COORDINATES, Record, current
 
 PLAIN = "records.jsonl"
 PACKED = "records.jsonl.gz"
@@ -91,7 +91,7 @@ class Archive:
                     f"{path}: line {number} is of the cell of line {at[value['key']]}: expected "
                     "each once."
                 )
-            self._records.append(value)
+            self._records.append(current(value))
         if header is not None and len(self._records) < len(proofs):
             raise StoreError(
                 f"{path}: expected {len(proofs)} records. It ends behind line "
@@ -226,7 +226,7 @@ def _refuse(path: Path, number: int, record: Record) -> None:
             raise StoreError(f"{no_record} {min(lacks)!r} in {name!r}")
     if lacks := _OF_NONE - record.keys():
         raise StoreError(f"{no_record} {min(lacks)!r}")
-    if record["status"] not in STATUSES:
+    if record["status"] not in (*STATUSES, *FORMERLY):
         raise StoreError(
             f"{path}: line {number}: status must be one of {', '.join(STATUSES)}. Got "
             f"{record['status'][:40]!r}."

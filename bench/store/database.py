@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.store.records import Record
+from bench.outcome import FORMERLY
+from bench.store.records import Record, current
 
 FILE = "records.sqlite"
 _SCHEMA = 1
@@ -93,12 +94,13 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """Status of every recorded cell, by key."""
-        return dict(self._db.execute("SELECT key, status FROM records").fetchall())
+        found = self._db.execute("SELECT key, status FROM records").fetchall()
+        return {key: FORMERLY.get(status, status) for key, status in found}
 
     def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""
         found = {
-            key: json.loads(text)
+            key: current(json.loads(text))
             for key, text in self._db.execute("SELECT key, record FROM records")
         }
         return [found[key] for key in self.meta("plan", []) if key in found]

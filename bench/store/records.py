@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.contract import OFFLINE
-from bench.outcome import DONE
+from bench.outcome import DONE, FORMERLY
 
 COORDINATES = [
     "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
@@ -20,6 +20,11 @@ def of(records: Sequence[Record], probe: str, *statuses: str) -> list[Record]:
     """The records of a probe that ended in one of these statuses, done by default."""
     wanted = statuses or (DONE,)
     return [r for r in records if r["cell"]["probe"] == probe and r["status"] in wanted]
+
+
+def current(record: Record) -> Record:
+    """A record with its status by the name that it has now."""
+    return record | {"status": FORMERLY.get(record["status"], record["status"])}
 
 
 def coordinate(cell: dict[str, Any], name: str) -> Any:

@@ -139,5 +139,5 @@ def _need(planned: Study, estimate_s: float, half_width: float) -> str:
         f". {LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; ±{precision:.1%} needs "
     )
     if look is None:
-        return f"{said}more than the {LOOKS[-1]} that are tried: expect unstable cells"
+        return f"{said}more than the {LOOKS[-1]} that are tried: expect undecided cells"
     return f"{said}about {math.ceil(max(rounds, 1))}, so that groups end at the look after {look}"

@@ -11,11 +11,9 @@ from bench.frames.columns import interval, where
 from bench.page.evidence import Evidence
 from bench.probes.speed import turns
 from bench.statistics import verdicts
-from bench.statistics.directions import Direction, Pair, directions, holm, silent
-from bench.statistics.intervals import Estimate, log_ratios
-from bench.statistics.rounds import kept
+from bench.statistics.directions import Direction, directions, holm, silent
+from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
-from bench.store.records import Record
 
 #: What is claimed together: a forward pass and a prefill both read.
 _TOGETHER = {"forward": "reading", "prefill": "reading"}
@@ -28,16 +26,15 @@ def table(evidence: Evidence) -> pd.DataFrame:
     ``direction`` is longer, shorter, same (within 3%) or undecided, and ``why`` says why it is;
     ``beyond`` whether by more than 3%. Holm's correction is over the rows of one ``family``.
     ``aa_silent``: whether A/A controls differ no more often than by chance; where they do, nothing
-    is decided. Unlike a verdict, a direction needs no stable record: where one is not precise, its
-    interval is wide, and that is all.
+    is decided. Where a record is undecided its interval is wide, and that is all.
     """
     settings = verdicts.of_settings(turns.measured(evidence))
     compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
     bases = {v.reference["key"]: v.reference for _, v in compared}
     controls = [r for r in bases.values() if r["samples"].get("canary_seconds") is not None]
     found = directions(
-        [_pair(v.reference, v.record, v.record["samples"]["seconds"]) for _, v in compared]
-        + [_pair(r, r, r["samples"]["canary_seconds"]) for r in controls]
+        [verdicts.pair(v.reference, v.record, v.record["samples"]["seconds"]) for _, v in compared]
+        + [verdicts.pair(r, r, r["samples"]["canary_seconds"]) for r in controls]
     )
     pairs, again = found[: len(compared)], found[len(compared) :]
     noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
@@ -48,14 +45,6 @@ def table(evidence: Evidence) -> pd.DataFrame:
     veto = "" if silent(again) else "its A/A control differs as well" if again else "no A/A control"
     _decide(rows, pairs, veto)
     return pd.DataFrame(rows)
-
-
-def _pair(base: Record, record: Record, seconds: Sequence[float]) -> Pair:
-    samples, cell = base["samples"], record["cell"]
-    logs, launches = kept(log_ratios(seconds, samples["seconds"], 2), samples["launch"], None)
-    return Pair(
-        logs, launches, (record["alike"], record["together"]), (cell["device"], cell["threads"])
-    )
 
 
 def _row(contrast: str, verdict: Verdict, direction: Direction, noise: Estimate) -> dict[str, Any]:

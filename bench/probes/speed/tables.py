@@ -7,6 +7,7 @@ import pandas as pd
 from bench import registry
 from bench.frames import timed
 from bench.frames.exponents import of_times
+from bench.outcome import MEASURED
 from bench.page.evidence import Evidence
 from bench.page.verdict import sentence
 from bench.probes.speed import directions, turns
@@ -29,7 +30,7 @@ def speed(evidence: Evidence) -> pd.DataFrame:
 
 
 def growth(evidence: Evidence) -> pd.DataFrame:
-    """The power of the length that time and memory grow with; of stable measurements only.
+    """The power of the length that time and memory grow with, each with its interval.
 
     Of a step's time for every probe whose arms are taken in turn, and what else a probe's
     ``tables.exponents`` makes of the records, where it has one.
@@ -38,7 +39,7 @@ def growth(evidence: Evidence) -> pd.DataFrame:
     timed_in_turn = turns.in_turn()
     for probe in turns.probes():
         if probe in timed_in_turn:
-            rows += of_times(of(evidence.records, probe), "seconds", "step_s")
+            rows += of_times(of(evidence.records, probe, *MEASURED), "seconds", "step_s")
         if own := getattr(registry.part(probe, "tables"), "exponents", None):
             rows += own(evidence.records)
     return pd.DataFrame(rows)

@@ -60,7 +60,7 @@ def test_says_what_is_here_how_noisy_it_is_and_what_a_study_needs(tmp_path, monk
         (0.01, "needs about 2, so that groups end at the look after 10"),
         (0.03, "needs about 15, so that groups end at the look after 20"),
         (0.07, "needs about 79, so that groups end at the look after 80"),
-        (0.5, "needs more than the 80 that are tried: expect unstable cells"),
+        (0.5, "needs more than the 80 that are tried: expect undecided cells"),
         (math.nan, "its noise could not be measured"),
     ],
 )
