@@ -63,7 +63,7 @@ def of(seats: Sequence[Seat], controls: Sequence[Control], *, alone: bool) -> li
             name = f"{registry.label(base.cell.arm)}/{base.cell.kernel}"
             found.append(Contrast(seat, base, name, True))
         twin = kept.get((seat.cell.arm, seat.cell.kernel))
-        if twin is not None and twin is not seat:
+        if twin is not None and seat.cell.denormals != "keep":
             found.append(Contrast(seat, twin, "itself with subnormals kept", True))
     return found
 

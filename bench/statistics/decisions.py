@@ -2,8 +2,6 @@
 
 #: Rounds after which a group may stop.
 LOOKS = (10, 20, 40, 80)
-#: The size of a ratio is known when its interval is within this share of it.
-PRECISION = 0.025
 
 
 def next_look(rounds: int, *, known: bool, most: int = LOOKS[-1]) -> int | None:
