@@ -6,7 +6,7 @@ from typing import Any
 #: Statuses of a record. What is FINAL is not tried again when a sweep is resumed: the same code,
 #: versions and data would end it likewise, and with others a sweep asks to be started afresh.
 DONE = "done"
-UNSTABLE = "unstable"  # timed, but not precisely enough for a claim
+UNDECIDED = "undecided"  # timed, but what was asked of its ratio is not known
 DIVERGED = "diverged"  # the loss stopped being a number, at a known step
 UNSUPPORTED = "unsupported"  # cannot exist: too long for the model, no such device or kernel
 UNAVAILABLE = "unavailable"  # something it needs is missing or is not what it should be
@@ -17,10 +17,12 @@ KILLED = "killed"
 TIMEOUT = "timeout"
 
 STATUSES = (
-    DONE, UNSTABLE, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT
+    DONE, UNDECIDED, DIVERGED, UNSUPPORTED, UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT
 )  # fmt: skip
-FINAL = (DONE, UNSTABLE, DIVERGED, UNSUPPORTED, INVALID)
-MEASURED = (DONE, UNSTABLE)
+FINAL = (DONE, UNDECIDED, DIVERGED, UNSUPPORTED, INVALID)
+MEASURED = (DONE, UNDECIDED)
+#: What records of before call a status that has another name now.
+FORMERLY = {"unstable": UNDECIDED}
 
 
 class CellError(Exception):

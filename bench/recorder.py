@@ -12,6 +12,7 @@ from bench import registry
 from bench.outcome import MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
+from bench.statistics.directions import Pair
 from bench.store import Store, environment, limits, now, provenance
 from bench.store.records import Record
 from bench.study import Cell
@@ -44,7 +45,8 @@ class Recorder:
         self._machine = environment.machine()
         self._watch = limits.Watch()
         self._last = started
-        self._group: list[Record] = []
+        self._group: list[str] = []
+        self._timed = {r["key"]: r for r in store.records() if "launch" in r["samples"]}
 
     def group_begins(self) -> None:
         """Look at what the machine gives from here on."""
@@ -71,7 +73,9 @@ class Recorder:
             "provenance": self._of(cell),
             "ended": now(),
         } | self._judged(cell, outcome)
-        self._group.append(record)
+        self._group.append(cell.key)
+        if "launch" in record["samples"]:
+            self._timed[cell.key] = record
         with uninterrupted():
             self._store.put(record)
             elapsed = time.monotonic() - self._last
@@ -95,10 +99,18 @@ class Recorder:
             if name in own or not name.startswith(provenance.CHECKPOINT)
         }
 
+    @property
+    def pairs(self) -> list[Pair]:
+        """All that was timed in turn so far, which says how far launches differ here."""
+        return verdicts.pairs(list(self._timed.values()))
+
     def group_ended(self) -> None:
-        """Say what the rounds of the group decide."""
-        for verdict in (*verdicts.of(self._group), *verdicts.of_settings(self._group)):
-            self.display.say(f"  {sentence(verdict)}")
+        """Say what the rounds of the group decide, beside all groups of the run so far."""
+        if not self._timed.keys().isdisjoint(self._group):
+            timed = list(self._timed.values())
+            for verdict in (*verdicts.of(timed), *verdicts.of_settings(timed)):
+                if verdict.record["key"] in self._group:
+                    self.display.say(f"  {sentence(verdict)}")
         self._group = []
         self._machine = environment.machine()  # as it is now: load, clocks and temperature change
 

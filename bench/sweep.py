@@ -48,7 +48,7 @@ class Summary:
     def exit_code(self) -> int:
         """0 if all that can be measured here was, and told; 1 if something failed.
 
-        What was measured but not precisely enough is no failure: the report says which.
+        What was measured and stayed undecided is no failure: the report says which.
         """
         counts = Counter(self.statuses.values())
         measured = sum(counts[status] for status in MEASURED)
@@ -248,5 +248,6 @@ def _measure(
                     threads=environment.threads(),
                     timeout_s=study.timeout_s,
                     listener=recorder,
+                    earlier=recorder.pairs,
                 )
                 recorder.group_ended()

@@ -1,4 +1,4 @@
-"""Lines by window length: one an arm and kernel, its 95% band, hollow where it is unstable."""
+"""Lines by window length: one an arm and kernel, its 95% band, hollow where it is undecided."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -15,7 +15,7 @@ from bench.drawing.colours import PAPER
 from bench.drawing.lines import MOST_PANELS
 from bench.drawing.palette import GREY, colour, label, rank
 from bench.drawing.style import STYLE, grid, handles, legend, title, titled
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 
 Dash = Literal["-", "--", ":", "-."]
 SEEDS = 12  # of which there is a line each; the tables have all
@@ -71,7 +71,7 @@ def lines_of(rows: pd.DataFrame) -> pd.DataFrame:
 def draw_lines(
     here: Axes, rows: pd.DataFrame, value: str, form: Callable[[float], str], marker: str = "o"
 ) -> None:
-    """A line for each arm and kernel with its band; hollow where it is unstable."""
+    """A line for each arm and kernel with its band; hollow where it is undecided."""
     low, high = f"{value}_low", f"{value}_high"
     banded = low in rows.columns
     for (arm, kernel), series in series_of(rows):
@@ -85,7 +85,7 @@ def draw_lines(
         style = line_styles(rows)[arm, kernel]
         (line,) = here.plot(x, series[value], color=shade, linestyle=style, linewidth=1.5)
         titled(line, f"{label(arm)}, {kernel}")
-        loose = _unstable(series)
+        loose = _open(series)
         for chosen, face in ((~loose, shade), (loose, PAPER)):
             for length, number in series.loc[chosen, ["length", value]].itertuples(index=False):
                 (point,) = here.plot(
@@ -132,14 +132,14 @@ def legend_entries(rows: pd.DataFrame) -> Sequence[Line2D]:
         entries.append(line)
     if (seeds := rows["seed"].nunique()) > SEEDS:
         entries.append(Line2D([], [], linestyle="", label=f"the first {SEEDS} of {seeds} seeds"))
-    if _unstable(rows).any():
+    if _open(rows).any():
         hollow = Line2D([], [], color=GREY, marker="o", markerfacecolor=PAPER, linestyle="")
-        hollow.set_label("unstable: no claim")
+        hollow.set_label("undecided")
         entries.append(hollow)
     return entries
 
 
-def _unstable(rows: pd.DataFrame) -> "pd.Series[bool]":
+def _open(rows: pd.DataFrame) -> "pd.Series[bool]":
     if "status" not in rows.columns:
         return pd.Series(data=False, index=rows.index)
-    return rows["status"] == UNSTABLE
+    return rows["status"] == UNDECIDED

@@ -13,10 +13,11 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from bench import registry
-from bench.execute import turns
+from bench.execute import group, turns
 from bench.measure import contract, objective
 from bench.measure.subject import Batch, Subject, optimizer, training_step
 from bench.outcome import UNAVAILABLE
+from bench.statistics import stopping
 from bench.store import environment
 from bench.study import Cell, references
 from models.checkpoints import CheckpointError
@@ -104,8 +105,9 @@ def _spent(cell: Cell, pace: "Pace") -> tuple[float, float]:
 def shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dict[str, float]:
     """Seconds that each cell will take.
 
-    A group in turn has a canary of each reference, and starts everyone anew every few rounds; its
-    budget ends it after any round, and counts all starts but the first.
+    A group in turn has a canary of each reference, and starts everyone anew every few rounds, as
+    many at once as there are cores for; its budget ends it after any round, and counts all starts
+    but the first.
     """
     groups: dict[str, list[str]] = {}
     for key in spent:
@@ -117,18 +119,23 @@ def shares(cells: dict[str, Cell], spent: dict[str, tuple[float, float]]) -> dic
             width = min(len(keys), turns.abreast(first, environment.threads()))
             found |= {key: found[key] / width for key in keys}
             continue
-        rounds = min(first.protocol["rounds"], turns.EXPECTED_ROUNDS)
+        rounds, rest_s = group.expected_rounds(first.protocol), group.rest_s(first)
+        width = turns.beside(first, environment.threads())
         seats = [*keys, *(c.key for c in references([cells[key] for key in keys]))]  # run twice
-        start_s = sum(spent[key][0] for key in seats)
-        round_s = sum(2 * (turns.SETTLE_S + spent[key][1]) for key in seats)
+        each_s = sum(spent[key][0] for key in seats)
+        start_s = sum(
+            max(spent[key][0] for key in seats[at : at + width])
+            for at in range(0, len(seats), width)
+        )
+        round_s = sum(2 * (rest_s + spent[key][1]) for key in seats)
         together_s = start_s
         for number in range(rounds):
             if together_s - start_s >= first.protocol["budget_s"]:
                 break
-            together_s += round_s + (start_s if number and not number % turns.LAUNCH else 0.0)
+            together_s += round_s + (start_s if number and not number % stopping.USUAL else 0.0)
         for key in keys:
-            of_rounds = 2 * (turns.SETTLE_S + spent[key][1]) / round_s
-            found[key] = seats.count(key) * together_s * (spent[key][0] / start_s + of_rounds) / 2
+            of_rounds = 2 * (rest_s + spent[key][1]) / round_s
+            found[key] = seats.count(key) * together_s * (spent[key][0] / each_s + of_rounds) / 2
     return found
 
 

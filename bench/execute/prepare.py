@@ -33,7 +33,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     cells = {fields["key"]: Cell.model_validate(fields["cell"]) for fields in job["cells"]}
     data = Opened(job["corpus"])
     decide = Decisions(data)
-    decided = {key: decide(cell) for key, cell in cells.items()}
+    needless = refusals.of_flushing(cells)
+    decided = {key: needless.get(key) or decide(cell) for key, cell in cells.items()}
     estimates.add(cells, decided, data)
     return {"corpus": data.described(), "cells": decided}
 

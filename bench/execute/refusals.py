@@ -1,14 +1,16 @@
 """What cannot run, named before anything does."""
 
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import models.arms
 from bench import registry, tasks
 from bench.data import corpus
+from bench.execute import ceilings
 from bench.execute.sizing import reads
 from bench.measure import contract, devices
-from bench.outcome import CellError, Invalid, Unavailable, Unsupported
+from bench.outcome import UNSUPPORTED, CellError, Invalid, Unavailable, Unsupported
 from bench.store import environment, limits
 from bench.study import Cell
 from models import kernels
@@ -64,6 +66,37 @@ def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
         raise Unsupported(str(error)) from None
     except corpus.CorpusError as error:  # images are decoded when they are first drawn
         raise Unavailable(str(error)) from None
+
+
+def of_flushing(cells: Mapping[str, Cell]) -> dict[str, dict[str, str]]:
+    """Timed cells that flush subnormal floats where the same keep them, and it can make no odds.
+
+    A processor that takes as long for these as for other numbers has nothing to win, so it is
+    measured once, if a plan has such cells, before anything else.
+
+    Returns:
+        Key to ``failed`` and ``reason``; of a processor that they slow, nothing.
+    """
+    timed = {
+        key: cell
+        for key, cell in cells.items()
+        if cell.device == "cpu" and registry.probes()[cell.probe].literals["INTERLEAVED"]
+    }
+    kept = {(c.alike, c.arm, c.kernel) for c in timed.values() if c.denormals == "keep"}
+    flushing = [
+        key
+        for key, c in timed.items()
+        if c.denormals == "flush" and (c.alike, c.arm, c.kernel) in kept
+    ]
+    if not flushing or ceilings.slowed(ratios := ceilings.subnormal_ratios()):
+        return {}
+    reason = (
+        "no effect on this processor: arithmetic on subnormal numbers takes it at most "
+        f"{max(ratios.values()):.2f} times as long as on normal ones, and only above "
+        f"{ceilings.SLOWED} is there anything "
+        "to win by flushing them"
+    )
+    return {key: {"failed": UNSUPPORTED, "reason": reason} for key in flushing}
 
 
 def of_kernel(cell: Cell, fields: dict[str, object]) -> CellError | None:

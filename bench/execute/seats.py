@@ -41,6 +41,7 @@ class Seat:
         threads: int,
         timeout_s: float,
         listener: Listener,
+        core: int | None = None,
     ) -> None:
         self.cell = cell
         self._server, self._timeout_s, self._listener = server, timeout_s, listener
@@ -50,6 +51,7 @@ class Seat:
             "config": config,
             "corpus": corpus,
             "threads": threads if cell.threads == "all" else cell.threads,
+            "core": core,
         }
         self._worker: Worker | None = None
         self._spent_s = 0.0
@@ -72,10 +74,13 @@ class Seat:
         self._spent_s += time.monotonic() - start
 
     def start(self) -> None:
-        """Build and warm the cell's model in a process of its own."""
+        """Have a process of its own build and warm the cell's model; nobody waits for it yet."""
         self._turns = 0
         self._worker = self._server.start(self._job)
-        self._worker.ask(None, self._timeout_s, self._tell)
+
+    def ready(self) -> None:
+        """Wait until the model is warm."""
+        self._ask(None)
 
     def round(self) -> None:
         """Measure once."""

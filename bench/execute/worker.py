@@ -22,7 +22,7 @@ import transformers
 
 from bench import registry, tasks
 from bench.data import corpus
-from bench.execute import ceilings, prepare
+from bench.execute import affinity, ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.parent import die_with_parent
 from bench.measure import contract, devices
@@ -80,6 +80,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
     measurement = contract.load(cell.probe).Measurement(subject, progress)
     built_s = time.perf_counter() - started
     gc.collect()
+    _settle_on(job.get("core"))  # now: what was built beside it had other cores
     channel.send({"ready": True})
     while "round" in channel.receive():
         measurement.round()
@@ -106,6 +107,20 @@ def settle(denormals: str, threads: int) -> None:
     if not torch.set_flush_denormal(denormals == "flush") and denormals == "flush":
         raise CellError("this processor cannot flush subnormal floats")
     torch.set_num_threads(threads)
+
+
+def _settle_on(core: int | None) -> None:
+    """Run on one core from now on, where there is one to run on.
+
+    Raises:
+        CellError: it has gone offline.
+    """
+    if core is None:
+        return
+    try:
+        affinity.use({core})
+    except OSError:
+        raise CellError(f"core {core}, which the arms of this group share, is gone") from None
 
 
 def _devices(job: dict[str, Any]) -> dict[str, str]:

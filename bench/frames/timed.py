@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.frames.columns import ENDS, interval, where, with_columns
-from bench.outcome import MEASURED
+from bench.outcome import MEASURED, UNDECIDED
 from bench.statistics import verdicts
 from bench.statistics.intervals import median
 from bench.statistics.spread import describe
@@ -94,7 +94,7 @@ def compared(verdict: verdicts.Verdict, say: Say) -> dict[str, Any]:
         "reference_kernel": kernel(verdict.reference),
         **interval("speed_ratio", verdict.ratio),
         **interval("quiet_ratio", verdict.quiet_ratio),
-        "verdict": "unstable" if verdict.unstable else verdict.difference or "no difference",
+        "verdict": UNDECIDED if verdict.why else verdict.difference or "no difference",
         "sentence": say(verdict),
     }
     if verdict.canary is not None:

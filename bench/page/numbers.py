@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from bench.statistics.intervals import LEAST_ROUNDS, Estimate
+from bench.statistics.intervals import Estimate
 
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -126,7 +126,7 @@ def counted(count: float, noun: str) -> str:
 def interval(estimate: Estimate) -> str:
     """``[1.66, 1.77]``, or why there is none."""
     if math.isnan(estimate.low):
-        return f"[no interval: fewer than {LEAST_ROUNDS} rounds]"
+        return "[no interval: too few rounds or launches]"
     return f"[{fixed(estimate.low, 2)}, {fixed(estimate.high, 2)}]"
 
 

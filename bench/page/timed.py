@@ -9,7 +9,7 @@ import pandas as pd
 from bench import registry
 from bench.frames.columns import estimate
 from bench.frames.groups import groups
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.evidence import Evidence
 from bench.page.numbers import fixed, percent, power, times
 from bench.page.words import GROUP, ends, named, step, where
@@ -45,19 +45,19 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
     lines = []
     for rows in groups(frame.dropna(subset=["sentence"]), GROUP):
         for length, here in ends(rows):
-            unstable = [row for row in here if row["verdict"] == UNSTABLE]
+            untold = [row for row in here if row["verdict"] == UNDECIDED]
             lines += [
                 f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
                 for row in here
-                if row not in unstable
+                if row not in untold
             ]
-            if unstable:
+            if untold:
                 known = ", ".join(
-                    f"{named(row, rows)} {times(estimate(row, 'speed_ratio'))}" for row in unstable
+                    f"{named(row, rows)} {times(estimate(row, 'speed_ratio'))}" for row in untold
                 )
                 lines.append(
-                    f"No claim on a {step(rows[0])} at T={length} ({where(rows[0])}), too "
-                    f"unstable beside the {registry.label(rows[0]['reference'])}: {known}."
+                    f"No claim on a {step(rows[0])} at T={length} ({where(rows[0])}) "
+                    f"beside the {registry.label(rows[0]['reference'])}: {known}."
                 )
     return lines
 
@@ -106,8 +106,8 @@ def intervals(rows: pd.DataFrame) -> str:
     text = f"Medians, 95% intervals over {_span(rows['rounds'])} rounds. "
     if short := int((rows["rounds"] < LEAST_ROUNDS).sum()):
         text += f"{short} without a band. "
-    if loose := int((rows["status"] == UNSTABLE).sum()):
-        text += f"Hollow: {loose} unstable. "
+    if loose := int((rows["status"] == UNDECIDED).sum()):
+        text += f"Hollow: {loose} undecided. "
     return text
 
 

@@ -27,7 +27,7 @@ def sentence(verdict: Verdict) -> str:
     said, what = _done(cell)
     if verdict.difference is not None:
         return f"{arm} {said} {number} {comparison}{what} than {other} {where}; {control}"
-    known = "unstable, so no claim" if verdict.unstable else "no difference beyond noise"
+    known = f"undecided, {verdict.why}" if verdict.why else "no difference beyond noise"
     return f"{arm} {said} {number} as fast{what} as {other} {where}: {known}; {control}"
 
 

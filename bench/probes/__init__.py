@@ -4,8 +4,8 @@
 
 - ``HEADS``: the AutoClasses it can measure
 - ``AXES``: coordinates of its own, name to ``choices`` and those taken by ``default``
-- ``PROTOCOL``: its settings, name to ``default``, ``least`` and ``help``; ``batch_size``, the rows
-  of a step, is one of them, as estimates and captions rest on it
+- ``PROTOCOL``: its settings, name to ``default``, ``least`` or ``choices``, and ``help``;
+  ``batch_size``, the rows of a step, is one of them, as estimates and captions rest on it
 - ``TIMED``: whether its samples are times that pytest-benchmark can show
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``ROUNDS`` below too, and leaves the sample ``seconds`` (of one step, twice a
@@ -42,11 +42,16 @@ ROUNDS = {
     "precision": {
         "default": 0.025,
         "least": 0.0,
-        "help": "half width, as a share, at which a ratio's interval ends the measurement",
+        "help": "half width, as a share, of the interval of a ratio whose size is known",
     },
     "budget_s": {
         "default": 60.0,
         "least": 0.0,
-        "help": "seconds of rounds after which what is not precise enough is unstable",
+        "help": "seconds of rounds after which what is not known is undecided",
+    },
+    "want": {
+        "choices": ["direction", "size"],
+        "default": "size",  # what records of before were measured for
+        "help": "what ends a group: who is faster is known, or by how much, within the precision",
     },
 }

@@ -86,8 +86,13 @@ def _protocol(value: Any) -> str | None:
     for name, setting in value.items():
         if name in COORDINATES:
             return f"other names than a cell's own coordinates, which {name!r} is"
-        if lacks := {"default", "least", "help"} - set(setting):
+        kind = "choices" if "choices" in setting else "least"
+        if lacks := {"default", kind, "help"} - set(setting):
             return f"{name!r} with {', '.join(sorted(lacks))}"
+        if kind == "choices":
+            if _texts(setting["choices"]) or setting["default"] not in setting["choices"]:
+                return f"{name!r} with texts as choices, the default one of them"
+            continue
         if not isinstance(setting["default"], int | float | list):
             return f"{name!r} with a number, or a list of numbers, as default"
         if not isinstance(setting["least"], int | float):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench import registry
-from bench.outcome import MEASURED, UNSTABLE
+from bench.outcome import MEASURED, UNDECIDED
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
 from bench.report.content import Content
@@ -28,8 +28,8 @@ def line(content: Content) -> str:
     measured = sum(record["status"] in MEASURED for record in records)
     if measured < content.planned:
         parts.append(f"{measured:,} of {content.planned:,} cells have a result")
-    if unstable := sum(record["status"] == UNSTABLE for record in records):
-        parts.append(f"{unstable:,} of these unstable")
+    if open_ := sum(record["status"] == UNDECIDED for record in records):
+        parts.append(f"{open_:,} of these undecided")
     return " · ".join(parts)
 
 

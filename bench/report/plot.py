@@ -17,7 +17,7 @@ from bench import registry
 from bench.drawing import comparison, style
 from bench.drawing.comparison import Chart, Series
 from bench.drawing.palette import rank
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.numbers import cell_text, ranged
 from bench.report import circumstances, selection
 from bench.report.selection import RUN, PlotError, Request
@@ -105,7 +105,7 @@ def _chart(
     if banded:
         scope.append(f"{'bands' if numbers and not one_x else 'bars'} are 95% intervals")
     if any(loose for p in drawn.values() for s in p for loose in s.hollow):
-        scope.append("hollow: unstable")
+        scope.append("hollow: undecided")
     return Chart(
         title=_title(request, across, runs),
         scope=", ".join(scope),
@@ -171,7 +171,7 @@ def _series(
             else [math.nan] * len(rows)
             for end in ("_low", "_high")
         )
-        loose = rows["status"].eq(UNSTABLE).tolist() if "status" in rows.columns else None
+        loose = rows["status"].eq(UNDECIDED).tolist() if "status" in rows.columns else None
         yield Series(
             of, run, f"{label}, {runs[run]}" if several else label,
             [str(x) for x in xs] if texts else xs, rows[request.y].tolist(), low, high,

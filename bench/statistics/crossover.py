@@ -33,11 +33,11 @@ class Crossover:
 def crossover(
     ratios: Mapping[int, Sequence[float] | Floats],
     launches: Mapping[int, Sequence[int]] | None = None,
-    bands: Mapping[int, float] | None = None,
+    sides: Mapping[int, int] | None = None,
 ) -> Crossover:
     """The length at which two arms are equally fast.
 
-    A length is decided when the interval of its ratio excludes the A/A band, or 1. The first
+    A length is decided when it is known which side of 1 its ratio is on. The first
     crossing lies between two decided lengths on different sides, the next to one another of those
     decided; there the median log-ratio is piecewise linear in log length. The interval is a
     bootstrap over the rounds of each length and ends at those two lengths at the latest.
@@ -45,7 +45,8 @@ def crossover(
     Args:
         ratios: for each length, the `log_ratios` of its rounds.
         launches: for each length, the launch of each round.
-        bands: for each length, the factor within which ratios are noise, see `band`; 1 by default.
+        sides: for each length 1 where the ratio is above 1, -1 where it is below, 0 where that is
+            not decided; by default as the 95% interval has it.
 
     Raises:
         ValueError: fewer than two lengths, or a log-ratio is not finite.
@@ -56,20 +57,20 @@ def crossover(
     rounds = [by_round(ratios[length], 1)[:, 0] for length in lengths]
     of_each = launches_of(lengths, launches)
     estimates = [of_rounds(*kept(logs, of, None)) for logs, of in zip(rounds, of_each, strict=True)]
-    noise = [math.log(bands[length]) if bands else 0.0 for length in lengths]
-    sides = [(e.low > n) - (e.high < -n) for e, n in zip(estimates, noise, strict=True)]
-    decided = [index for index, side in enumerate(sides) if side]
-    changes = [(a, b) for a, b in itertools.pairwise(decided) if sides[a] != sides[b]]
+    own = [(e.low > 0) - (e.high < 0) for e in estimates]
+    side = own if sides is None else [sides[length] for length in lengths]
+    decided = [index for index, known in enumerate(side) if known]
+    changes = [(a, b) for a, b in itertools.pairwise(decided) if side[a] != side[b]]
     if not changes:
         if len(decided) < len(lengths):
             return Crossover("undecided")
-        return Crossover("above" if sides[0] > 0 else "below")
+        return Crossover("above" if side[0] > 0 else "below")
     first, last = changes[0]
     chosen = slice(first, last + 1)
     log_lengths = np.log(lengths[chosen])
     medians = np.array([estimate.value for estimate in estimates[chosen]])
-    value = _zero(log_lengths, medians * sides[first])
-    draws = bootstrap.medians_apart(rounds[chosen], of_each[chosen]).T * sides[first]
+    value = _zero(log_lengths, medians * side[first])
+    draws = bootstrap.medians_apart(rounds[chosen], of_each[chosen]).T * side[first]
     low, high = np.percentile([_zero(log_lengths, draw) for draw in draws], [2.5, 97.5])
     return Crossover(
         "crosses", Estimate(value, float(low), float(high)).map(math.exp), len(changes)

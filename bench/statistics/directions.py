@@ -64,6 +64,7 @@ class Direction:
         p: two-sided, of no difference, as a share of ``ALPHA`` over all looks.
         log_se, freedom: standard error of the mean log-ratio, its degrees of freedom.
         rounds, launches: that it is made from.
+        round_sd, launch_sd: T1 of the pair, and T2 that its pool makes probable.
         why: what is missing for an interval; empty where there is one.
     """
 
@@ -75,6 +76,8 @@ class Direction:
     freedom: int
     rounds: int
     launches: int
+    round_sd: float
+    launch_sd: float
     why: str = ""
 
     @property
@@ -100,8 +103,8 @@ def directions(pairs: Sequence[Pair]) -> list[Direction]:
     """The ratio of each pair, with what launches add to its error over all of its pool."""
     found = _Moments(pairs)
     number, multiple, pooled = found.launches_spread([pair.pool for pair in pairs])
-    variance = found.within / found.rounds
-    variance += np.fmax(number, multiple * found.within) * found.squares / found.rounds**2
+    between = np.fmax(number, multiple * found.within)
+    variance = found.within / found.rounds + between * found.squares / found.rounds**2
     errors, freedom = np.sqrt(variance), np.minimum(pooled, found.rounds - found.launches)
     levels = np.array([alpha(int(n)) for n in found.rounds])
     lacks = [_lacks(*given) for given in zip(found.rounds, found.launches, pooled, strict=True)]
@@ -119,6 +122,8 @@ def directions(pairs: Sequence[Pair]) -> list[Direction]:
             freedom=int(freedom[i]),
             rounds=int(found.rounds[i]),
             launches=int(found.launches[i]),
+            round_sd=math.sqrt(found.within[i]),
+            launch_sd=math.sqrt(between[i]),
             why=why,
         )
         for i, (mean, why) in enumerate(zip(found.means, lacks, strict=True))

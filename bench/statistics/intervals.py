@@ -49,7 +49,7 @@ class Estimate:
     def interval(self) -> str:
         """``[1.02, 1.10]``, or why there is none."""
         if math.isnan(self.low):
-            return f"[fewer than {LEAST_ROUNDS} rounds: no interval]"
+            return "[no interval: too few rounds or launches]"
         return f"[{self.low:.2f}, {self.high:.2f}]"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.outcome import STATUSES
+from bench.outcome import FORMERLY, STATUSES
 from bench.store import lines
 from bench.store.database import FILE, Store, StoreError, encoded
 from bench.store.records import COORDINATES, Record, as_now
@@ -225,7 +225,7 @@ def _refuse(path: Path, number: int, record: Record) -> None:
             raise StoreError(f"{no_record} {min(lacks)!r} in {name!r}")
     if lacks := _OF_NONE - record.keys():
         raise StoreError(f"{no_record} {min(lacks)!r}")
-    if record["status"] not in STATUSES:
+    if record["status"] not in (*STATUSES, *FORMERLY):
         raise StoreError(
             f"{path}: line {number}: status must be one of {', '.join(STATUSES)}. Got "
             f"{record['status'][:40]!r}."

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.outcome import FORMERLY
 from bench.store.records import Record, as_now
 
 FILE = "records.sqlite"
@@ -93,7 +94,8 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """Status of every recorded cell, by key."""
-        return dict(self._db.execute("SELECT key, status FROM records").fetchall())
+        found = self._db.execute("SELECT key, status FROM records").fetchall()
+        return {key: FORMERLY.get(status, status) for key, status in found}
 
     def records(self) -> list[Record]:
         """Records of the planned cells, in the order of the plan."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.contract import OFFLINE
-from bench.outcome import DONE
+from bench.outcome import DONE, FORMERLY
 
 COORDINATES = [
     "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
@@ -19,11 +19,16 @@ _WAS_PURE = ("bfloat16", "float16")
 
 
 def as_now(record: Record) -> Record:
-    """A record of before as it would be said now: its ``bfloat16`` was ``pure_bfloat16``."""
-    cell = record.get("cell", {})
-    if cell.get("dtype") not in _WAS_PURE or "weights" in record["model"]:
-        return record
-    return record | {"cell": cell | {"dtype": f"pure_{cell['dtype']}"}}
+    """A record of before as it would be said now.
+
+    Its ``bfloat16`` was ``pure_bfloat16``, and some statuses had other names.
+    """
+    status, cell = record.get("status"), record.get("cell", {})
+    if status in FORMERLY:
+        record = record | {"status": FORMERLY[status]}
+    if cell.get("dtype") in _WAS_PURE and "weights" not in record["model"]:
+        record = record | {"cell": cell | {"dtype": f"pure_{cell['dtype']}"}}
+    return record
 
 
 def of(records: Sequence[Record], probe: str, *statuses: str) -> list[Record]:

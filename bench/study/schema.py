@@ -122,7 +122,8 @@ def grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
         for name, own in literals["AXES"].items():
             fields[name] = (axis(one_of(name, own["choices"])), own["default"])
         for name, field in literals["PROTOCOL"].items():
-            fields[name] = (_number(field), field["default"])
+            kind = one_of(name, field["choices"]) if "choices" in field else _number(field)
+            fields[name] = (kind, field["default"])
     config = ConfigDict(extra="forbid" if probe is not None else "allow", frozen=True)
     return create_model("Grid", __config__=config, **fields)
 

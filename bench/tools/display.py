@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import registry
-from bench.outcome import MEASURED, UNSTABLE
+from bench.outcome import MEASURED, UNDECIDED
 from bench.page.numbers import listed
 from bench.study import Cell, Study
 
@@ -131,8 +131,8 @@ class Display:
         self._done_s += estimate_s
         status = outcome["status"]
         text = _headline(cell, outcome) if status in MEASURED else f"{status}: {outcome['reason']}"
-        if status == UNSTABLE:
-            text += f", unstable: {outcome['reason']}"
+        if status == UNDECIDED:
+            text += f", undecided: {outcome['reason']}"
         left = ""
         if self._progress is not None and not self.console.is_terminal:
             share = self._done_s / self._total_s

@@ -15,7 +15,8 @@ from bench.data import corpus
 from bench.execute import processes, turns
 from bench.page.numbers import fixed, interval, listed
 from bench.statistics import verdicts
-from bench.statistics.decisions import LOOKS, PRECISION
+from bench.statistics.decisions import LOOKS
+from bench.statistics.stopping import SIZE
 from bench.store import environment, limits
 from bench.study import DEVICES, Cell, Study
 from bench.tools.display import Display, duration
@@ -146,13 +147,14 @@ def _need(planned: Study, estimate_s: float, half_width: float) -> str:
     said = f"{planned.name} will take about {duration(estimate_s)} here"
     if math.isnan(half_width):
         return f"{said}; its noise could not be measured"
-    asked = [cell.protocol["precision"] for cell in planned.cells if "precision" in cell.protocol]
-    precision = min(asked, default=PRECISION)
+    said += f". {LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now"
+    asked = [c.protocol["precision"] for c in planned.cells if c.protocol.get("want") == SIZE]
+    if not asked:
+        return f"{said}; it asks for no size"
+    precision = min(asked)
     rounds = LOOKS[0] * (half_width / precision) ** 2  # it narrows with their root
     look = next((look for look in LOOKS if rounds <= look), None)
-    said += (
-        f". {LOOKS[0]} rounds tell two arms apart to ±{half_width:.1%} now; ±{precision:.1%} needs "
-    )
+    said += f"; ±{precision:.1%} needs "
     if look is None:
-        return f"{said}more than the {LOOKS[-1]} that are tried: expect unstable cells"
+        return f"{said}more than the {LOOKS[-1]} that are tried: expect undecided cells"
     return f"{said}about {math.ceil(max(rounds, 1))}, so that groups end at the look after {look}"

@@ -8,7 +8,7 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from bench.execute import processes, turns
 from bench.outcome import MEASURED
 from bench.page.numbers import fixed, percent
 from bench.statistics.calibration import SIZE, Calibration, Trial, calibration
+from bench.statistics.calibration import pair as calibrated
+from bench.statistics.directions import Pair
 from bench.statistics.intervals import log_ratios
 from bench.statistics.summaries import PER_ROUND
 from bench.store import environment, limits
@@ -153,8 +155,13 @@ def _trials(
             raise TrustError(f"{plan[0][0].name}: {answers[0]['failed']}: {answers[0]['reason']}")
         expected = duration(sum(answer["estimate_s"] for answer in answers) * len(plan))
         display.say(f"{len(plan)} pairs, a fifth of them with the known ratio: about {expected}")
+        earlier: list[Pair] = []  # which say how far launches differ here
         for pair in plan:
-            yield _trial(server, pair, answers[0]["config"], library, timeout_s)
+            trial = _trial(server, pair, answers[0]["config"], library, timeout_s, earlier)
+            if trial.logs:
+                pool = (pair[0].device, pair[0].threads)
+                earlier.append(replace(calibrated(trial), pool=pool))
+            yield trial
 
 
 def _plan(cell: Cell, pairs: int) -> Iterator[tuple[Cell, Cell]]:
@@ -187,6 +194,7 @@ def _trial(
     config: dict[str, Any],
     library: str,
     timeout_s: float,
+    earlier: Sequence[Pair],
 ) -> Trial:
     """Time a pair as a group of its own; one that could not be says why."""
     heard, watch = Collected(), limits.Watch()
@@ -199,6 +207,7 @@ def _trial(
         threads=environment.threads(),
         timeout_s=timeout_s,
         listener=heard,
+        earlier=earlier,
     )
     seconds = time.monotonic() - start
     ratio = pair[1].protocol["repeats"] / pair[0].protocol["repeats"]

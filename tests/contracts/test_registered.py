@@ -64,6 +64,9 @@ class TestProbe:
             assert set(axis["default"]) <= set(axis["choices"])
         for setting in entry.literals["PROTOCOL"].values():
             assert setting["help"]
+            if "choices" in setting:
+                assert setting["default"] in setting["choices"]
+                continue
             least, default = setting["least"], setting["default"]
             for value in default if isinstance(default, list) else [default]:
                 assert least <= value <= setting.get("most", math.inf)

@@ -16,7 +16,7 @@ from bench.drawing.by_length import by_phase, legend_entries, line_styles, serie
 from bench.drawing.colours import PAPER
 from bench.drawing.palette import colour, label
 from bench.drawing.style import STYLE, grid, legend, title, titled
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.numbers import in_units
 
 _BLOCKS = 4  # of decoded tokens, a point each
@@ -45,11 +45,11 @@ def by_position(rows: pd.DataFrame) -> Figure | None:
         middles = []
         for _, steps in series.groupby("record", sort=False):
             x, low, y, high = _quarters(steps)
-            unstable = (steps["status"] == UNSTABLE).any()
+            loose = (steps["status"] == UNDECIDED).any()
             here.vlines(x, low, high, color=shade, linewidth=3, alpha=0.25)
             (line,) = here.plot(
                 x, y, color=shade, linestyle=style, linewidth=1.8, marker="o", markersize=3.5,
-                markerfacecolor=PAPER if unstable else shade,
+                markerfacecolor=PAPER if loose else shade,
             )  # fmt: skip
             titled(line, f"{label(arm)}, after {x[0]:.0f} to {x[-1]:.0f} tokens")
             middles.append((steps["position"].median(), steps["step_s"].median()))

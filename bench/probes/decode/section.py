@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 
 from bench.frames.groups import groups
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page import timed
 from bench.page.captions import distinct
 from bench.page.contract import WHERE, Facet, Picture, Question, Section, TableView
@@ -38,7 +38,7 @@ def _first_token(frame: pd.DataFrame) -> list[str]:
         length, longest = ends(rows)[-1]
         times = ", ".join(
             f"{named(row, rows)} {in_units(row['first_token_s'], 's')}"
-            + (" (unstable)" if row["status"] == UNSTABLE else "")
+            + (" (undecided)" if row["status"] == UNDECIDED else "")
             for row in longest
         )
         lines.append(f"Time to the first token after T={length} ({where(rows[0])}): {times}.")

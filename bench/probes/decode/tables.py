@@ -69,7 +69,7 @@ def decode_positions(evidence: Evidence) -> pd.DataFrame:
 
 def exponents(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Rows of the table ``growth``, beside a step's: the power that the first token grows with."""
-    return of_times(of(records, "decode"), "first_token_seconds", "first_token_s")
+    return of_times(of(records, "decode", *MEASURED), "first_token_seconds", "first_token_s")
 
 
 TABLES = {"decode": decode, "decode_positions": decode_positions}

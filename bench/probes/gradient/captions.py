@@ -1,6 +1,6 @@
 """What the pictures of gradients show and what they do not, beyond what every caption says."""
 
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.captions import EXPLORATORY
 from bench.page.contract import Facet
 from bench.page.numbers import cell_text
@@ -78,8 +78,8 @@ def subnormals(facet: Facet) -> str:
     if "verdict" in rows.columns:
         faster = int((rows["verdict"] == "faster").sum())
         text += f"Faster beyond noise: {faster} of {len(rows)}. "
-    if loose := int((rows["status"] == UNSTABLE).sum()):
-        text += f"Hollow: {loose} unstable. "
+    if loose := int((rows["status"] == UNDECIDED).sum()):
+        text += f"Hollow: {loose} undecided. "
     return text + "Nothing follows for another processor, size or batch."
 
 

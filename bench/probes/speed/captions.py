@@ -1,6 +1,6 @@
 """What the figures of speed show, and what they do not say."""
 
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page import timed
 from bench.page.contract import Facet
 from bench.page.facets import same
@@ -45,5 +45,5 @@ def setting(facet: Facet) -> str:
         text = ""
     if paired < len(rows):
         text += "Measured one after the other, a drift in between is not in the interval. "
-    loose = "Hollow: unstable. " if (rows["status"] == UNSTABLE).any() else ""
+    loose = "Hollow: undecided. " if (rows["status"] == UNDECIDED).any() else ""
     return f"{text}{loose}Nothing follows for another machine."

@@ -1,7 +1,6 @@
 """Where two arms are equally fast, as a data frame."""
 
 import json
-import math
 from typing import Any
 
 import pandas as pd
@@ -11,18 +10,19 @@ from bench.frames.columns import ENDS, interval, span, with_columns, without_len
 from bench.page.evidence import Evidence
 from bench.page.numbers import fixed
 from bench.statistics import crossover as crossings
-from bench.statistics.decisions import band
 from bench.statistics.intervals import log_ratios
 from bench.statistics.verdicts import Verdict
 
 _LEAST_LENGTHS = 2
+_SIDES = {"faster": 1, None: 0, "slower": -1}
 
 
 def crossover(evidence: Evidence) -> pd.DataFrame:
-    """The length at which an arm is as fast as its reference; of stable measurements only.
+    """The length at which an arm is as fast as its reference.
 
     ``outcome`` says where it is, that there is none in range, or that it is undecided: a side
-    counts only where the verdict at some length is beyond the A/A band.
+    counts only where it is told which of the two is faster. ``untold_lengths`` are those at which
+    that cannot be, as there are too few rounds or launches, or the A/A controls differ.
     """
     series: dict[str, list[Verdict]] = {}
     for verdict in evidence.verdicts:
@@ -31,36 +31,34 @@ def crossover(evidence: Evidence) -> pd.DataFrame:
     rows = []
     for text, group in series.items():
         where, reference = json.loads(text)
-        stable = {v.record["cell"]["length"]: v for v in group if not v.unstable}
+        told = {v.record["cell"]["length"]: v for v in group if not v.why}
         rows.append(
             where
             | {
                 "reference": reference,
-                **span(stable),
-                "unstable_lengths": len(group) - len(stable),
+                **span(told),
+                "untold_lengths": len(group) - len(told),
             }
-            | _crossing(where["arm"], reference, dict(sorted(stable.items())))
+            | _crossing(where["arm"], reference, dict(sorted(told.items())))
         )
     return with_columns(pd.DataFrame(rows), ["at_length" + end for end in ENDS])
 
 
-def _crossing(arm: str, reference: str, stable: dict[int, Verdict]) -> dict[str, Any]:
+def _crossing(arm: str, reference: str, told: dict[int, Verdict]) -> dict[str, Any]:
     """Where two arms are level, in numbers and in words."""
     arm, reference = registry.label(arm), registry.label(reference)
-    if len(stable) < _LEAST_LENGTHS:
-        return {"outcome": "undecided, as fewer than two lengths have a stable ratio"}
-    over = f"{min(stable)}–{max(stable)}"
+    if len(told) < _LEAST_LENGTHS:
+        return {"outcome": "undecided, as fewer than two lengths have a ratio with an interval"}
+    over = f"{min(told)}–{max(told)}"
     logs = {
         n: log_ratios(v.reference["samples"]["seconds"], v.record["samples"]["seconds"], 2)
-        for n, v in stable.items()
+        for n, v in told.items()
     }
-    launches = {n: v.record["samples"]["launch"] for n, v in stable.items()}
-    # Without a canary everything is noise.
-    bands = {n: math.inf if v.canary is None else band(v.canary) for n, v in stable.items()}
-    found = crossings.crossover(logs, launches, bands)
-    sides = [v.difference for v in stable.values()]
+    launches = {n: v.record["samples"]["launch"] for n, v in told.items()}
+    sides = {n: _SIDES[v.difference] for n, v in told.items()}
+    found = crossings.crossover(logs, launches, sides)
     if found.length is not None:
-        before = arm if next(filter(None, sides)) == "faster" else reference
+        before = arm if next(filter(None, sides.values())) > 0 else reference
         words = f"at T={fixed(found.length.value)}; {registry.label(before)} leads below"
         if found.crossings > 1:
             words += f" (the first of {found.crossings})"

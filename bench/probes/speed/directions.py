@@ -12,10 +12,8 @@ from bench.frames.columns import interval, where
 from bench.page.evidence import Evidence
 from bench.probes.speed import turns
 from bench.statistics import verdicts
-from bench.statistics.directions import Direction, Pair, directions, holm, silent
-from bench.statistics.intervals import Estimate, log_ratios
-from bench.statistics.rounds import kept, together
-from bench.statistics.summaries import PER_ROUND
+from bench.statistics.directions import Direction, directions, holm, silent
+from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record, kernel
 
@@ -49,8 +47,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
     ``direction`` is longer, shorter, same (within 3%) or undecided, and ``why`` says why it is;
     ``beyond`` whether by more than 3%. Holm's correction is over the rows of one ``family``.
     ``aa_silent``: whether A/A controls differ no more often than by chance; where they do, nothing
-    is decided. Unlike a verdict, a direction needs no stable record: where one is not precise, its
-    interval is wide, and that is all.
+    is decided. Where a record is undecided its interval is wide, and that is all.
 
     What begins with ``body_`` is the same of the layers alone, see ``bench.measure.parts``, by its
     own rounds, A/A controls and correction. It is empty where they were not timed.
@@ -85,8 +82,11 @@ def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quan
     bases = {v.reference["key"]: v.reference for _, v in compared}
     controls = [r for r in bases.values() if quantity.again(r) is not None]
     found = directions(
-        [_pair(v.reference, v.record, quantity, quantity.of(v.record)) for _, v in compared]
-        + [_pair(r, r, quantity, quantity.again(r)) for r in controls]
+        [
+            verdicts.pair(v.reference, v.record, quantity.of(v.record), quantity.of(v.reference))
+            for _, v in compared
+        ]
+        + [verdicts.pair(r, r, quantity.again(r), quantity.of(r)) for r in controls]
     )
     pairs, again = found[: len(compared)], found[len(compared) :]
     noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
@@ -95,18 +95,6 @@ def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quan
     for (row, verdict), pair, said in zip(compared, pairs, decided, strict=True):
         values = _numbers(pair, _noise(verdict, noise)) | said
         row |= {quantity.prefix + name: value for name, value in values.items()}
-
-
-def _pair(base: Record, record: Record, quantity: _Quantity, seconds: Sequence[float]) -> Pair:
-    """Of the rounds in which both were timed."""
-    cell = record["cell"]
-    (own, other), rounds = together(
-        base["samples"]["launch"], PER_ROUND, seconds, quantity.of(base)
-    )
-    logs, known = kept(log_ratios(own, other, PER_ROUND), rounds, None)
-    return Pair(
-        logs, known, (record["alike"], record["together"]), (cell["device"], cell["threads"])
-    )
 
 
 def _numbers(direction: Direction, noise: Estimate) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import math
 
 from bench.frames.columns import estimate
 from bench.frames.groups import groups
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.evidence import Evidence
 from bench.page.numbers import interval, times
 from bench.page.words import GROUP, Row, ends, named, of_task, phase, unusual
@@ -29,8 +29,8 @@ def settings(evidence: Evidence) -> list[str]:
             parts = []
             for row in here:
                 text = f"{named(row, rows)} {times(estimate(row, 'ratio'))}"
-                if row["status"] == UNSTABLE:
-                    text += " (unstable)"
+                if row["verdict"] == UNDECIDED:
+                    text += " (undecided)"
                 elif row["verdict"] == "no difference":
                     text += " (no difference beyond noise)"
                 parts.append(text)

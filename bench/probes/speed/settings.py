@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.frames import timed
 from bench.frames.columns import ENDS, interval, where, with_columns
-from bench.outcome import DONE, UNSTABLE
+from bench.outcome import DONE, UNDECIDED
 from bench.page.evidence import Evidence
 from bench.page.verdict import sentence
 from bench.probes.speed import turns
@@ -52,7 +52,7 @@ def settings(evidence: Evidence) -> pd.DataFrame:
 def _effect(
     coordinate: str, record: Record, base: Record, pair: verdicts.Verdict | None
 ) -> dict[str, Any]:
-    stable = record["status"] == base["status"] == DONE
+    known = record["status"] == base["status"] == DONE
     value, against = (r["cell"][coordinate] for r in (record, base))
     return where(record) | {
         coordinate: f"{value} / {against}",
@@ -60,7 +60,7 @@ def _effect(
         "setting": str(value),
         "against": str(against),
         "against_record": base["key"],
-        "status": DONE if stable else UNSTABLE,
+        "status": DONE if known else UNDECIDED,
         "paired": pair is not None,
         **(_unpaired(base, record) if pair is None else _paired(pair)),
     }

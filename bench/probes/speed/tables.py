@@ -56,7 +56,7 @@ def parts(evidence: Evidence) -> pd.DataFrame:
 
 
 def growth(evidence: Evidence) -> pd.DataFrame:
-    """The power of the length that time and memory grow with; of stable measurements only.
+    """The power of the length that time and memory grow with, each with its interval.
 
     Of a step's time, and of its body's where that was timed, for every probe whose arms are taken
     in turn, and what else a probe's ``tables.exponents`` makes of the records, where it has one.
@@ -66,7 +66,7 @@ def growth(evidence: Evidence) -> pd.DataFrame:
     for probe in turns.probes():
         if probe in timed_in_turn:
             for sample, quantity in (("seconds", "step_s"), ("body_seconds", "body_s")):
-                rows += of_times(of(evidence.records, probe), sample, quantity)
+                rows += of_times(of(evidence.records, probe, *MEASURED), sample, quantity)
         if own := getattr(registry.part(probe, "tables"), "exponents", None):
             rows += own(evidence.records)
     return pd.DataFrame(rows)

@@ -25,10 +25,11 @@ def test_each_phase_is_a_scope_with_words_of_its_own():
     assert claim.headline([forward, prefill]).startswith("Reading takes recurrent networks 0.80")
 
 
-def test_of_records_that_are_unstable_what_is_certain_is_claimed():
-    """A verdict says of none of these forward passes that an arm is faster."""
+def test_of_records_that_are_undecided_what_is_certain_is_claimed():
+    """Of these forward passes it is not known by how much an arm is faster."""
     frame = evidence()["speed"]
-    assert set(frame[frame["phase"] == "forward"]["verdict"].dropna()) == {"unstable"}
+    forward = frame[(frame["phase"] == "forward") & frame["reference"].notna()]
+    assert "undecided" in set(forward["status"])
     judged = claims.judge("recurrence_reads_slowly", evidence())
     assert {j.state for j in judged.judgements} == {REFUTED}
     assert "0.35 [0.21, 0.57] (Elman RNN, T=16)" in judged.headline

@@ -34,7 +34,7 @@ def cells_of(probe):
     return [group for group in planned.groups if group[0].probe == probe]
 
 
-def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
+def run(server, decided, fingerprint, cells, heard, timeout_s=60.0, earlier=()):
     turns.run_group(
         server,
         cells,
@@ -43,6 +43,7 @@ def run(server, decided, fingerprint, cells, heard, timeout_s=60.0):
         threads=THREADS,
         timeout_s=timeout_s,
         listener=heard,
+        earlier=earlier,
     )
     return heard
 

@@ -1,59 +1,32 @@
 """Estimates: all that the engine does is counted, each cell timed in its own setting."""
 
-import random
-from types import SimpleNamespace
-
 import pytest
 import torch
 
 from bench import outcome
-from bench.execute import estimates, seats, turns
+from bench.execute import estimates
+from bench.execute import group as group_module
+from bench.statistics import stopping
 
 from .groups import Heard, both_settings, cells_of, changed, planned, run
-
-START = {"lstm": 3.0, "transformer": 1.0}
-TURN = {"lstm": 0.2, "transformer": 0.1}
-
-
-CHANCE = random.Random(0)
-
-
-class Virtual(seats.Seat):
-    """A seat whose worker takes its seconds from a clock that nobody waits for."""
-
-    now = 0.0
-
-    @classmethod
-    def pass_by(cls, seconds):
-        Virtual.now += seconds
-
-    def start(self):
-        self._turns = 0
-        self.pass_by(START[self.cell.arm])
-
-    def round(self):
-        self.pass_by(TURN[self.cell.arm])
-        self._turns += 1
-
-    def finish(self):
-        """Times by chance, so that no ratio is ever exact."""
-        self.metrics = {"tokens_per_step": 1}
-        taken = [CHANCE.uniform(0.9, 1.1) for _ in range(self._turns)]
-        self.samples.setdefault("seconds", []).extend(taken)
+from .virtual import START, TURN, Virtual
 
 
 @pytest.mark.parametrize(("rounds", "budget_s"), [(20, 1e9), (6, 1e9), (20, 15.0), (20, 0.1)])
 def test_an_estimate_counts_all_that_the_engine_does(monkeypatch, decided, rounds, budget_s):
-    """Everyone's start every five rounds, the canary's too, the rests, and the budget's end."""
-    clock = SimpleNamespace(monotonic=lambda: Virtual.now, sleep=Virtual.pass_by)
-    monkeypatch.setattr(turns, "time", clock)
-    monkeypatch.setattr(seats, "time", clock)
-    monkeypatch.setattr(turns, "Seat", Virtual)
+    """Everyone's start every five rounds, the canary's too, the rests, and the budget's end.
+
+    How many are built at once depends on the machine, how long a launch lasts on what is found:
+    as many rounds as usual, here.
+    """
+    monkeypatch.setattr(stopping, "LEAST_RELAUNCHES", 0)
+    monkeypatch.setattr(stopping, "rounds_a_launch", lambda *_: stopping.USUAL)
+    monkeypatch.setattr(group_module, "_EXPECTED_ROUNDS", {"size": 20})
+    Virtual.install(monkeypatch)
     settings = {"rounds": rounds, "budget_s": budget_s, "precision": 1e-9}
     group, configs = changed(decided, cells_of("speed")[0], **settings)
-    Virtual.now = 0.0
     heard = run(None, configs, "", group, Heard())
-    assert {ended["status"] for ended in heard.outcomes.values()} == {outcome.UNSTABLE}
+    assert heard.outcomes[group[0].key]["status"] == outcome.UNDECIDED
     spent = {cell.key: (START[cell.arm], TURN[cell.arm]) for cell in group}
     shares = estimates.shares({cell.key: cell for cell in group}, spent)
     assert sum(shares.values()) == pytest.approx(Virtual.now)
@@ -61,13 +34,12 @@ def test_an_estimate_counts_all_that_the_engine_does(monkeypatch, decided, round
 
 
 def test_an_estimate_counts_a_canary_of_each_setting(monkeypatch, decided):
-    clock = SimpleNamespace(monotonic=lambda: Virtual.now, sleep=Virtual.pass_by)
-    monkeypatch.setattr(turns, "time", clock)
-    monkeypatch.setattr(seats, "time", clock)
-    monkeypatch.setattr(turns, "Seat", Virtual)
+    monkeypatch.setattr(stopping, "LEAST_RELAUNCHES", 0)
+    monkeypatch.setattr(stopping, "rounds_a_launch", lambda *_: stopping.USUAL)
+    monkeypatch.setattr(group_module, "_EXPECTED_ROUNDS", {"size": 20})
+    Virtual.install(monkeypatch)
     group, configs = both_settings(decided)
     group, configs = changed(configs, group, rounds=20, budget_s=1e9, precision=1e-9)
-    Virtual.now = 0.0
     heard = run(None, configs, "", group, Heard())
     assert len(heard.outcomes) == len(group)
     spent = {cell.key: (START[cell.arm], TURN[cell.arm]) for cell in group}

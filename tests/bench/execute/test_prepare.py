@@ -4,7 +4,7 @@ import pytest
 
 import models.arms
 from bench import outcome, registry, study, tasks
-from bench.execute import prepare, processes, refusals
+from bench.execute import ceilings, prepare, processes, refusals
 from bench.execute.sizing import sized
 from bench.outcome import Unavailable, Unsupported
 from bench.store import system
@@ -64,6 +64,20 @@ class TestPreparation:
             refusals.check(timed, decided[planned("speed").key]["config"], data)
         data = tasks.open_data(trained.task, trained.data, fingerprint)
         refusals.check(trained, decided[planned("learning").key]["config"], data)
+
+    @pytest.mark.parametrize(("ratio", "refused"), [(1.02, True), (40.0, False)])
+    def test_flushing_is_timed_only_where_subnormals_slow(self, monkeypatch, ratio, refused):
+        """Beside the same cell that keeps them; one that is asked for by itself is run."""
+        monkeypatch.setattr(ceilings, "subnormal_ratios", lambda: {"product": 1.0, "mul": ratio})
+        keep, flush = (planned("speed", denormals=setting) for setting in ("keep", "flush"))
+        gradient = [planned("gradient", denormals=setting) for setting in ("keep", "flush")]
+        found = refusals.of_flushing({c.key: c for c in (keep, flush, *gradient)})
+        assert list(found) == ([flush.key] if refused else [])
+        for answer in found.values():
+            assert answer["failed"] == outcome.UNSUPPORTED
+            assert "no effect on this processor" in answer["reason"]
+            assert "at most 1.02 times as long" in answer["reason"]
+        assert refusals.of_flushing({flush.key: flush}) == {}
 
     def test_matched_by_flops_at_each_length(self, server, fingerprint):
         """Attention grows with the length, so an LSTM that keeps up with it grows too."""

@@ -1,5 +1,7 @@
 """Groups: arms in turn, with a control each, and cells beside one another; all of it real."""
 
+import dataclasses
+import os
 import statistics
 from types import SimpleNamespace
 
@@ -7,9 +9,15 @@ import psutil
 import pytest
 
 from bench import outcome, registry
-from bench.execute import turns
+from bench.execute import affinity, contrasts, turns
+from bench.execute.group import start
+from bench.statistics import verdicts
 
 from .groups import Heard, both_settings, cells_of, changed, killer, run
+from .virtual import Virtual
+
+#: The launches of a run's first group of six rounds.
+FIRST = [0, 0, 1, 1, 2, 3]
 
 
 class TestGroups:
@@ -22,7 +30,10 @@ class TestGroups:
             assert len(ended["samples"]["seconds"]) == 2 * cell.protocol["rounds"]
             assert ended["metrics"]["peak_rss_bytes"] < 4 * 2**30
             samples, metrics = ended["samples"], ended["metrics"]
-            assert samples["launch"] == [0, 0, 0, 0, 0, 1], "fresh processes every five rounds"
+            assert samples["launch"] == FIRST, "so that the spread of launches can be told"
+            assert metrics["launch_cost_s"] > metrics["round_cost_s"] > 0
+            assert metrics["round_sd"] > 0
+            assert metrics["launch_sd"] >= 0
             assert len(samples["steal"]) == len(samples["psi"]) == cell.protocol["rounds"]
             rounds = [sum(pair) / 2 for pair in zip(*[iter(samples["seconds"])] * 2, strict=True)]
             assert metrics["step_s"] == pytest.approx(statistics.median(rounds))
@@ -39,36 +50,77 @@ class TestGroups:
         heard = run(server, decided, fingerprint, group, Heard())
         for ended in heard.outcomes.values():
             metrics, samples = ended["metrics"], ended["samples"]
-            assert samples["launch"] == [0, 0, 0, 0, 0, 1]
+            assert samples["launch"] == FIRST
             for name, of in summaries.items():
                 assert len(samples[of]) == 2 * group[0].protocol["rounds"]
                 rounds = [sum(pair) / 2 for pair in zip(*[iter(samples[of])] * 2, strict=True)]
                 assert metrics[name] == pytest.approx(statistics.median(rounds))
             assert metrics["tokens_per_s"] == metrics["tokens_per_step"] / metrics["step_s"]
 
-    @pytest.mark.parametrize("rounds", [6, 20])
-    def test_what_stays_imprecise_is_unstable(self, server, decided, fingerprint, rounds):
-        group, configs = changed(decided, cells_of("speed")[0], rounds=rounds, precision=1e-9)
+    def test_a_size_that_stays_imprecise_is_undecided(self, server, decided, fingerprint):
+        group, configs = changed(decided, cells_of("speed")[0], precision=1e-9)
         heard = run(server, configs, fingerprint, group, Heard())
-        for cell in group:
-            ended = heard.outcomes[cell.key]
-            assert ended["status"] == outcome.UNSTABLE
-            assert f"after {rounds} rounds; within ±0.0% is wanted" in ended["reason"]
-            assert ended["samples"]["launch"] == [number // 5 for number in range(rounds)]
-            assert len(ended["samples"]["seconds"]) == 2 * rounds
+        arm, base = (heard.outcomes[cell.key] for cell in group)
+        assert (arm["status"], base["status"]) == (outcome.UNDECIDED, outcome.DONE)
+        assert "transformer/sdpa" in arm["reason"]
+        assert "times as long after 6 rounds; within ±0.0% is wanted" in arm["reason"]
+        assert len(arm["samples"]["seconds"]) == len(base["samples"]["seconds"]) == 12
 
-    def test_precise_enough_at_the_first_look_is_done(self, server, decided, fingerprint):
-        group, configs = changed(decided, cells_of("speed")[0], rounds=80, precision=1e9)
-        heard = run(server, configs, fingerprint, group, Heard())
-        for ended in heard.outcomes.values():
-            assert (ended["status"], len(ended["samples"]["launch"])) == (outcome.DONE, 10)
+    @pytest.mark.parametrize(
+        ("wanted", "rounds", "left"),
+        [
+            ({"want": "size", "precision": 1e9}, 10, None),
+            ({"want": "direction", "precision": 1e-9}, 10, None),
+            (
+                {"want": "size", "precision": 1e-9},
+                80,
+                "it is slower than transformer/sdpa, but by how much is open: it takes ",
+            ),
+        ],
+    )
+    def test_a_group_ends_at_the_first_look_that_knows_what_is_wanted(
+        self, monkeypatch, decided, wanted, rounds, left
+    ):
+        """Width is no veto: the arm takes twice as long, which ten rounds tell."""
+        Virtual.install(monkeypatch)
+        group, configs = changed(decided, cells_of("speed")[0], rounds=80, **wanted)
+        heard = run(None, configs, "", group, Heard())
+        arm, base = (heard.outcomes[cell.key] for cell in group)
+        assert len(arm["samples"]["launch"]) == len(base["samples"]["launch"]) == rounds
+        assert (arm["status"], base["status"]) == (
+            outcome.UNDECIDED if left else outcome.DONE, outcome.DONE
+        )  # fmt: skip
+        assert arm["reason"] is None if left is None else left in arm["reason"]
 
-    def test_a_budget_that_ends_first_leaves_cells_unstable(self, server, decided, fingerprint):
+    def test_earlier_groups_lend_the_spread_of_launches(self, monkeypatch, decided):
+        """So a later group needs no more launches of its own than are worth their time."""
+        Virtual.install(monkeypatch)
+        group, configs = changed(decided, cells_of("speed")[0], rounds=10)
+        first, later, other = Heard(), Heard(), Heard()
+        run(None, configs, "", group, first)
+        records = [
+            {"key": cell.key, "cell": cell.model_dump(mode="json"), "alike": cell.alike}
+            | first.outcomes[cell.key]
+            for cell in group
+        ]
+        known = verdicts.pairs(records)
+        assert len(known) == 2, "an arm's and a control's"
+        run(None, configs, "", group, later, earlier=known)
+        elsewhere = [dataclasses.replace(pair, pool=("cuda", 1)) for pair in known]
+        run(None, configs, "", group, other, earlier=elsewhere)
+        launches = [h.outcomes[group[0].key]["samples"]["launch"][-1] + 1
+                    for h in (first, later, other)]  # fmt: skip
+        assert launches == [4, 2, 4]
+
+    def test_a_budget_that_ends_in_the_first_launch_decides_nothing(
+        self, server, decided, fingerprint
+    ):
         group, configs = changed(decided, cells_of("speed")[0], precision=1e9, budget_s=1e-6)
         heard = run(server, configs, fingerprint, group, Heard())
         for ended in heard.outcomes.values():
-            assert ended["status"] == outcome.UNSTABLE
-            assert "the budget of 1e-06 s ended first" in ended["reason"]
+            assert ended["status"] == outcome.UNDECIDED
+            assert "has no interval after 1 rounds: fewer than 6 rounds" in ended["reason"]
+            assert "the budget of 1e-06 s ended first, in the first launch" in ended["reason"]
             assert len(ended["samples"]["seconds"]) == 2, "a round is not broken off"
 
     def test_a_group_whose_canary_died_is_measured_again(self, server, decided, fingerprint):
@@ -108,7 +160,7 @@ class TestGroups:
         group, configs = both_settings(decided)
         heard = run(server, configs, fingerprint, group, Heard())
         ended = [heard.outcomes[cell.key] for cell in group]
-        assert {one["status"] for one in ended} == {outcome.UNSTABLE}
+        assert {one["status"] for one in ended} == {outcome.UNDECIDED}
         assert len({one["together"] for one in ended}) == 1
         assert {len(one["samples"]["seconds"]) for one in ended} == {4}
         controlled = [(c.arm, c.denormals) for c in group
@@ -122,28 +174,56 @@ class TestGroups:
         for cell in group:
             ended = heard.outcomes[cell.key]
             if cell.denormals == "keep":
-                assert ended["status"] == outcome.UNSTABLE, "measured, but in two rounds only"
+                assert ended["status"] == outcome.UNDECIDED, "measured, but in two rounds only"
             else:
                 assert "its A/A control, ended: the worker died" in ended["reason"]
 
-    def test_an_imprecise_effect_of_a_setting_is_unstable(self):
-        """It is a ratio that is reported, though both arms' to their references are precise."""
-        cell = cells_of("speed")[0][1]
-        flush = cell.model_copy(update={"denormals": "flush"})
-        steady, drift = [0.01] * 20, [0.01 * (1 + n // 2 % 2) for n in range(20)]
+    def test_every_ratio_that_is_reported_is_asked_and_no_control(self):
+        """An arm's with subnormals flushed to itself too, though both settings share the rounds."""
+        base, arm = (cell for cell in reversed(cells_of("speed")[0]))
+        kept = [SimpleNamespace(cell=cell) for cell in (base, arm)]
+        flushed = [
+            SimpleNamespace(cell=cell.model_copy(update={"denormals": "flush"}))
+            for cell in (base, arm)
+        ]
+        controls = [contrasts.Control(seats[0], object()) for seats in (kept, flushed)]
+        found = contrasts.of([*kept, *flushed], controls, alone=False)
+        asked = [(c.seat, c.other) for c in found if c.asked]
+        assert asked == [
+            (kept[1], kept[0]), (flushed[0], kept[0]),
+            (flushed[1], flushed[0]), (flushed[1], kept[1]),
+        ]  # fmt: skip
+        calibrating = [(c.seat, c.other) for c in found if not c.asked]
+        assert calibrating == [(control.base, control.canary) for control in controls]
+        (alone,) = contrasts.of(kept[:1], controls[:1], alone=True)
+        assert alone.asked, "what a group of one arm is for"
 
-        def seat(of, seconds):
-            return SimpleNamespace(cell=of, samples={"seconds": seconds})
+    def test_arms_of_one_thread_share_a_core_and_the_sweep_leaves_it(
+        self, server, decided, fingerprint
+    ):
+        group, configs = changed(decided, cells_of("speed")[0], rounds=2)
+        mine, theirs = os.sched_getaffinity(0), set()
 
-        seats = [seat(cell, steady), seat(flush, drift)]
-        controls = {
-            "keep": turns._Control(seats[0], seat(cell, steady)),
-            "flush": turns._Control(seats[1], seat(flush, drift)),
-        }
-        rounds = SimpleNamespace(count=10, launches=[0] * 10)
-        wide = turns._too_wide(seats, controls, rounds, 0.025)
-        assert list(wide) == [flush.key]
-        assert "its ratio to itself with subnormals kept is " in wide[flush.key]
+        def look(cell):
+            workers = psutil.Process(server._process.pid).children()
+            theirs.update(tuple(worker.cpu_affinity()) for worker in workers)
+            theirs.add(("sweep", *os.sched_getaffinity(0)))
+
+        heard = run(server, configs, fingerprint, group, Heard(look))
+        core = max(mine)
+        assert theirs == {(core,), ("sweep", *(sorted(mine - {core}) or [core]))}
+        assert os.sched_getaffinity(0) == mine
+        for ended in heard.outcomes.values():
+            assert ended["metrics"]["core"] == core
+            assert ended["metrics"]["place"].startswith(f"core {core}")
+
+    def test_a_core_that_is_gone_is_named(self, server, decided, fingerprint, monkeypatch):
+        group = cells_of("speed")[0]
+        monkeypatch.setattr(affinity, "place_of", lambda cell: affinity.Place(10_000, "nowhere"))
+        heard = run(server, decided, fingerprint, group, Heard())
+        for ended in heard.outcomes.values():
+            assert ended["status"] == outcome.FAILED
+            assert "core 10000, which the arms of this group share, is gone" in ended["reason"]
 
     def test_a_killed_worker_is_recorded_and_the_group_goes_on(self, server, decided, fingerprint):
         group = cells_of("speed")[0]
@@ -224,3 +304,48 @@ class TestAbreast:
         self.run(server, (cells, configs), fingerprint, heard, threads=2)
         statuses = {cell.key: heard.outcomes[cell.key]["status"] for cell in cells}
         assert statuses == {c.key: outcome.KILLED if c is long else outcome.DONE for c in cells}
+
+
+class TestPlaces:
+    """Where arms run is decided, and said, on every kind of machine."""
+
+    @pytest.fixture
+    def one_thread(self):
+        return cells_of("speed")[0][0]
+
+    def test_several_threads_and_accelerators_are_left_to_the_scheduler(self, one_thread):
+        for changes in ({"threads": 2}, {"threads": "all"}, {"device": "cuda"}):
+            place = affinity.place_of(one_thread.model_copy(update=changes))
+            assert place.core is None
+            assert place.said.startswith("left to the scheduler: ")
+
+    def test_a_system_without_affinity_is_named(self, one_thread, monkeypatch):
+        monkeypatch.setattr(affinity.sys, "platform", "darwin")
+        place = affinity.place_of(one_thread)
+        assert (place.core, "pins no process" in place.said) == (None, True)
+
+    def test_of_one_core_the_sweep_keeps_its_share(self, one_thread):
+        before = os.sched_getaffinity(0)
+        only = min(before)
+        os.sched_setaffinity(0, {only})
+        try:
+            place = affinity.place_of(one_thread)
+            assert (place.core, "the only one" in place.said) == (only, True)
+            with affinity.off(place.core):
+                assert os.sched_getaffinity(0) == {only}
+        finally:
+            os.sched_setaffinity(0, before)
+
+
+def test_as_many_are_built_at_once_as_there_are_cores_for():
+    said = []
+    seats = [
+        SimpleNamespace(
+            attempt=lambda action: action(),
+            start=lambda n=n: said.append(f"start {n}"),
+            ready=lambda n=n: said.append(f"ready {n}"),
+        )
+        for n in range(3)
+    ]
+    start(seats, 2)
+    assert said == ["start 0", "start 1", "ready 0", "ready 1", "start 2", "ready 2"]

@@ -2,6 +2,8 @@
 
 import copy
 
+import pytest
+
 from bench import registry
 from bench.page import captions
 from bench.page.contract import Facet
@@ -35,6 +37,8 @@ def scaled(records, arm, factors):
 def flushed(records, factor):
     """The group of both settings without noise, the LSTM that flushes this many times as fast."""
     chosen = copy.deepcopy([r for r in of(records, "speed") if r["cell"]["length"] == 16])
+    if all(record["cell"]["denormals"] == "keep" for record in chosen):
+        pytest.skip("subnormal floats do not slow this processor, so flushing was not timed")
     for record in chosen:
         flat = list(FLAT)
         if "canary_seconds" in record["samples"]:

@@ -1,14 +1,16 @@
-"""Steps of a busy machine, measured as the engine measures them."""
+"""Steps of a simulated machine, measured as the engine measures them."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from bench.statistics.decisions import LOOKS, PRECISION, next_look
-from bench.statistics.intervals import paired_ratio
+from bench.statistics.decisions import LOOKS
+from bench.statistics.directions import Direction, Pair, directions
+from bench.statistics.stopping import DIRECTION, Course, Ratio
 
-#: the launch of each of 80 rounds, when every look but the first is a launch of its own
-LAUNCHES = np.repeat(range(4), np.diff((0, *LOOKS)))
+#: Seconds of starting everyone and of a round, as they are with short windows.
+COSTS = (5.0, 1.0)
 
 
 def autoregression(rng, shape, lag1):
@@ -34,32 +36,64 @@ def burst(rng, shape, share):
     return (rng.random(shape) < share) * rng.exponential(0.3, shape)
 
 
-def interleaved(rng, traces, launch_sd, launches=LAUNCHES):
-    """Log seconds of three equal arms, (traces, rounds, arms, 2), as the engine measures them.
+def noise(rng, traces, arms, busy):
+    """Log seconds of equal arms without launch effects, (traces, rounds, arms): a round's mean.
 
-    Bursts of 30% on average hit one round in 20, one sample in 40; each launch shifts each arm.
+    Quiet: AR(1) 0.45 with 4% from step to step. Busy: 1 to 8%, a slow drift, and bursts of 30% on
+    average that hit one round in 20 and one sample in 40.
     """
-    rounds, arms = LOOKS[-1], 3
-    steps = machine(rng, traces, rounds * arms * 2).reshape(traces, rounds, arms * 2)
-    steps += burst(rng, (traces, rounds, 1), 1 / 20) + burst(rng, steps.shape, 1 / 40)
-    order = rng.random((traces, rounds, arms)).argsort(-1)
+    shape = (traces, LOOKS[-1], arms * 2)
+    if busy:
+        steps = machine(rng, traces, shape[1] * shape[2]).reshape(shape)
+        steps += burst(rng, (*shape[:2], 1), 1 / 20) + burst(rng, shape, 1 / 40)
+    else:
+        steps = 0.04 * autoregression(rng, (traces, shape[1] * shape[2]), 0.45).reshape(shape)
+    order = rng.random((*shape[:2], arms)).argsort(-1)
     turns = np.concatenate([order, order[..., ::-1]], axis=-1)
-    places = np.argsort(turns, axis=-1, kind="stable").reshape(traces, rounds, arms, 2)
-    samples = np.take_along_axis(steps[:, :, None], places, axis=-1)
-    effects = launch_sd * rng.standard_normal((traces, launches[-1] + 1, arms))
-    return samples + effects[:, launches, :, None]
+    places = np.argsort(turns, axis=-1, kind="stable").reshape(*shape[:2], arms, 2)
+    return np.take_along_axis(steps[:, :, None], places, axis=-1).mean(axis=-1)
 
 
-def measure(samples, effect, launches=LAUNCHES):
-    """The last look's estimates, (canary, speed), and whether both are within the precision.
+@dataclass(frozen=True)
+class Ended:
+    """An arm of a group that has ended.
 
-    `samples` are (rounds, arms, 2); the third arm is made `effect` times as fast.
+    Args:
+        looks: what it was at each look, the last one where the group ended.
+        final: what it is by the launches of all groups of the run, as a report has it.
     """
-    reference, again, other = np.exp(samples.reshape(len(samples), 3, 2)).swapaxes(0, 1)
-    rounds, estimates = next_look(0, precise=False), []
-    while rounds:
-        first, second, third = (arm[:rounds].ravel() for arm in (reference, again, other / effect))
-        estimates = [paired_ratio(first, arm, 2, launches[:rounds]) for arm in (second, third)]
-        precise = all(estimate.within(PRECISION) for estimate in estimates)
-        rounds = next_look(rounds, precise=precise)
-    return estimates, precise
+
+    looks: list[Direction]
+    final: Direction
+
+
+def run(rng, groups, launch_sd, effects, *, busy, want=DIRECTION, precision=0.025):
+    """One run of the engine's own stopping rule: for each group its control and its other arms.
+
+    Args:
+        effects: log of how many times as long each arm takes as the reference.
+        launch_sd: of the shift that fresh processes bring to each arm.
+    """
+    arms, rounds = len(effects) + 2, LOOKS[-1]
+    traces = noise(rng, groups, arms, busy) + np.array([0, 0, *effects])
+    shifts = launch_sd * rng.standard_normal((groups, rounds, arms))
+    earlier, ended = [], []
+    for group, (trace, shift) in enumerate(zip(traces, shifts, strict=True)):
+        course = Course(want, precision, rounds, earlier)
+        launches, looks = [], []
+        while not course.over:
+            launches += [launches[-1] + 1 if launches else 0] * course.length()
+            logs = trace[: len(launches)] + shift[launches]
+            pairs = [Pair(logs[:, arm] - logs[:, 0], tuple(launches), group)
+                     for arm in range(1, arms)]  # fmt: skip
+            course.add([Ratio(pair, "it", n > 0) for n, pair in enumerate(pairs)], *COSTS)
+            if len(launches) in LOOKS:
+                looks.append(course.found)
+        earlier += pairs
+        ended.append(looks)
+    final = directions(earlier)
+    return [
+        [Ended([look[arm] for look in looks], final[group * (arms - 1) + arm])
+         for arm in range(arms - 1)]
+        for group, looks in enumerate(ended)
+    ]  # fmt: skip

@@ -46,7 +46,7 @@ def test_a_lead_within_the_noise_decides_no_crossing():
         for length, ratio in {64: 1.01, 128: 0.8, 256: 1.3}.items()
     }
     assert crossover(logs).crossings == 2
-    noisy = crossover(logs, bands={64: 1.02, 128: 1.02, 256: 1.02})
+    noisy = crossover(logs, sides={64: 0, 128: -1, 256: 1})
     assert noisy.crossings == 1
     assert 128 < noisy.length.value < 256
 

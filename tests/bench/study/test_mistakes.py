@@ -324,6 +324,8 @@ def test_torch_is_not_imported(tmp_path):
         ("rounds = 0", "greater than or equal to 2. Got 0"),
         ("rounds = 81", "less than or equal to 80. Got 81"),
         ("budget_s = -1.0", "greater than 0. Got -1.0"),
+        ("budget_s = 0.0", "greater than 0. Got 0.0"),
+        ("want = 'directions'", "unknown want 'directions'. Did you mean 'direction'?"),
         ("budget_s = nan", "finite number. Got nan"),
         ("precision = 0.0", "greater than 0. Got 0.0"),
         ("threads = 0", "Got 0"),

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from bench import registry, study
-from bench.outcome import DONE, FAILED, UNSTABLE
+from bench.outcome import DONE, FAILED, UNDECIDED
 from bench.tools.display import Display, duration
 
 from ...conftest import TINY
@@ -80,8 +80,8 @@ def test_a_line_that_raises_stops_nothing(console, monkeypatch):
 def test_what_is_no_result_says_why(console):
     cell = cells("speed")[0]
     assert said(console, cell, outcome({}, FAILED, "no memory")) == "failed: no memory"
-    unstable = outcome({"tokens_per_s": 5.0}, UNSTABLE, "±9%")
-    assert said(console, cell, unstable) == "5 tokens/s, unstable: ±9%"
+    undecided = outcome({"tokens_per_s": 5.0}, UNDECIDED, "±9%")
+    assert said(console, cell, undecided) == "5 tokens/s, undecided: ±9%"
 
 
 def test_time_left_is_the_estimate_at_first_and_then_the_sweeps_own_pace(console, clock):

@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from bench import study
-from bench.statistics.decisions import PRECISION
 from bench.store import environment
 from bench.tools import doctor
 from bench.tools.display import Display
@@ -74,19 +73,19 @@ def test_subnormal_numbers_decide_about_cells(ratio, slow, said):
         (0.01, "needs about 2, so that groups end at the look after 10"),
         (0.03, "needs about 15, so that groups end at the look after 20"),
         (0.07, "needs about 79, so that groups end at the look after 80"),
-        (0.5, "needs more than the 80 that are tried: expect unstable cells"),
+        (0.5, "needs more than the 80 that are tried: expect undecided cells"),
         (math.nan, "its noise could not be measured"),
     ],
 )
 def test_rounds_grow_with_the_square_of_the_noise(half_width, said):
-    assert PRECISION == 0.025
     assert doctor._need(study.load("noise"), 90.0, half_width).endswith(said)
 
 
 def test_a_study_says_how_precise_it_wants_to_be():
-    assert {c.protocol.get("precision") for c in study.load("quick").cells} == {None, 0.1}
+    said = doctor._need(study.load("gradients"), 90.0, 0.09)
+    assert said.endswith("±5.0% needs about 33, so that groups end at the look after 40")
     said = doctor._need(study.load("quick"), 90.0, 0.18)
-    assert said.endswith("±10.0% needs about 33, so that groups end at the look after 40")
+    assert said.endswith("10 rounds tell two arms apart to ±18.0% now; it asks for no size")
 
 
 def test_a_refused_noise_study_is_said_and_stops_nothing(tmp_path, monkeypatch):

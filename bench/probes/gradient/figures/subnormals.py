@@ -15,7 +15,7 @@ from bench.drawing.axes import amount_axis
 from bench.drawing.colours import PAPER, STRIP
 from bench.drawing.palette import GREY, colour, ink, label, rank
 from bench.drawing.style import SMALL, STYLE, grid, handles, legend, title, titled
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.probes.gradient.figures.marks import entry
 
 _APART = 0.03  # of the axis: points of the same share stand side by side
@@ -29,7 +29,7 @@ _SHARES = {
 def subnormals(rows: pd.DataFrame) -> Figure | None:
     """The training rate with subnormals flushed over that with them kept, by their share.
 
-    A point for each arm and length, named by its length; hollow where it is unstable.
+    A point for each arm and length, named by its length; hollow where it is undecided.
 
     Args:
         rows: of the table ``subnormals``.
@@ -61,8 +61,8 @@ def subnormals(rows: pd.DataFrame) -> Figure | None:
         amount_axis(here, [*every, 1.0], lambda value: f"{value:g}×")
     axes[0].set_ylabel("training rate,\nsubnormals flushed over kept")
     entries = handles(list(rows["arm"].unique()))
-    if (rows["status"] == UNSTABLE).any():
-        entries.append(entry("o", "unstable: no claim", hollow=True))
+    if (rows["status"] == UNDECIDED).any():
+        entries.append(entry("o", "undecided", hollow=True))
     if controls is not None:
         entries.append(Line2D([], [], color=STRIP, linewidth=6, label="A/A control"))
     title(figure, _finding(rows))
@@ -72,10 +72,9 @@ def subnormals(rows: pd.DataFrame) -> Figure | None:
 
 def _finding(rows: pd.DataFrame) -> str:
     """The largest ratio that counts as faster, or that there is none."""
-    stable = rows[rows["status"] != UNSTABLE]
-    if "verdict" not in rows.columns or stable.empty:
+    if "verdict" not in rows.columns or rows["verdict"].eq(UNDECIDED).all():
         return "Does it cost time to keep subnormal floats?"
-    faster = stable[stable["verdict"] == "faster"]
+    faster = rows[rows["verdict"] == "faster"]
     if faster.empty:
         return "Taking subnormal floats for zero makes no training here faster beyond noise"
     most = faster.sort_values("speedup").iloc[-1]
@@ -114,7 +113,7 @@ def _cost(here: Axes, x: float, row: dict[Any, Any]) -> None:
     here.vlines(x, row["speedup_low"], row["speedup_high"], color=shade, linewidth=1.1)
     (mark,) = here.plot(
         x, row["speedup"], color=shade, marker="o", markersize=6, linestyle="",
-        markerfacecolor=PAPER if row["status"] == UNSTABLE else shade,
+        markerfacecolor=PAPER if row["status"] == UNDECIDED else shade,
     )  # fmt: skip
     titled(mark, f"{label(row['arm'])}, T = {row['length']}: {row['speedup']:.2f}×")
     here.annotate(

@@ -6,7 +6,6 @@ import pandas as pd
 
 from bench.frames.columns import estimate
 from bench.frames.groups import groups
-from bench.outcome import UNSTABLE
 from bench.page.numbers import cell_text, counted, number, times
 from bench.probes.gradient.sentences.groups import TOGETHER, arms, where
 
@@ -30,9 +29,7 @@ def cost(frame: pd.DataFrame) -> list[str]:
                     "subnormal"
                 )
                 verdict = row["verdict"]
-                if row["status"] == UNSTABLE:
-                    text += " (unstable, so no claim)"
-                elif isinstance(verdict, str) and verdict:
+                if isinstance(verdict, str) and verdict:
                     text += f" ({verdict})"
                 parts.append(text)
             lines.append(

@@ -45,12 +45,12 @@ def test_decoded_positions_follow_the_context(costly):
 def test_the_first_token_is_told_at_the_longest_window(costly):
     (line,) = [line for line in answers("decode", costly) if line.startswith("Time to the first")]
     assert line.startswith("Time to the first token after T=32 (scratch, task language, cpu")
-    assert "(unstable)" not in line
+    assert "(undecided)" not in line
     next(r for r in costly if r["cell"]["length"] == 32 and r["cell"]["probe"] == "decode")[
         "status"
-    ] = "unstable"
+    ] = "undecided"
     (line,) = [line for line in answers("decode", costly) if line.startswith("Time to the first")]
-    assert line.count("(unstable)") == 1
+    assert line.count("(undecided)") == 1
 
 
 def test_steps_are_drawn_by_their_position_in_quarters(costly):

@@ -5,11 +5,12 @@ import math
 import pandas as pd
 import pytest
 
-from bench.outcome import UNSTABLE
+from bench.outcome import UNDECIDED
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.probes.speed import captions, sentences
-from bench.statistics.intervals import median, paired_ratio
+from bench.statistics import verdicts
+from bench.statistics.intervals import log_ratios, median
 
 from ....records import elsewhere
 from ..costs import flushed
@@ -54,10 +55,11 @@ def test_settings_that_took_turns_have_a_ratio_of_pairs(costly):
     for row in frame.to_dict("records"):
         flush, keep = both(costly, row)
         assert (flush["alike"], flush["together"]) == (keep["alike"], keep["together"])
-        paired = paired_ratio(
-            keep["samples"]["seconds"], flush["samples"]["seconds"], 2, keep["samples"]["launch"]
-        )
-        assert (row["ratio"], row["ratio_low"]) == pytest.approx((paired.value, paired.low))
+        (pair,) = [v for v in verdicts.of_settings(costly) if v.record is flush]
+        assert pair.reference is keep
+        logs = log_ratios(keep["samples"]["seconds"], flush["samples"]["seconds"], 2)
+        assert row["ratio"] == pytest.approx(math.exp(logs.mean()))
+        assert (row["ratio_low"], row["ratio_high"]) == (pair.ratio.low, pair.ratio.high)
         assert row["aa_ratio_low"] <= row["aa_ratio"] <= row["aa_ratio_high"]
 
 
@@ -70,9 +72,12 @@ def test_what_flushing_does_is_said_beyond_noise_only(costly, factor, said):
     assert rows["lstm"]["verdict"] == said
     assert rows["lstm"]["ratio"] == pytest.approx(factor)
     assert rows["transformer"]["verdict"] == "no difference"
-    records[0]["status"] = UNSTABLE
+    records[0]["status"] = UNDECIDED
     frame = settings(records)
-    assert set(frame[frame["arm"] == records[0]["cell"]["arm"]]["verdict"]) == {"unstable"}
+    assert set(frame[frame["arm"] == records[0]["cell"]["arm"]]["status"]) == {UNDECIDED}
+    assert {row["arm"]: row["verdict"] for row in frame.to_dict("records")} == {
+        "lstm": said, "transformer": "no difference"
+    }, "width is no veto"  # fmt: skip
 
 
 def test_a_setting_is_compared_with_its_own_rounds_where_it_was_measured_twice(costly):
@@ -99,7 +104,7 @@ def test_a_setting_says_which_kind_of_ratio_it_has(costly):
     assert "one after the other, so that a drift of the machine is in the ratio: " in apart
     for record in records:
         record["samples"].pop("canary_seconds", None)
-    assert set(settings(records)["verdict"]) == {"no difference"}, "without one, all is noise"
+    assert set(settings(records)["verdict"]) == {"undecided"}, "without one, all is noise"
     assert "without an A/A control" in effects(records)[0]
 
 

@@ -18,7 +18,7 @@ class TestCost:
             {
                 "arm": ["lstm", "lstm", "transformer"],
                 "length": [64, 256, 256],
-                "status": ["done", "done", "unstable"],
+                "status": ["done", "done", "undecided"],
                 "subnormal_share": [0.0, 0.25, 0.0],
                 "state_subnormal_share": [0.0, 0.5, 0.0],
                 "speedup": [1.01, 8.0, 0.98],
@@ -39,7 +39,7 @@ class TestCost:
         assert len(points(embeddings)) == 3
         hollow = [line for line in embeddings.lines if line.get_markerfacecolor() == colours.PAPER]
         assert [line.get_ydata()[0] for line in hollow] == [0.98]
-        assert {"unstable: no claim", "A/A control"} <= set(words(figure).splitlines())
+        assert {"undecided", "A/A control"} <= set(words(figure).splitlines())
         (band,) = [patch for patch in embeddings.patches if patch.get_height() > 0]
         assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.95, 1.06))
 
