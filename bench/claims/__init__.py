@@ -22,7 +22,7 @@ commonest state speaks for all. What several claims decide alike is in the folde
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +30,7 @@ from bench import registry
 from bench.page.contract import LAST
 from bench.page.evidence import Evidence
 from bench.page.judgement import MOST_WORDS, UNDECIDED, Judgement, overall
+from bench.store.records import tokenizer
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,15 @@ def judge(name: str, evidence: Evidence) -> Judged:
                 f"{entry.path}: expected judge to return judgements. Got "
                 f"{type(judgement).__name__}."
             )
+    of = {record["key"]: tokenizer(record) for record in evidence.records}
+    judgements = [replace(j, scope={**j.scope, **_tokenizer(j, of)}) for j in judgements]
     return Judged(name, entry.literals, judgements, _headline(entry, judgements))
+
+
+def _tokenizer(judgement: Judgement, of: Mapping[str, dict[str, str]]) -> dict[str, str]:
+    """Whose token ids its records were read through, where they name one and it is the same."""
+    named = {of.get(key, {}).get("tokenizer", "") for key in judgement.records}
+    return {"tokenizer": named.pop()} if len(named) == 1 and "" not in named else {}
 
 
 def _headline(entry: registry.Entry, judgements: Sequence[Judgement]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.statistics.intervals import Estimate
-from bench.store.records import Record, coordinates
+from bench.store.records import Record, coordinates, held, tokenizer
 
 #: The value of an estimate, and the ends of its interval.
 ENDS = ("", "_low", "_high")
@@ -20,7 +20,8 @@ def where(record: Record) -> dict[str, Any]:
     return coordinates(cell) | {
         "seed": cell["seed"],
         "phase": cell["axes"].get("phase", cell["probe"]),
-        "batch_size": cell["protocol"]["batch_size"],
+        "batch_size": held(cell["protocol"]),
+        **tokenizer(record),
         "record": record["key"],
     }
 

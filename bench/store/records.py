@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.contract import OFFLINE
+from bench.data.contract import CHECKPOINT, OFFLINE
 from bench.outcome import DONE
 
 COORDINATES = [
@@ -30,6 +30,22 @@ def coordinate(cell: dict[str, Any], name: str) -> Any:
 def coordinates(cell: dict[str, Any]) -> dict[str, Any]:
     """Where a cell stands, every coordinate but its seed."""
     return {name: coordinate(cell, name) for name in COORDINATES}
+
+
+def held(protocol: dict[str, Any]) -> int | str:
+    """What a step has at every length: so many rows, or ``4096 tokens``; of before it was rows."""
+    tokens = protocol.get("tokens_per_step")
+    return f"{tokens} tokens" if tokens else int(protocol["batch_size"])
+
+
+def tokenizer(record: Record) -> dict[str, str]:
+    """Through whose token ids a record's text was read, as a coordinate.
+
+    Nothing where a task has ids of its own, nor of a record of before there was a choice: it was
+    the checkpoint's then.
+    """
+    known = (record.get("model") or {}).get("tokenizer")
+    return {"tokenizer": record["cell"]["model"].get("tokenizer", CHECKPOINT)} if known else {}
 
 
 def short(values: Any, digits: int = 4) -> list[Any]:

@@ -182,8 +182,10 @@ def fitting(*candidates: str) -> str:
 
 
 def place(row: Row, *, short: bool = False) -> str:
-    """``(scratch, package, cpu, 1 thread)``."""
-    parts = [] if short else [str(row["comparison"]), words.task(row)]
+    """``(scratch, corpus tokenizer, package, 1024 tokens a step, cpu, 1 thread)``."""
+    parts = [] if short else [str(row["comparison"]), *words.tokenizer(row), words.task(row)]
+    if not short and isinstance(row.get("batch_size"), str):
+        parts.append(f"{row['batch_size']} a step")
     parts.append(row["device"])
     parts.append(f"{row['threads']} thread{'' if row['threads'] == 1 else 's'}")
     parts += [row["dtype"]] if row["dtype"] != "float32" else []
