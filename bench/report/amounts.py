@@ -141,6 +141,7 @@ _SPOKEN: dict[str, Callable[[Any], str]] = {
     "denormals": _unless("keep", "subnormal floats: {}"),
     "reference": "beside {}".format,
     "tokenizer": "{} tokenizer".format,
+    "step": "steps of {}".format,
     "data": _unless("offline", "data {}"),
     "needed": lambda _: "",  # the quantity says it
 }

@@ -21,7 +21,7 @@ MODELS = Section(
         TableView(
             "models",
             [
-                "comparison", "task", "data", "arm", "tokenizer", "free_dimension", "size",
+                "comparison", "task", "data", "arm", "tokenizer", "sized",
                 "body_parameters", "embedding_parameters", "positions_parameters",
                 "class_token_parameters", "projection_parameters", "total_parameters",
                 "matched_to", "match", "target", "match_error", "at_length",
@@ -77,7 +77,7 @@ def _sized(matched: dict[str, Any]) -> dict[str, Any]:
     """The size that was solved for; nothing where nothing was free, nor of before it was kept."""
     if matched.get("size") is None:
         return {}
-    return {"free_dimension": matched["dimension"], "size": matched["size"]}
+    return {"sized": f"{matched['dimension']} {matched['size']}"}
 
 
 def missing(

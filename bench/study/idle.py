@@ -47,7 +47,7 @@ def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator
     if comparison.tokenizer == CORPUS and (known := pretrained(comparison, arms or ())):
         yield (
             ("comparison", name, "tokenizer"),
-            f"{' and '.join(known)} of this comparison knows the checkpoint's token ids only. Got "
+            f"{' and '.join(known)} of this comparison came with the checkpoint's token ids. Got "
             f"{CORPUS!r}: leave tokenizer out, or give arms with random weights {_OWN}.",
         )
     if arms is not None:

@@ -33,8 +33,7 @@ def begins(arm: str) -> str:
 def place(row: Mapping[str, Any], *more: str) -> str:
     """The comparison, the task, what more there is to say, and the device."""
     parts = [str(row["comparison"])] if row.get("comparison") else []
-    parts += tokenizer(row)
-    parts += [registry.named(row["task"], row["data"]), *filter(None, more)]
+    parts += [registry.named(row["task"], row["data"]), *tokenizer(row), *filter(None, more)]
     parts += [row["dtype"]] if row["dtype"] != "float32" else []
     return ", ".join([*parts, row["device"]])
 
