@@ -99,7 +99,7 @@ def growth(frame: pd.DataFrame, called: Mapping[str, str] = TIMES) -> list[str]:
 
 def _asked(row: Mapping[str, Any]) -> str:
     """What a verdict does not say itself: the comparison, what a step has, whose token ids."""
-    return listed([row["comparison"], f"batch {row['batch_size']}", *tokenizer(dict(row))])
+    return listed([row["comparison"], f"batch {row['batch_size']}", *tokenizer(row)])
 
 
 def intervals(rows: pd.DataFrame) -> str:

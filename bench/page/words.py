@@ -6,7 +6,7 @@ twice.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import phases, registry
@@ -84,7 +84,7 @@ def unusual(row: Row, without: Sequence[str] = ()) -> list[str]:
     return [text for name, say in known.items() if (text := say(row[name]))]
 
 
-def tokenizer(row: Row) -> list[str]:
+def tokenizer(row: Mapping[str, Any]) -> list[str]:
     """Whose token ids, where that is told: records of before were all of the checkpoint's."""
     text = _UNUSUAL["tokenizer"](row.get("tokenizer"))
     return [text] if text else []

@@ -88,9 +88,10 @@ class Display:
                 duration(seconds),
             )
         self.console.print(table)
-        for name, comparison in study.comparisons.items():
-            if any(cell.comparison == name and tasks.reads_text(cell.task) for cell in cells):
-                self.say(f"{name}: text is read through the {comparison.tokenizer}'s tokenizer")
+        read = {cell.comparison for cell in cells if tasks.reads_text(cell.task)}
+        for name in sorted(read):
+            whose = study.comparisons[name].tokenizer
+            self.say(f"{name}: text is read through the {whose}'s tokenizer")
         reasons: dict[str, list[str]] = {}
         for cell in cells:
             if "failed" in answers[cell.key]:

@@ -119,9 +119,8 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
     undecided = f": undecided, {why}" if why else ""
     if apart is None:
         text = f"{span} {grown.what} was measured with {attention} and {recurrence}"
-        places = (grown.place, grown.brief)
-        told = [f"{text} {place}{undecided}." for place in places]
-        return fitting(*told, f"{text}{undecided}.")
+        places = (f" {grown.place}", f" {grown.brief}", "")
+        return fitting(*(f"{text}{place}{undecided}." for place in places))
     turned = apart.high < 0 and not why and not _same(apart, delta)
     told = apart.map(operator.neg) if turned else apart
     number = f"exponents {ranged('exponent', told.value, told.low, told.high)} apart"

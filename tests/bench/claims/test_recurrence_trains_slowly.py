@@ -180,3 +180,13 @@ def test_of_tiny_models_on_a_busy_machine_nothing_is_certain():
     assert len(judged.judgements) == 6
     assert "fewer than 6 rounds (2)" in judged.undecided
     assert judged.headline == ""
+
+
+def test_a_place_says_whose_token_ids_and_how_many_in_a_step():
+    asked = {"tokenizer": "corpus", "batch_size": "1024 tokens"}
+    (judgement,) = judged((64, 1.0, "same"), **asked)
+    assert judgement.sentence.endswith(
+        "(scratch, package, corpus tokenizer, 1024-token steps, cpu, 1 thread)."
+    )
+    (judgement,) = judged((64, 1.4, "longer"), (512, 0.7, "shorter"), **asked)
+    assert len(judgement.sentence.split()) <= MOST_WORDS
