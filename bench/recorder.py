@@ -18,6 +18,9 @@ from bench.store.records import Record
 from bench.study import Cell
 from bench.tools.display import Display
 
+#: What was decided of a cell's model that its record keeps.
+_MODEL = ("parameters", "match", "cost", "layers", "weights", "tokenizer", "positions")
+
 
 class Recorder:
     """Commits each cell's record as it ends, and keeps the display up to date.
@@ -65,10 +68,7 @@ class Recorder:
             "group": cell.group,
             "alike": hashlib.sha256(cell.alike.encode()).hexdigest()[:16],
             "cell": cell.model_dump(mode="json"),
-            "model": {
-                name: answer.get(name)
-                for name in ("parameters", "match", "cost", "layers", "weights")
-            },
+            "model": {name: answer.get(name) for name in _MODEL},
             "environment": self._machine,
             "provenance": self._of(cell),
             "ended": now(),

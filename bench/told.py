@@ -49,10 +49,18 @@ def begin(
     store.set_meta(
         provenance=named | made_with,  # a part of a study leaves out what other parts were made of
         checkpoints=(store.meta("checkpoints") or {}) | made_of,
-        corpus=library or store.meta("corpus"),
+        corpus=_both(store.meta("corpus"), library),
         begun=store.meta("begun") or now(),
         estimate_s=store.meta("estimate_s") or estimate_s,
     )
+
+
+def _both(before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the corpus holds, by every tokenizer that any part of a study read it through."""
+    if before is None or now is None:
+        return now or before
+    known = before.get("tokenizers", {}) | now.get("tokenizers", {})
+    return now | ({"tokenizers": known} if known else {})
 
 
 def measure_ceilings(store: Store, server: processes.Server, cells: Sequence[Cell]) -> None:

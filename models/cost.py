@@ -16,6 +16,7 @@ The convention, for every architecture alike:
   own, and left out
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
@@ -30,34 +31,57 @@ from torch.utils.flop_counter import FlopCounterMode
 class Parameters:
     """Trainable numbers of a model; a tied tensor counts once.
 
-    ``embedding`` is every table whose size is the vocabulary's or the window's: what is looked up
-    (tokens, positions, token types) and the output layer of a language model, tied to the input
-    table or not. ``body`` is the rest, and only the body is matched between arms: a vocabulary is
-    the tokenizer's, not the architecture's.
+    ``embedding`` is all on the way in whose size is the data's: what is looked up (tokens,
+    positions, token types), a class token in front of them, a projection of numbers to them, and
+    the output layer of a language model, tied to the input table or not. ``body`` is the rest, and
+    only the body is matched between arms. A vocabulary is the tokenizer's, not the architecture's.
+    Positions are the architecture's own, and a recurrence has none; they stay outside all the same,
+    as their number is the window's: a body that held them would grow with T, and what is matched to
+    it would be another model at every length. So they are counted by themselves, to be seen.
+
+    Args:
+        total, embedding, body: the whole, and its two parts.
+        positions, class_token, projection: what of ``embedding`` not every arm or task has.
     """
 
     total: int
     embedding: int
     body: int
+    positions: int = 0
+    class_token: int = 0
+    projection: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """The three counts by name."""
+        """The counts by name."""
         return asdict(self)
+
+
+#: The last part of the name of a table of positions, or of distances; of a class token; and what
+#: the names of a projection of numbers begin with.
+_POSITIONS = re.compile(r"wpe|.*position.*|relative_attention_bias")
+_CLASS_TOKEN = re.compile(r"class_embedding|cls_token")
+_PROJECTION = "feature_projection."
 
 
 def count_parameters(model: nn.Module) -> Parameters:
     """Count a model's parameters; on the meta device this allocates nothing."""
     total = sum(weight.numel() for weight in model.parameters())
-    tables = {
-        id(module.weight): module.weight.numel()
-        for module in model.modules()
-        if isinstance(module, nn.Embedding)
-    }
+    named = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Embedding)]
+    tables = {id(module.weight): module.weight.numel() for _, module in named}
     output = getattr(model, "get_output_embeddings", lambda: None)()
     if output is not None:
         tables |= {id(weight): weight.numel() for weight in output.parameters()}
-    embedding = sum(tables.values())
-    return Parameters(total, embedding, total - embedding)
+    positions = sum(m.weight.numel() for n, m in named if _POSITIONS.fullmatch(_last(n)))
+    class_token = projection = 0
+    for name, weight in model.named_parameters():
+        class_token += weight.numel() * bool(_CLASS_TOKEN.fullmatch(_last(name)))
+        projection += weight.numel() * name.startswith(_PROJECTION)
+    embedding = sum(tables.values()) + class_token + projection
+    return Parameters(total, embedding, total - embedding, positions, class_token, projection)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Match:
         quantity: what is held equal.
         target, got: the budget and what the arm has of it: body parameters, or the forward FLOPs
             or the numbers of state of one row.
-        size: the free dimension, None where nothing was free.
+        size: of the free dimension, None where nothing was free.
+        dimension: which that is, None where nothing was free.
     """
 
     config: PreTrainedConfig
@@ -53,6 +54,7 @@ class Match:
     target: int
     got: int
     size: int | None = None
+    dimension: str | None = None
 
     @property
     def parameters(self) -> Parameters:
@@ -117,13 +119,15 @@ def _width(config: PreTrainedConfig) -> int:
 
 def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: int) -> Match:
     """The size whose amount is nearest to the target."""
+    dimension = arm.free_dimension(quantity)
 
     def at(size: int | None) -> Match:
         config = arm.config(shape, size)
         cost = arm.cost(config, shape.head)
-        return Match(config, cost, quantity, target, _amount(cost, quantity, length, shape), size)
+        got = _amount(cost, quantity, length, shape)
+        return Match(config, cost, quantity, target, got, size, dimension)
 
-    if arm.free_dimension(quantity) is None:
+    if dimension is None:
         return at(None)
     width = shape.embedding_size
     unprojected = at(width)
@@ -135,7 +139,7 @@ def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: in
     if parameters > _MOST_PARAMETERS:
         raise MatchError(
             f"expected at most {_MOST_PARAMETERS:,} parameters. Got {parameters:,} at "
-            f"{arm.free_dimension(quantity)}={nearest}, where the {_WORDS[quantity]} "
+            f"{dimension}={nearest}, where the {_WORDS[quantity]} "
             f"would be {amount(nearest):,}. Choose a smaller reference or a shorter length."
         )
     around = [at(near) for near in range(max(1, size - 1), size + 3)]

@@ -96,14 +96,22 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def corpus(once: Once) -> library.Corpus:
-    """The tokenized standard library."""
+    """The standard library in the bundled checkpoint's tokens."""
+    return library.load(once("corpus", _built)[1], MINILM)
 
-    def cached(folder: Path) -> str:
-        fingerprint = library.fingerprint()
-        library.load(fingerprint, MINILM)
-        return fingerprint
 
-    return library.load(once("corpus", cached)[1], MINILM)
+@pytest.fixture(scope="session")
+def own_corpus(once: Once) -> library.Corpus:
+    """The standard library in tokens of its own."""
+    return library.load(once("corpus", _built)[1])
+
+
+def _built(folder: Path) -> str:
+    """Both by one process, which then parses every source once."""
+    fingerprint = library.fingerprint()
+    for checkpoint in (MINILM, None):
+        library.load(fingerprint, checkpoint)
+    return fingerprint
 
 
 @pytest.fixture(scope="module")

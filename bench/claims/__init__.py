@@ -22,7 +22,7 @@ commonest state speaks for all. What several claims decide alike is in the folde
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +30,7 @@ from bench import registry
 from bench.page.contract import LAST
 from bench.page.evidence import Evidence
 from bench.page.judgement import MOST_WORDS, UNDECIDED, Judgement, overall
+from bench.store.records import Record, held, tokenizer
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,21 @@ def judge(name: str, evidence: Evidence) -> Judged:
                 f"{entry.path}: expected judge to return judgements. Got "
                 f"{type(judgement).__name__}."
             )
+    of = {record["key"]: _asked(record) for record in evidence.records}
+    judgements = [replace(j, scope={**j.scope, **_common(j, of)}) for j in judgements]
     return Judged(name, entry.literals, judgements, _headline(entry, judgements))
+
+
+def _asked(record: Record) -> dict[str, str]:
+    """What no record of before says: whose token ids it has, and the tokens held in each step."""
+    step = held(record["cell"]["protocol"])
+    return tokenizer(record) | ({"step": step} if isinstance(step, str) else {})
+
+
+def _common(judgement: Judgement, of: Mapping[str, dict[str, str]]) -> dict[str, str]:
+    """What all records of a judgement say of these."""
+    first, *more = [of.get(key, {}) for key in judgement.records] or [{}]
+    return {name: one for name, one in first.items() if all(m.get(name) == one for m in more)}
 
 
 def _headline(entry: registry.Entry, judgements: Sequence[Judgement]) -> str:

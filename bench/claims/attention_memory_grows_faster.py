@@ -75,6 +75,7 @@ def _judge(
         arms=(_called(first, kernels), _called(other, kernels)),
         lengths=sorted(of) or sorted({row["length"] for row in rows}),
         place=timing.place(first),
+        brief=timing.brief(first),
         scope={name: first[name] for name in (*SCOPE, "seed")}
         | {"arm": other["arm"], "kernel": other["kernel"]}
         | {"reference": first["arm"], "reference_kernel": first["kernel"]},

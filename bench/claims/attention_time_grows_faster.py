@@ -129,6 +129,7 @@ def _grown(
         arms=(attention, recurrence),
         lengths=[row["length"] for row in (known if len(known) >= LEAST_LENGTHS else series)],
         place=timing.place(first),
+        brief=timing.brief(first),
         scope={name: first[name] for name in (*SCOPE, "seed")},
         records=timing.records(series),
         figure="tokens_per_s",

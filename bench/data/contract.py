@@ -20,6 +20,10 @@ IGNORED = -100
 #: Data that needs no network: what a task file cuts or generates.
 OFFLINE = "offline"
 
+#: Whose token ids a comparison reads text through: the corpus's own, trained on its training split,
+#: or the bundled checkpoint's, which every checkpoint that takes part must share.
+TOKENIZERS = CORPUS, CHECKPOINT = ("corpus", "checkpoint")
+
 SPLITS = ("train", "validation", "test")
 
 

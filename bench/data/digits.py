@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -58,29 +59,32 @@ def identity() -> str:
     return SHA256
 
 
-def open_digits(captions: Sequence[str], length: int) -> Digits:
-    """The images, split, with captions through the bundled tokenizer.
+def open_digits(captions: Sequence[str], length: int, tokenizer: Path) -> Digits:
+    """The images, split, with captions through a tokenizer.
 
     Args:
         captions: of every digit from zero on.
         length: tokens that each is padded to.
+        tokenizer: folder of its ``tokenizer.json``, proven.
 
     Raises:
-        DigitsError: scikit-learn is missing, or brings other images.
-        CheckpointError: the tokenizer is missing or is not what it should be.
+        DigitsError: scikit-learn is missing, or brings other images, or a caption has more tokens.
     """
     from tokenizers import Tokenizer
-
-    from models.checkpoints import MINILM
 
     images, labels = _images()
     _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
     kept = np.sort(first)  # what is there twice would stand in one split, but twice
-    name = "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(MINILM.verify(name) / name))
-    marks = tokenizer.get_vocab()
-    tokenizer.enable_padding(length=length, pad_id=marks["[PAD]"])
-    encoded = [tokenizer.encode(caption) for caption in captions]
+    backend = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
+    marks = backend.get_vocab()
+    backend.no_truncation()
+    backend.enable_padding(length=length, pad_id=marks["[PAD]"])
+    encoded = [backend.encode(caption) for caption in captions]
+    if (most := max(len(caption.ids) for caption in encoded)) > length:
+        raise DigitsError(
+            f"task 'digits' expected captions of at most {length} tokens. Got {most} through the "
+            "tokenizer of this corpus: ask for tokenizer = 'checkpoint'."
+        )
     return Digits(
         hash=SHA256,
         images=images[kept],
@@ -91,7 +95,7 @@ def open_digits(captions: Sequence[str], length: int) -> Digits:
         cls_id=marks["[CLS]"],
         sep_id=marks["[SEP]"],
         pad_id=marks["[PAD]"],
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=backend.get_vocab_size(),
     )
 
 

@@ -53,7 +53,7 @@ def by_phase(
         draw_lines(here, chosen, value, form)
         if also:
             also(here, phase)
-        batches = sorted(chosen["batch_size"].unique())
+        batches = sorted(chosen["batch_size"].unique(), key=str)
         here.set_title(f"{phases.noun(phase)}, batch {', '.join(map(str, batches))}")
     for here in axes[::2]:
         here.set_ylabel(called)

@@ -14,7 +14,7 @@ import torch
 from bench import tasks
 from bench.execute import estimates, refusals
 from bench.execute.opened import Opened
-from bench.execute.sizing import sized
+from bench.execute.sizing import positions, sized
 from bench.outcome import CellError
 from bench.study import Cell
 
@@ -26,8 +26,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         job: ``cells`` (the plan), ``corpus`` (its fingerprint) and ``threads``.
 
     Returns:
-        ``corpus`` (what it holds), and ``cells``: key to ``config``, ``parameters``, ``match``,
-        ``cost`` and ``estimate_s``, or to ``failed`` (a status) and ``reason``.
+        ``corpus`` (what it holds), and ``cells``: key to what ``sizing.sized`` says of its model
+        and to ``estimate_s``, or to ``failed`` (a status) and ``reason``.
     """
     torch.set_num_threads(job["threads"])
     cells = {fields["key"]: Cell.model_validate(fields["cell"]) for fields in job["cells"]}
@@ -63,7 +63,9 @@ class Decisions:
         return dict(model)
 
     def _model(self, cell: Cell, data: Any) -> dict[str, Any]:
-        name = f"{cell.arm} {cell.task} {cell.data} {cell.length} {cell.dtype} {_text(cell.model)}"
+        most = positions(tasks.load(cell.task, cell.data), cell)  # which differs by probe
+        parts = (cell.arm, cell.task, cell.data, cell.length, most, cell.dtype, _text(cell.model))
+        name = " ".join(map(str, parts))
         if name not in self._models:
             try:
                 self._models[name] = sized(cell, data)

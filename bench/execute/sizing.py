@@ -2,19 +2,22 @@
 
 import math
 import traceback
-from dataclasses import asdict
 from typing import Any, cast
+
+import torch
 
 import models.arms
 from bench import registry, tasks
+from bench.data.contract import CHECKPOINT
 from bench.execute.tokenizer import refuse_tokenizer
+from bench.measure import contract, objective
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
-from models.checkpoints import CheckpointError
-from models.cost import Cost
-from models.heads import GENERATING
-from models.matching import match
+from models.checkpoints import MINILM, CheckpointError
+from models.cost import Cost, Parameters, count_parameters
+from models.heads import GENERATING, on_meta
+from models.matching import Match, match
 from models.precision import PRECISIONS
 
 
@@ -32,8 +35,10 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     """The configuration of a cell's model, with its exact counts and its costs.
 
     Returns:
-        ``config``, ``parameters``, ``match``, ``cost``, ``layers`` (of the encoder where there are
-        two stacks; None where its configuration counts none) and ``weights`` (their type).
+        ``config``, ``parameters``, ``match`` with the size that was solved for, ``cost``,
+        ``layers`` (of the encoder where there are two stacks; None where its configuration counts
+        none), ``positions`` that its tables end at (None where it has no such table),
+        ``tokenizer`` (None where a task has ids of its own).
 
     Raises:
         Unsupported: the arm, or the one it is matched to, has no such head or knows other symbols.
@@ -53,7 +58,7 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
         embedding_size=cell.model.hidden_size,
         num_layers=cell.model.num_layers,
         num_heads=cell.model.num_heads,
-        max_positions=cell.model.max_positions,
+        max_positions=cell.model.max_positions or positions(task, cell),
         bos_token_id=vocabulary.bos,
         eos_token_id=vocabulary.eos,
         **images,
@@ -63,11 +68,8 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
         checkpoint=cell.model.checkpoint,
     )
     arm, reference = models.arms.load(cell.arm), models.arms.load(cell.model.match_to)
-    if vocabulary.own and "pretrained" in (_weights(cell.arm), _weights(cell.model.match_to)):
-        raise Unsupported(
-            f"task {cell.task!r} has symbols of its own, which mean other tokens to a "
-            "pretrained model; match it to an arm with random weights"
-        )
+    if "pretrained" in (_weights(cell.arm), _weights(cell.model.match_to)):
+        _refuse_ids(cell, vocabulary)
     try:
         if cell.model.checkpoint is not None:
             refuse_tokenizer(cell.model.checkpoint)
@@ -85,9 +87,11 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
         raise CellError(text) from None
     return {
         "config": found.config.to_dict(),
-        "parameters": asdict(found.parameters),
+        "parameters": _parameters(found, task).as_dict(),
         "match": {
             "quantity": found.quantity,
+            "dimension": found.dimension,
+            "size": found.size,
             "target": found.target,
             "got": found.got,
             "error": found.error,
@@ -95,7 +99,62 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
         "cost": _cost(found.cost, cell, task),
         "layers": getattr(found.config.get_text_config(), "num_hidden_layers", None),
         "weights": str(PRECISIONS[cell.dtype].weights).removeprefix("torch."),
+        "positions": arm.max_length(found.config),
+        "tokenizer": None if vocabulary.own else _tokenizer(cell, data),
     }
+
+
+def _refuse_ids(cell: Cell, vocabulary: tasks.Vocabulary) -> None:
+    """Refuse to give a checkpoint token ids that mean others to it.
+
+    Raises:
+        Unsupported: they are a task's own, or those of the corpus's tokenizer.
+    """
+    if vocabulary.own:
+        raise Unsupported(
+            f"task {cell.task!r} has symbols of its own, which mean other tokens to a "
+            "pretrained model; match it to an arm with random weights"
+        )
+    if cell.model.tokenizer != CHECKPOINT:
+        raise Unsupported(
+            f"tokenizer {cell.model.tokenizer!r} has ids that mean other tokens to a pretrained "
+            f"model; leave it out, or ask for {CHECKPOINT!r}"
+        )
+
+
+def _parameters(found: Match, task: tasks.Task) -> Parameters:
+    """The counts of a model as it will be built: with the projection of a task of numbers."""
+    features: int | None = getattr(task, "FEATURES", None)
+    if features is None:
+        return found.parameters
+    with torch.device("meta"):
+        model = on_meta(found.config, task.HEAD)
+        objective.add_features(model, features)
+    return count_parameters(model)
+
+
+def _tokenizer(cell: Cell, data: Any) -> dict[str, Any]:
+    """Whose token ids a cell's rows have, and how many there are."""
+    return {
+        "name": MINILM.name if cell.model.tokenizer == CHECKPOINT else cell.model.tokenizer,
+        "vocab_size": data.vocab_size,
+        "sha256": getattr(data, "tokenizer_digest", None),  # of the library's
+    }
+
+
+def positions(task: tasks.Task, cell: Cell) -> int:
+    """Tokens of the longest text that a cell's model is given.
+
+    A table of positions is made as long: the optimizer moves all of it at every step, so one that
+    is longer costs the arm that has it time for what is never looked up.
+    """
+    measure: Any = contract.load(cell.probe)
+    lengths = [reads(task, cell), _query(task)]
+    if hasattr(measure, "windows") and not _sees(task):
+        lengths += [length for _, length in measure.windows(cell)]
+    if hasattr(measure, "positions"):
+        lengths.append(measure.positions(cell, task.HEAD))
+    return max(lengths)
 
 
 def reads(task: tasks.Task, cell: Cell) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.statistics.intervals import Estimate
-from bench.store.records import Record, coordinates, kernel
+from bench.store.records import Record, coordinates, held, kernel, tokenizer
 
 #: The value of an estimate, and the ends of its interval.
 ENDS = ("", "_low", "_high")
@@ -21,7 +21,8 @@ def where(record: Record) -> dict[str, Any]:
         "kernel": kernel(record),
         "seed": cell["seed"],
         "phase": cell["axes"].get("phase", cell["probe"]),
-        "batch_size": cell["protocol"]["batch_size"],
+        "batch_size": held(cell["protocol"]),
+        **tokenizer(record),
         "record": record["key"],
     }
 

@@ -44,8 +44,10 @@ class Measure(Protocol):
     """What ``measure.py`` defines.
 
     It may also define ``refuse(cell, head, limit)``, which raises ``Unsupported`` for a cell that
-    it cannot measure, the limit being the positions of the model, None where there is none; and
-    ``windows(cell)``, splits with lengths of windows that it draws beside those of the cell's own.
+    it cannot measure, the limit being the positions of the model, None where there is none;
+    ``windows(cell)``, splits with lengths of windows that it draws beside those of the cell's own;
+    and ``positions(cell, head)``, tokens of the longest text that it gives the model, where that is
+    no window.
     """
 
     Measurement: type[Measurement]

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench import registry
 from bench.page.numbers import listed
-from bench.store.records import Record, coordinate
+from bench.store.records import Record, coordinate, tokenizer
 
 #: Seeds below which a paired test cannot reach 5%.
 EXPLORATORY = 6
@@ -35,6 +35,7 @@ def scope(records: Sequence[Record]) -> str:
         *_few("settings of threads", (_threads(cell["threads"]) for cell in cells)),
     ]
     parts += [dtype for dtype in distinct(records, _dtype) if dtype != "float32"]
+    parts += [f"{name} tokenizer" for name in distinct(records, _tokenizer) if name]
     if {cell["denormals"] for cell in cells} == {"flush"}:
         parts.append("subnormals flushed")
     return listed(parts)
@@ -59,6 +60,10 @@ def _threads(threads: Any) -> str:
     if threads == 1:
         return "one thread"
     return f"{threads} threads"
+
+
+def _tokenizer(record: Record) -> str:
+    return tokenizer(record).get("tokenizer", "")
 
 
 def _dtype(record: Record) -> str:

@@ -41,7 +41,7 @@ def facets(frame: pd.DataFrame, by: Sequence[str] = FACET) -> list[tuple[str, pd
 
 
 #: What a file's name says as it is; the rest gets a hash, as `A` and `a` are one file to some.
-_PLAIN = re.compile(r"[a-z0-9_]+|(threads|batch|clipped at) [0-9.]+")
+_PLAIN = re.compile(r"[a-z0-9_]+|(threads|batch|clipped at) [0-9.]+( tokens)?")
 _LONGEST = 100
 
 

@@ -91,7 +91,7 @@ def cell_text(value: Any, column: str = "") -> str:
         return f"{value:.0f}"
     if column == "learning_rate":
         return f"{value:g}"
-    if isinstance(value, int) or column.startswith("tokens"):
+    if isinstance(value, int) or column.startswith("tokens") or column.endswith("_parameters"):
         return fixed(value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         return scientific(value)

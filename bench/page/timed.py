@@ -11,8 +11,8 @@ from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.outcome import UNDECIDED
 from bench.page.evidence import Evidence
-from bench.page.numbers import fixed, percent, power, times
-from bench.page.words import GROUP, ends, named, step, where
+from bench.page.numbers import fixed, listed, percent, power, times
+from bench.page.words import GROUP, ends, named, step, tokenizer, where
 from bench.statistics.intervals import LEAST_ROUNDS
 
 #: What writes sentences about the rows of a table.
@@ -46,11 +46,7 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
     for rows in groups(frame.dropna(subset=["sentence"]), GROUP):
         for length, here in ends(rows):
             untold = [row for row in here if row["verdict"] == UNDECIDED]
-            lines += [
-                f"{row['sentence']} ({row['comparison']}, batch {row['batch_size']})."
-                for row in here
-                if row not in untold
-            ]
+            lines += [f"{row['sentence']} ({_asked(row)})." for row in here if row not in untold]
             if untold:
                 known = ", ".join(
                     f"{named(row, rows)} {times(estimate(row, 'speed_ratio'))}" for row in untold
@@ -99,6 +95,11 @@ def growth(frame: pd.DataFrame, called: Mapping[str, str] = TIMES) -> list[str]:
             f"({where(first)}): {powers}."
         )
     return lines
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """What a verdict does not say itself: the comparison, what a step has, whose token ids."""
+    return listed([row["comparison"], f"batch {row['batch_size']}", *tokenizer(row)])
 
 
 def intervals(rows: pd.DataFrame) -> str:

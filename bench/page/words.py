@@ -6,7 +6,7 @@ twice.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import phases, registry
@@ -27,6 +27,7 @@ _UNUSUAL: dict[str, Callable[[Any], str]] = {
     "threads": lambda value: "" if value == "all" else counted(value, "thread"),
     "clip_norm": lambda value: "" if value == _CLIPPED else clipped(value),
     "seed": lambda value: "" if value == 0 else f"seed {value}",
+    "tokenizer": lambda value: f"{value} tokenizer" if isinstance(value, str) else "",
 }
 
 
@@ -81,6 +82,12 @@ def unusual(row: Row, without: Sequence[str] = ()) -> list[str]:
     """
     known = {name: say for name, say in _UNUSUAL.items() if name in row and name not in without}
     return [text for name, say in known.items() if (text := say(row[name]))]
+
+
+def tokenizer(row: Mapping[str, Any]) -> list[str]:
+    """Whose token ids, where that is told: records of before were all of the checkpoint's."""
+    text = _UNUSUAL["tokenizer"](row.get("tokenizer"))
+    return [text] if text else []
 
 
 def an(arm: str) -> str:

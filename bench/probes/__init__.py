@@ -5,11 +5,13 @@
 - ``HEADS``: the AutoClasses it can measure
 - ``AXES``: coordinates of its own, name to ``choices`` and those taken by ``default``
 - ``PROTOCOL``: its settings, name to ``default``, ``least`` or ``choices``, and ``help``;
-  ``batch_size``, the rows of a step, is one of them, as estimates and captions rest on it
+  ``batch_size``, the rows of a step, is one of them, as estimates and captions rest on it. With
+  ``tokens_per_step``, which a study may ask for in its place, tokens are held constant over
+  lengths, see :mod:`bench.study.steps`
 - ``TIMED``: whether its samples are times that pytest-benchmark can show
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``ROUNDS`` below too, and leaves the sample ``seconds`` (of one step, twice a
-  round) and the metric ``tokens_per_step``
+  round) and the metric ``tokens_per_step``: those it really had, padding apart, whatever was asked
 - ``ABREAST``, if cells on few threads may run beside one another, as nothing of them is timed
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
   median of. A cell timed in turn has several processes, none of which can tell alone

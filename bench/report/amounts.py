@@ -140,6 +140,8 @@ _SPOKEN: dict[str, Callable[[Any], str]] = {
     "dtype": "{}".format,
     "denormals": _unless("keep", "subnormal floats: {}"),
     "reference": "beside {}".format,
+    "tokenizer": "{} tokenizer".format,
+    "step": "steps of {}".format,
     "data": _unless("offline", "data {}"),
     "needed": lambda _: "",  # the quantity says it
 }

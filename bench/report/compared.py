@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.outcome import MEASURED
 from bench.page.contract import LAST, Section, TableView
-from bench.store.records import Record, coordinate, coordinates
+from bench.store.records import Record, coordinate, coordinates, tokenizer
 
 #: At the end of a page, behind every probe's.
 MODELS = Section(
@@ -21,13 +21,16 @@ MODELS = Section(
         TableView(
             "models",
             [
-                "comparison", "task", "data", "arm", "body_parameters", "embedding_parameters",
-                "total_parameters", "matched_to", "match", "target", "match_error", "at_length",
+                "comparison", "task", "data", "arm", "tokenizer", "sized",
+                "body_parameters", "embedding_parameters", "positions_parameters",
+                "class_token_parameters", "projection_parameters", "total_parameters",
+                "matched_to", "match", "target", "match_error", "at_length",
                 "forward_flops_per_token", "training_flops_per_token", "state_bytes",
             ],
         )
     ],
 )  # fmt: skip
+_PARTS = ("positions", "class_token", "projection")  # of the embedding's, where a model has them
 _REASONS = [
     "probe", "phase", "comparison", "task", "data", "length", "arm", "seed", "status", "reason",
 ]  # fmt: skip
@@ -52,9 +55,12 @@ def models(records: Sequence[Record]) -> pd.DataFrame:
             "task": cell["task"],
             "data": data,
             "arm": cell["arm"],
+            **tokenizer(record),
+            **_sized(model["match"]),
             "body_parameters": model["parameters"]["body"],
             "embedding_parameters": model["parameters"]["embedding"],
             "total_parameters": model["parameters"]["total"],
+            **{f"{name}_parameters": n for name in _PARTS if (n := model["parameters"].get(name))},
             "matched_to": cell["model"]["match_to"],
             "match": quantity,
             "target": model["match"]["target"],
@@ -65,6 +71,13 @@ def models(records: Sequence[Record]) -> pd.DataFrame:
             "state_bytes": cost.get("state_bytes"),
         }
     return pd.DataFrame(rows.values())
+
+
+def _sized(matched: dict[str, Any]) -> dict[str, Any]:
+    """The size that was solved for; nothing where nothing was free, nor of before it was kept."""
+    if matched.get("size") is None:
+        return {}
+    return {"sized": f"{matched['dimension']} {matched['size']}"}
 
 
 def missing(

@@ -9,7 +9,7 @@ from bench.outcome import MEASURED, UNDECIDED
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
 from bench.report.content import Content
-from bench.store.records import Record, operators
+from bench.store.records import Record, held, operators
 
 _MANY = 6  # values from which on only the ends are named
 
@@ -53,13 +53,14 @@ def _asked(probe: str, records: list[Record]) -> str:
     def of(name: str) -> str:
         return _span(distinct(records, lambda r: r["cell"]["protocol"].get(name, 0)))
 
+    batch = _span(distinct(records, lambda r: held(r["cell"]["protocol"])))
     seeds = _span(distinct(records, lambda r: r["cell"]["seed"]))
     lengths = _span(distinct(records, lambda r: r["cell"]["length"]))
     types = listed(distinct(records, lambda r: f"{r['cell']['device']} {r['cell']['dtype']}"))
     trained = f"; {of('steps')} training steps" if of("steps") not in ("", "0") else ""
     return (
         f"{probe}: {len(records):,} cells; {types}; T = {lengths}; seeds {seeds}; "
-        f"batch {of('batch_size')}{trained}"
+        f"batch {batch}{trained}"
     )
 
 
@@ -129,7 +130,10 @@ def _corpus(content: Content) -> list[tuple[str, str]]:
             f"hash {library['hash'][:16]}",
         )
     ]
-    if "duplicate_tokens" in library:  # stores of before have not counted
+    if tokenizers := library.get("tokenizers"):
+        for name, known in tokenizers.items():
+            found += [("Splits", _splits(library | known)), ("Tokenizer", _tokenizer(name, known))]
+    elif "duplicate_tokens" in library:  # stores of before have not counted
         found += [
             ("Splits", _splits(library)),
             (
@@ -139,6 +143,15 @@ def _corpus(content: Content) -> list[tuple[str, str]]:
             ),
         ]
     return found
+
+
+def _tokenizer(name: str, known: dict[str, Any]) -> str:
+    """Whose token ids, how many there are, and what they make of a byte."""
+    return (
+        f"{name}: {known['vocab_size']:,} entries, hash {known['sha256'][:16]}; "
+        f"{known['tokens_per_byte']:.3f} tokens a byte, {known['tokens_per_s']:,.0f} tokens/s "
+        "when the corpus was built"
+    )
 
 
 def _splits(library: dict[str, Any]) -> str:

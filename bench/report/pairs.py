@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.data.contract import CHECKPOINT
 from bench.store.records import Record, coordinate
 
 #: What may differ where runs are compared: settings of the cell, the device and its threads.
 _LOOSE = ("model.", "protocol.", "device", "threads")
 _TEXT = "model.summary"  # words about a comparison, not a setting
+#: What records of before do not say, and what it was: said, it is no difference.
+_BEFORE = {"model.tokenizer": json.dumps(CHECKPOINT), "protocol.tokens_per_step": "0"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def match(before: Sequence[Record], after: Sequence[Record]) -> Matched:
 def settings(cell: dict[str, Any]) -> dict[str, str]:
     """All that a cell says of itself, nested names joined by dots; values as JSON."""
     known = cell | {"data": coordinate(cell, "data")}
-    return {name: value for name, value in _flat(known) if name != _TEXT}
+    return {n: value for n, value in _flat(known) if n != _TEXT and _BEFORE.get(n) != value}
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

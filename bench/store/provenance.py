@@ -8,7 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import registry
+from bench import tasks
+from bench.data.contract import CORPUS
 from bench.store import sources
 from models.checkpoints import MINILM, MISSING, CheckpointError, find
 
@@ -62,12 +63,11 @@ def _git(*arguments: str) -> str:
 
 
 def used(cell: "Cell") -> set[str]:
-    """Names of what a cell's weights and token ids come from; nothing where a task has its own ids.
+    """Names of checkpoints that a cell's weights and token ids come from.
 
-    Text is read through the bundled checkpoint's tokenizer, whichever arm reads it.
+    None where a task has ids of its own, or is read through the corpus's tokenizer.
     """
-    literals = registry.tasks()[cell.task].literals
-    if "VOCABULARY" in literals or "FEATURES" in literals:
+    if cell.model.tokenizer == CORPUS or not tasks.reads_text(cell.task):
         return set()
     return {MINILM.name, cell.model.checkpoint or MINILM.name}
 

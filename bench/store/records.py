@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.contract import OFFLINE
+from bench.data.contract import CHECKPOINT, OFFLINE
 from bench.outcome import DONE, FORMERLY
 
 COORDINATES = [
@@ -59,6 +59,22 @@ def kernel(record: Record) -> str:
 def operators(ran: Sequence[str]) -> str:
     """``rvt::lstm_scan``: what ran, in a few words; PyTorch's own without its namespace."""
     return ", ".join(name.removeprefix("aten::") for name in ran) or "written out"
+
+
+def held(protocol: dict[str, Any]) -> int | str:
+    """What a step has at every length: so many rows, or ``4096 tokens``; of before it was rows."""
+    tokens = protocol.get("tokens_per_step")
+    return f"{tokens} tokens" if tokens else int(protocol["batch_size"])
+
+
+def tokenizer(record: Record) -> dict[str, str]:
+    """Through whose token ids a record's text was read, as a coordinate.
+
+    Nothing where a task has ids of its own, nor of a record of before there was a choice: it was
+    the checkpoint's then.
+    """
+    known = (record.get("model") or {}).get("tokenizer")
+    return {"tokenizer": record["cell"]["model"].get("tokenizer", CHECKPOINT)} if known else {}
 
 
 def short(values: Any, digits: int = 4) -> list[Any]:

@@ -2,6 +2,7 @@
 
 - ``cell``: one point of a grid, and what is held equal between the arms of its group
 - ``schema``: what a study file may hold, made from what is registered; ``fields``: kinds of values
+- ``steps``: how many rows a step has
 - ``mistakes``: what is wrong in a study file, each with its line
 - ``plan``: a file's cells in groups
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from bench import registry
-from bench.data.contract import OFFLINE
+from bench.data.contract import CHECKPOINT, OFFLINE
 from bench.study.fields import STRICT, Count, one_of
 
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
@@ -41,6 +41,13 @@ class Comparison(BaseModel):
     a transformer whose shape is ours, and of the embeddings of everything matched to it.
     ``checkpoint`` names the weights of a pretrained arm, the bundled ones where there is none;
     with ``embeddings = "checkpoint"`` recurrent arms start from its word embeddings.
+
+    ``tokenizer`` says through whose token ids text is read, ``corpus`` or ``checkpoint``. A study's
+    comparison that says nothing has the checkpoint's where one takes part and the corpus's where
+    none does; a record that says nothing was read through the checkpoint's.
+
+    ``max_positions`` is the length of tables of learned positions; without it as many as a cell
+    needs, as what is never looked up is paid for in every training step, by one arm alone.
     """
 
     model_config = STRICT
@@ -51,10 +58,11 @@ class Comparison(BaseModel):
     hidden_size: Count = 128
     num_layers: Count = 2
     num_heads: Count = 2
-    max_positions: Count = 512
+    max_positions: Count | None = None
     recurrent: Recurrent = Recurrent()
     embeddings: StrictStr = "scratch"
     checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None
+    tokenizer: StrictStr = CHECKPOINT
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

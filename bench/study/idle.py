@@ -4,10 +4,11 @@ An arm refuses these too, a cell at a time and with torch; a study's are found b
 What is wrong with a comparison shows only beside its grids, so their tables are read as they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from bench import registry
+from bench.data.contract import CORPUS
 from bench.study.cell import Comparison
 from bench.study.mistakes import Place
 
@@ -43,6 +44,12 @@ def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator
                 f"bidirectional out, or give such tasks {_OWN}.",
             )
     arms = _arms(own)
+    if comparison.tokenizer == CORPUS and (known := pretrained(comparison, arms or ())):
+        yield (
+            ("comparison", name, "tokenizer"),
+            f"{' and '.join(known)} of this comparison came with the checkpoint's token ids. Got "
+            f"{CORPUS!r}: leave tokenizer out, or give arms with random weights {_OWN}.",
+        )
     if arms is not None:
         for option, what in _without_takers(given, {*arms, comparison.match_to}):
             yield (*place, option), what
@@ -52,6 +59,18 @@ def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator
                 f"recurrent arms start from a checkpoint's. {', '.join(lost)} would ignore it: "
                 f"leave embeddings out, or give such arms {_OWN}.",
             )
+
+
+def pretrained(comparison: Comparison, arms: Collection[str]) -> list[str]:
+    """What of a comparison of these arms comes from a checkpoint, and with it its token ids."""
+    found = [
+        f"arm {arm}"
+        for arm in sorted({*arms, comparison.match_to})
+        if registry.arms()[arm].literals["WEIGHTS"] == "pretrained"
+    ]
+    if comparison.embeddings == "checkpoint":
+        found.append("the embeddings")
+    return found or (["the checkpoint"] if comparison.checkpoint else [])
 
 
 def _at_odds(given: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import registry
-from bench.data.contract import OFFLINE
+from bench.data.contract import CHECKPOINT, CORPUS, OFFLINE
 from bench.data.hub import catalogue
-from bench.study import idle
+from bench.study import idle, steps
 from bench.study.cell import Cell, Comparison, Published
 from bench.study.mistakes import Mistakes, StudyError
 from bench.study.schema import (
@@ -139,6 +139,10 @@ def _plan(
             grids.append(model.model_validate(fields))
         except ValidationError as error:
             mistakes.take(error, ("grid", index), list(model.model_fields))
+        else:
+            given = grids[-1].model_fields_set
+            for setting, mistake in steps.mistakes(_protocol(grids[-1]), given, grids[-1].length):
+                mistakes.add(("grid", index, setting), mistake)
     published = []
     for index, fields in _tables(content.get("published")):
         try:
@@ -155,6 +159,7 @@ def _plan(
             mistakes.add(where, mistake)
     mistakes.refuse()
     assert head is not None, "what is no head is a mistake"
+    comparisons = {name: _complete(name, c, grids) for name, c in comparisons.items()}
     cells = [cell for grid in grids for cell in _product(grid, comparisons, devices, data)]
     return Study(
         name=path.stem,
@@ -167,6 +172,13 @@ def _plan(
         published=tuple(published),
         question=head.question,
     )
+
+
+def _complete(name: str, comparison: Comparison, grids: Sequence[Any]) -> Comparison:
+    """A comparison with the tokenizer that it has where it says none."""
+    arms = {arm for grid in grids if grid.comparison == name for arm in grid.arm}
+    usual = CHECKPOINT if idle.pretrained(comparison, arms) else CORPUS
+    return Comparison(**comparison.model_dump() | {"tokenizer": comparison.tokenizer or usual})
 
 
 def _together(cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -208,7 +220,7 @@ def _product(
     """The cells of one grid; what a group differs in varies fastest, so that it stands together."""
     literals = registry.probes()[grid.probe].literals
     axes = {name: getattr(grid, name) for name in literals["AXES"]}
-    protocol = {name: getattr(grid, name) for name in literals["PROTOCOL"]}
+    protocol = _protocol(grid)
     outer = itertools.product(
         [(task, name) for task in grid.task for name in _data_of(task, data or grid.data)],
         grid.length,
@@ -237,8 +249,8 @@ def _product(
                         threads=threads,
                         seed=seed,
                         axes=dict(zip(axes, values, strict=True)),
-                        model=Comparison(**comparisons[grid.comparison].model_dump()),
-                        protocol=protocol,
+                        model=comparisons[grid.comparison],
+                        protocol=steps.at(protocol, length),
                     )
                 )
     return cells
@@ -252,6 +264,12 @@ def _kernels(arm: str, asked: Sequence[str]) -> list[str]:
     own = registry.arms()[arm].literals["KERNELS"]
     wanted = list(dict.fromkeys(own[0] if kernel == "default" else kernel for kernel in asked))
     return [kernel for kernel in wanted if kernel in own] or wanted
+
+
+def _protocol(grid: Any) -> dict[str, Any]:
+    """Settings of a grid's probe, defaults included."""
+    settings = registry.probes()[grid.probe].literals["PROTOCOL"]
+    return {name: getattr(grid, name) for name in settings}
 
 
 def _data_of(task: str, asked: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bench import registry
-from bench.data.contract import OFFLINE
+from bench.data.contract import OFFLINE, TOKENIZERS
 from bench.data.hub import catalogue
 from bench.study.cell import Comparison, Published
 from bench.study.fields import STRICT, Count, axis, one_of, wrong
@@ -75,7 +75,11 @@ class Head(BaseModel):
 
 
 def comparison_model() -> type[Comparison]:
-    """The model of a ``[comparison.NAME]``: arms and checkpoints are those there are."""
+    """The model of a ``[comparison.NAME]``: arms and checkpoints are those there are.
+
+    Its tokenizer is None where it says none, until its grids have told which arms it has.
+    """
+    tokenizer: Any = one_of("tokenizer", TOKENIZERS)
     return create_model(
         "Comparison",
         __base__=Comparison,
@@ -83,6 +87,7 @@ def comparison_model() -> type[Comparison]:
         embeddings=(one_of("embeddings", EMBEDDINGS), "scratch"),
         match_to=(one_of("arm", list(registry.arms())), ...),
         checkpoint=(_Checkpoint | None, None),
+        tokenizer=(tokenizer | None, None),
     )
 
 

@@ -5,7 +5,8 @@ A task file says literally what it is, so that it can be listed without importin
 - ``HEAD``: the AutoClass whose head it needs; ``LABELS``: its classes, if it has any
 - ``KIND``: ``real`` text or images, a ``diagnostic`` with a known answer, or a ``control``
 - ``METRIC``, ``FLOOR``: what is scored, a name of :mod:`bench.data.metrics`, and what the best
-  guess without looking scores: a number, or a formula in T with ``floor(length)`` beside it
+  guess without looking scores: a number, or a formula in T with ``floor(length)`` beside it;
+  ``CORPUS_FLOOR``, where it is another with the corpus's own tokenizer
 - ``SOLVED``: the score from which the task counts as solved, None where nobody solves it
 - ``LENGTHS``: least and largest window, in tokens
 - ``EXPECTED``: which side should win, why, and where that was seen
@@ -25,12 +26,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from bench import registry
-from bench.data.contract import IGNORED, OFFLINE, SPLITS, LengthError, Rows
+from bench.data.contract import CHECKPOINT, IGNORED, OFFLINE, SPLITS, LengthError, Rows
 from models import extensions
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "load",
     "needs",
     "open_data",
+    "reads_text",
     "size",
     "vocabulary",
 ]
@@ -118,21 +121,27 @@ def needs(name: str) -> str | None:
     return found
 
 
-def open_data(name: str, data: str, library: str) -> Any:
+def reads_text(name: str) -> bool:
+    """Whether a task is read through a tokenizer; others have symbols or numbers of their own."""
+    literals = registry.tasks()[name].literals
+    return "VOCABULARY" not in literals and "FEATURES" not in literals
+
+
+def open_data(name: str, data: str, library: str, tokenizer: str = CHECKPOINT) -> Any:
     """What ``rows`` of a task takes, opened from the cache or built.
 
     Args:
         name, data: of the task.
         library: what :func:`bench.data.corpus.fingerprint` returned.
+        tokenizer: one of ``TOKENIZERS``, where the task is read through one.
 
     Raises:
         CorpusError, DigitsError, CheckpointError: it cannot be had.
     """
     if data != OFFLINE:
         from bench.data.hub.task import task as of_hub
-        from models.checkpoints import MINILM, TOKENIZER
 
-        return of_hub(data).open(MINILM.verify(*TOKENIZER))
+        return of_hub(data).open(_tokenizer(tokenizer, library))
     need = needs(name)
     if need is None:
         return None
@@ -140,11 +149,22 @@ def open_data(name: str, data: str, library: str) -> Any:
         from bench.data import digits
 
         task: Any = load(name)
-        return digits.open_digits(task.CAPTIONS, task.QUERY_LENGTH)
+        return digits.open_digits(task.CAPTIONS, task.QUERY_LENGTH, _tokenizer(tokenizer, library))
     from bench.data import corpus
     from models.checkpoints import MINILM
 
-    return corpus.load(library, MINILM)
+    return corpus.load(library, MINILM if tokenizer == CHECKPOINT else None)
+
+
+def _tokenizer(name: str, library: str) -> Path:
+    """The folder of a tokenizer."""
+    if name == CHECKPOINT:
+        from models.checkpoints import MINILM, TOKENIZER
+
+        return MINILM.verify(*TOKENIZER)
+    from bench.data.corpus import vocabulary
+
+    return vocabulary.folder(library)
 
 
 def vocabulary(task: Task, data: Any) -> Vocabulary:
@@ -157,19 +177,22 @@ def vocabulary(task: Task, data: Any) -> Vocabulary:
     return Vocabulary(data.vocab_size, data.pad_id, data.cls_id, data.sep_id)
 
 
-def floor(task: Task, length: int, candidates: int | None = None) -> float:
+def floor(
+    task: Task, length: int, candidates: int | None = None, tokenizer: str = CHECKPOINT
+) -> float:
     """What the best guess without looking scores on windows of this length.
 
     Args:
         task: whose floor.
         length: tokens of a window.
         candidates: how many rows there are to choose from, where the task is to find one.
+        tokenizer: one of ``TOKENIZERS``, that it is read through.
     """
     chance: Callable[[int], float | None] = getattr(task, "chance", lambda candidates: None)
     found = None if candidates is None else chance(candidates)
     if found is not None:
         return found
-    given = task.FLOOR
+    given = task.FLOOR if tokenizer == CHECKPOINT else getattr(task, "CORPUS_FLOOR", task.FLOOR)
     if isinstance(given, str):
         return float(cast("Any", task).floor(length))
     return float(given)

@@ -11,9 +11,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench import registry
+from bench import registry, tasks
 from bench.outcome import MEASURED, UNDECIDED
-from bench.page.numbers import listed
+from bench.page.numbers import counted, listed
+from bench.store.records import held
 from bench.study import Cell, Study
 
 _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
@@ -68,7 +69,9 @@ class Display:
         estimate_s: float,
     ) -> None:
         """The cells by probe and comparison, what cannot run and why, and the time it will take."""
-        table = Table("probe", "comparison", "cells", "lengths", "arms", "seeds", "estimate")
+        table = Table(
+            "probe", "comparison", "cells", "lengths", "a step", "arms", "seeds", "estimate"
+        )
         rows: dict[tuple[str, str], list[Cell]] = {}
         for cell in cells:
             rows.setdefault((cell.probe, cell.comparison), []).append(cell)
@@ -79,11 +82,16 @@ class Display:
                 comparison,
                 str(len(members)),
                 listed(sorted({cell.length for cell in members})),
+                listed(dict.fromkeys(_step(cell) for cell in members)),
                 listed(dict.fromkeys(cell.arm for cell in members)),
                 str(len({cell.seed for cell in members})),
                 duration(seconds),
             )
         self.console.print(table)
+        read = {cell.comparison for cell in cells if tasks.reads_text(cell.task)}
+        for name in sorted(read):
+            whose = study.comparisons[name].tokenizer
+            self.say(f"{name}: text is read through the {whose}'s tokenizer")
         reasons: dict[str, list[str]] = {}
         for cell in cells:
             if "failed" in answers[cell.key]:
@@ -148,6 +156,12 @@ class Display:
             self._progress.update(
                 self._task, completed=completed, description=cell.name, refresh=True
             )
+
+
+def _step(cell: Cell) -> str:
+    """What a step has at every length: so many rows, or so many tokens."""
+    found = held(cell.protocol)
+    return found if isinstance(found, str) else counted(found, "row")
 
 
 def _headline(cell: Cell, outcome: dict[str, Any]) -> str:

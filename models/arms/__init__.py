@@ -48,7 +48,7 @@ class Shape:
         embedding_size: width of the input embeddings.
         num_layers: layers of a model whose depth is ours to choose, of each stack where it has two.
         num_heads: attention heads of such a transformer.
-        max_positions: positions such a transformer learns.
+        max_positions: positions such a transformer learns, of its longest text.
         dropout: the same in every arm, checkpoints included.
         bos_token_id, eos_token_id: of the tokenizer, where the task writes or needs them.
         target_length: tokens of a sequence-to-sequence target, None for as many as the source.

@@ -26,7 +26,7 @@ class Grown:
         what: grows: ``the time of a training step``.
         arms: attention's and the recurrence's, as sentences call them.
         lengths: at which both were measured, ascending.
-        place: where, in brackets.
+        place: where, in brackets; ``brief`` is the same in as few words as will do.
         scope: where, by name.
         records: that it rests on.
         figure: name of the picture that shows it.
@@ -42,6 +42,7 @@ class Grown:
     arms: tuple[str, str]
     lengths: Sequence[int]
     place: str
+    brief: str
     scope: dict[str, Any]
     records: Sequence[str]
     figure: str
@@ -122,7 +123,8 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
     undecided = f": undecided, {why}" if why else ""
     if apart is None:
         text = f"{span} {grown.what} was measured with {attention} and {recurrence}"
-        return fitting(f"{text} {grown.place}{undecided}.", f"{text}{undecided}.")
+        places = (f" {grown.place}", f" {grown.brief}", "")
+        return fitting(*(f"{text}{place}{undecided}." for place in places))
     turned = apart.high < 0 and not why and not _same(apart, delta)
     told = apart.map(operator.neg) if turned else apart
     number = f"exponents {ranged('exponent', told.value, told.low, told.high)} apart"
@@ -145,6 +147,7 @@ def _sentence(grown: Grown, apart: Estimate | None, why: str, delta: float) -> s
         f"{text}{body}{powers} {grown.place}{undecided}.",
         f"{text}{body} {grown.place}{undecided}.",
         f"{text} {grown.place}{undecided}.",
+        f"{text} {grown.brief}{undecided}.",
         f"{text}{undecided}.",
     )
 

@@ -17,7 +17,7 @@ from bench.page.judgement import (
     Judgement,
 )
 from bench.page.numbers import cell_text
-from bench.page.words import an
+from bench.page.words import an, tokenizer
 from bench.statistics.intervals import Estimate
 
 #: When a gradient was measured.
@@ -33,7 +33,7 @@ def begins(arm: str) -> str:
 def place(row: Mapping[str, Any], *more: str) -> str:
     """The comparison, the task, what more there is to say, and the device."""
     parts = [str(row["comparison"])] if row.get("comparison") else []
-    parts += [registry.named(row["task"], row["data"]), *filter(None, more)]
+    parts += [registry.named(row["task"], row["data"]), *tokenizer(row), *filter(None, more)]
     parts += [row["dtype"]] if row["dtype"] != "float32" else []
     return ", ".join([*parts, row["device"]])
 

@@ -205,13 +205,20 @@ def fitting(*candidates: str) -> str:
 
 
 def place(row: Row, *, short: bool = False) -> str:
-    """``(scratch, package, cpu, 1 thread)``."""
-    parts = [] if short else [str(row["comparison"]), words.task(row)]
+    """``(scratch, package, corpus tokenizer, 1024-token steps, cpu, 1 thread)``."""
+    parts = [] if short else [str(row["comparison"]), words.task(row), *words.tokenizer(row)]
+    if not short and isinstance(row.get("batch_size"), str):
+        parts.append(f"{row['batch_size'].replace(' tokens', '-token')} steps")
     parts.append(row["device"])
     parts.append(f"{row['threads']} thread{'' if row['threads'] == 1 else 's'}")
     parts += [row["dtype"]] if row["dtype"] != "float32" else []
     parts += ["subnormals flushed"] if row["denormals"] != "keep" else []
     return f"({listed(parts)})"
+
+
+def brief(row: Row) -> str:
+    """The same without whose token ids and how many in a step: a judgement's scope has these."""
+    return place({**row, "tokenizer": None, "batch_size": None})
 
 
 def called(row: Row, kernels: Mapping[tuple[Any, ...], set[str]]) -> tuple[str, str]:

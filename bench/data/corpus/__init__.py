@@ -1,7 +1,8 @@
-"""The offline corpus: the Python standard library, tokenized once with the checkpoint's tokenizer.
+"""The offline corpus: the Python standard library, tokenized once by every tokenizer.
 
 - ``library``: its sources as this interpreter has them, and which split each is in
 - ``labels``: what Python's own parser says of a source
+- ``vocabulary``: the tokenizer that is trained on it
 - ``documents``: a source in tokens, with its labels
 - ``leaks``: what two splits share, and how it is cut out
 - ``stream``: all documents one after the other, before and after that

@@ -111,7 +111,7 @@ def _questions(stream: Stream) -> dict[str, list[Any]]:
     for d, document in enumerate(documents):
         for function in document.functions:
             begin, stop = (int(origin[d]) + n for n in function.called)
-            if plain[begin:stop].any():  # lower case, because to the tokenizer there is no other
+            if plain[begin:stop].any():  # lower case, as to a tokenizer there may be no other
                 name = int(code[d]), function.name.lower()
                 defined[name].append((int(place[begin]), int(place[stop])))
     ends = {name: [stop for _, stop in sorted(places)] for name, places in defined.items()}

@@ -1,5 +1,6 @@
 """Documents in tokens, with what Python's own parser says of each token."""
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from bench.data.corpus.library import Source
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_read = functools.cache(labels.read)  # once for all tokenizers of a process: it is most of the time
 _BATCH = 250_000  # characters that are tokenized at once: it bounds the memory
 
 
@@ -24,7 +26,9 @@ class Document:
     """One document in tokens; places are token indices within it.
 
     Args:
-        ids, roles, bytes: of every token its id, its role, and the bytes up to the next one.
+        ids, roles, bytes: of every token its id, its role, and the bytes up to the next one. White
+            space between two words of Python has the role of the one before.
+        blank: of every token, whether it is white space and nothing else.
         functions: of every function its name and its begin, end, name and docstring in tokens.
         questions: function, text, first and last of the answer.
     """
@@ -33,6 +37,7 @@ class Document:
     ids: npt.NDArray[np.int32]
     roles: npt.NDArray[np.int8]
     bytes: npt.NDArray[np.int64]
+    blank: npt.NDArray[np.bool_]
     functions: list["Function"] = field(default_factory=list)
     questions: list[tuple[int, str, int, int]] = field(default_factory=list)
 
@@ -72,7 +77,7 @@ def tokenized(
         for n in np.flatnonzero(ends == batch).tolist():
             source = sources[n]
             try:
-                readings.append((source, None if source.prose else labels.read(source.text)))
+                readings.append((source, None if source.prose else _read(source.text)))
             except SyntaxError:
                 unparsable.append(source.path)
         begun = time.perf_counter()
@@ -87,19 +92,21 @@ def tokenized(
 
 def _document(source: Source, reading: labels.Reading | None, encoding: Any) -> Document:
     ids = np.asarray(encoding.ids, dtype=np.int32)
-    begins = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)[:, 0]
+    offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
     characters = np.frombuffer(source.text.encode("utf-32-le"), dtype=np.uint32)
     widths = 1 + (characters > 0x7F) + (characters > 0x7FF) + (characters > 0xFFFF)
     upto = np.concatenate([[0], np.cumsum(widths)])
-    edges = np.concatenate([begins, [len(characters)]])
+    edges = np.concatenate([offsets[:, 0], [len(characters)]])
     edges[0] = 0  # what stands before the first token is its own
     size = np.diff(upto[edges])
+    begins, blank = _begins(characters, offsets)
     if reading is None:
-        return Document(source, ids, np.full(len(ids), IGNORED, dtype=np.int8), size)
-    if len(ids):
-        roles = reading.roles[np.searchsorted(reading.begins, begins, side="right") - 1]
+        return Document(source, ids, np.full(len(ids), IGNORED, dtype=np.int8), size, blank)
+    if len(reading.begins):
+        words = np.searchsorted(reading.begins, begins, side="right") - 1
+        roles = reading.roles[words.clip(min=0)]  # white space may stand before the first word
     else:
-        roles = np.empty(0, dtype=np.int8)
+        roles = np.full(len(ids), IGNORED, dtype=np.int8)
 
     def token(place: int) -> int:
         return int(np.searchsorted(begins, place))
@@ -107,7 +114,7 @@ def _document(source: Source, reading: labels.Reading | None, encoding: Any) -> 
     def span(places: labels.Span) -> tuple[int, int]:
         return token(places[0]), token(places[1])
 
-    document = Document(source, ids, roles, size)
+    document = Document(source, ids, roles, size, blank)
     for function in reading.functions:
         document.functions.append(
             Function(
@@ -127,3 +134,19 @@ def _document(source: Source, reading: labels.Reading | None, encoding: Any) -> 
             text = f"what is the default of {source.text[slice(*question.parameter)]} in {name}?"
         document.questions.append((question.function, text, *span(question.answer)))
     return document
+
+
+def _begins(
+    characters: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Where the word of every token begins, and which tokens have none.
+
+    A token of bytes carries the white space before its word: it says where the token's bytes are,
+    but not what the word is. One of white space alone begins where it stands.
+    """
+    kinds, kind = np.unique(characters, return_inverse=True)
+    space = np.asarray([chr(code).isspace() for code in kinds.tolist()], dtype=bool)
+    words = np.append(np.flatnonzero(~space[kind]), len(characters))
+    first = words[np.searchsorted(words, offsets[:, 0])]
+    blank = first >= offsets[:, 1]
+    return np.where(blank, offsets[:, 0], first), blank

@@ -59,7 +59,7 @@ def shared(
         found.append((whole, hashes[whole], split[whole]))
     masks = [np.zeros(len(ids), dtype=bool) for ids, _ in streams]
     for number in range(1, len(SPLITS)):
-        earlier = np.unique(np.concatenate([h[split < number] for _, h, split in found]))
+        earlier = np.sort(np.concatenate([h[split < number] for _, h, split in found]))
         for mask, (places, hashes, split) in zip(masks, found, strict=True):
             here = split == number
             nearest = np.searchsorted(earlier, hashes[here]).clip(max=len(earlier) - 1)

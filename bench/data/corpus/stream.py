@@ -73,7 +73,7 @@ class Stream:
         left = np.diff(whole.offsets) > 0
         self.kept, self.number = np.flatnonzero(left), np.cumsum(left) - 1
         self.code.cut(code_gone | np.repeat(~left, np.diff(self.code.origin)), separator)
-        roles = _ended([d.roles for d in documents], IGNORED)
+        roles = _ended([np.where(d.blank, IGNORED, d.roles) for d in documents], IGNORED)
         self._roles = np.where(whole.plain, roles, IGNORED)[stays].astype(np.int8)
         self.bytes = int(_ended([d.bytes for d in documents], 0)[whole.plain].sum())
         self._left = [int((whole.plain & (whole.split == n)).sum()) for n in range(len(SPLITS))]

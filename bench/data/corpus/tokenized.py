@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data import cache
-from bench.data.corpus import build
+from bench.data.contract import CORPUS
+from bench.data.corpus import build, vocabulary
 from bench.data.corpus.documents import open_tokenizer
 from models.checkpoints import TOKENIZER, WheelCheckpoint
 
@@ -84,6 +85,8 @@ class Corpus:
         functions, questions: of the sources.
         description: what was counted while it was built.
         tokenizer: path of the tokenizer's file.
+        tokenizer_name, tokenizer_digest: whose it is, ``corpus`` or a checkpoint's name, and the
+            SHA-256 of what it is made of.
     """
 
     hash: str
@@ -105,6 +108,8 @@ class Corpus:
     questions: Questions
     description: dict[str, Any]
     tokenizer: Path
+    tokenizer_name: str
+    tokenizer_digest: str
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -167,7 +172,7 @@ class Corpus:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids; the tokenizer has dropped case and white space."""
+        """Text of token ids; a checkpoint's tokenizer has dropped case and white space."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def symbols(self, ids: Sequence[int]) -> list[str]:
@@ -179,27 +184,31 @@ class Corpus:
         return open_tokenizer(self.tokenizer)
 
 
-def load(identity: str, checkpoint: WheelCheckpoint) -> Corpus:
+def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
     """The corpus from the cache, built first where the cache lacks it.
 
     Args:
         identity: what ``fingerprint`` returned.
-        checkpoint: whose tokenizer to use, verified before it is.
+        checkpoint: whose tokenizer to use, verified before it is; None for the corpus's own.
 
     Raises:
         CheckpointError: the tokenizer is missing or is not what it should be.
         CorpusError: the cache cannot be written.
     """
-    tokenizer = "".join(checkpoint.sha256[name] for name in TOKENIZER)
-    name = f"corpus-{identity[:16]}-{hashlib.sha256(tokenizer.encode()).hexdigest()[:8]}"
-    folder = cache.root() / name
-    file = checkpoint.verify(*TOKENIZER) / "tokenizer.json"
+    if checkpoint is None:
+        name, file = CORPUS, vocabulary.folder(identity) / vocabulary.FILE
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    else:
+        name, file = checkpoint.name, checkpoint.verify(*TOKENIZER) / "tokenizer.json"
+        made_of = "".join(checkpoint.sha256[name] for name in TOKENIZER)
+        digest = hashlib.sha256(made_of.encode()).hexdigest()
+    folder = cache.root() / f"corpus-{identity[:16]}-{digest[:8]}"
     if not folder.is_dir():
         build.build(folder, file)
-    return _open(folder, identity, file)
+    return _open(folder, identity, file, name, digest)
 
 
-def _open(folder: Path, identity: str, tokenizer: Path) -> Corpus:
+def _open(folder: Path, identity: str, tokenizer: Path, name: str, digest: str) -> Corpus:
     from datasets import load_from_disk
 
     table = load_from_disk(str(folder)).data.table
@@ -238,6 +247,8 @@ def _open(folder: Path, identity: str, tokenizer: Path) -> Corpus:
         ),
         description=description["counted"],
         tokenizer=tokenizer,
+        tokenizer_name=name,
+        tokenizer_digest=digest,
         **description["corpus"],
     )
 

@@ -238,13 +238,18 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
         Unsupported: what is generated would end beyond ``limit``.
     """
     new_tokens = cell.protocol["new_tokens"]
-    apart = head == "AutoModelForSeq2SeqLM"  # source and target are counted separately
-    last = max(cell.length, new_tokens + 1) if apart else cell.length + new_tokens
-    if limit is not None and last > limit:
+    if limit is not None and positions(cell, head) > limit:
         raise Unsupported(
             f"T={cell.length} and {new_tokens} new tokens are beyond the {limit} positions of "
             f"{cell.arm}"
         )
+
+
+def positions(cell: Cell, head: str) -> int:
+    """Tokens of the context and of what follows it; of an encoder-decoder the larger."""
+    new_tokens: int = cell.protocol["new_tokens"]
+    apart = head == "AutoModelForSeq2SeqLM"  # source and target are counted separately
+    return max(cell.length, new_tokens + 1) if apart else cell.length + new_tokens
 
 
 def _late_over_early(steps: list[float]) -> float:

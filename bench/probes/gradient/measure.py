@@ -102,7 +102,9 @@ class Measurement:
         cell, task = self.subject.cell, self.subject.task
         needed = getattr(task, "needed", None)
         found: dict[str, Any] = {
-            "floor": tasks.floor(task, cell.length, self.protocol["eval_rows"]),
+            "floor": tasks.floor(
+                task, cell.length, self.protocol["eval_rows"], cell.model.tokenizer
+            ),
             "metric": task.METRIC,
             "needed_distance": None if needed is None else needed(cell.length),
         }

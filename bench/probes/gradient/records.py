@@ -7,7 +7,7 @@ from typing import Any
 
 from bench import registry
 from bench.outcome import DIVERGED, DONE
-from bench.store.records import Record, coordinates
+from bench.store.records import Record, coordinates, tokenizer
 
 _LAYER = re.compile(r"layer (\d+)$")  # of a state's name: ``h, layer 2``
 
@@ -49,6 +49,7 @@ def where(record: Record) -> dict[str, Any]:
         "training_steps": protocol["steps"],
         "learning_rate": protocol["learning_rate"],
         "clip_norm": protocol["clip_norm"],
+        **tokenizer(record),
     }
 
 

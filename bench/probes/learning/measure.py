@@ -99,7 +99,9 @@ class Measurement:
             {
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
-                "floor": tasks.floor(task, length, self.protocol["eval_rows"]),
+                "floor": tasks.floor(
+                    task, length, self.protocol["eval_rows"], self.subject.cell.model.tokenizer
+                ),
                 "solved_at": task.SOLVED,
                 "solved": metrics.solved(task.METRIC, test.metric, task.SOLVED),
                 "initial_metric": self.initial,

@@ -11,7 +11,7 @@ from bench.frames import scores
 from bench.outcome import DIVERGED
 from bench.page.evidence import Evidence
 from bench.probes.learning import published
-from bench.store.records import coordinates, of
+from bench.store.records import coordinates, of, tokenizer
 
 
 def learning(evidence: Evidence) -> pd.DataFrame:
@@ -155,4 +155,5 @@ def _training(trained: scores.Scores) -> dict[str, Any]:
         "batch_size": protocol["batch_size"],
         "eval_rows": protocol["eval_rows"],
         "clip_norm": protocol.get("clip_norm", math.inf),
+        **tokenizer(trained.record),
     }

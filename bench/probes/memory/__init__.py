@@ -22,6 +22,11 @@ HEADS = [
 ]
 PROTOCOL = {
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
+    "tokens_per_step": {
+        "default": 0,
+        "least": 0,
+        "help": "asked of a step at every length, which gives its rows; 0 where rows are asked for",
+    },
     "repeats": {"default": 3, "least": 1, "help": "steps whose peak is taken, one after the other"},
 }
 TIMED = False

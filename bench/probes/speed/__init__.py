@@ -17,6 +17,11 @@ AXES = {
 }
 PROTOCOL = {
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
+    "tokens_per_step": {
+        "default": 0,
+        "least": 0,
+        "help": "asked of a step at every length, which gives its rows; 0 where rows are asked for",
+    },
     "warmup_steps": {"default": 10, "least": 1, "help": "steps before the first round, at least"},
     "warmup_s": {
         "default": 3.0,

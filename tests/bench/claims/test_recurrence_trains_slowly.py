@@ -292,3 +292,13 @@ def test_a_headline_has_the_bodies():
         "1.77 [1.69, 1.86], cpu."
     )
     assert len(headline.split()) <= MOST_WORDS
+
+
+def test_a_place_says_whose_token_ids_and_how_many_in_a_step():
+    asked = {"tokenizer": "corpus", "batch_size": "1024 tokens"}
+    (judgement,) = judged((64, 1.0, "same"), **asked)
+    assert judgement.sentence.endswith(
+        "(scratch, package, corpus tokenizer, 1024-token steps, cpu, 1 thread)."
+    )
+    (judgement,) = judged((64, 1.4, "longer"), (512, 0.7, "shorter"), **asked)
+    assert len(judgement.sentence.split()) <= MOST_WORDS

@@ -7,7 +7,10 @@ from bench.claims.rules import said
 from bench.claims.rules.lengths import FEW_SEEDS, Decided, quoted, together, where
 from bench.page import words
 from bench.page.captions import EXPLORATORY
+from bench.page.evidence import Evidence
 from bench.page.judgement import DEPENDS, REFUTED, STATES, SUPPORTED, UNDECIDED, Judgement
+
+from ..report.runs import retold
 
 
 @pytest.mark.parametrize(
@@ -132,3 +135,22 @@ def test_every_judgement_of_published_records_can_be_followed_up(published, name
             for effect in each.effects:
                 assert evidence.by_key.keys() >= set(effect.records)
                 assert effect.low is None or effect.low <= effect.value <= effect.high
+
+
+def test_a_scope_has_what_its_records_have_in_common(published):
+    """Whose token ids, and the tokens of a step where they are held; of before neither is said."""
+    before = published["gradients"].records
+
+    def asked(record):
+        record["model"]["tokenizer"] = {"name": "corpus", "vocab_size": 4096}
+        record["cell"]["model"]["tokenizer"] = "corpus"
+        record["cell"]["protocol"]["tokens_per_step"] = 1024
+
+    for records, expected in (
+        (before, set()),
+        (retold(before, asked), {("corpus", "1024 tokens")}),
+    ):
+        judged = claims.judge("recurrence_trains_slowly", Evidence(records))
+        found = {(j.scope.get("tokenizer"), j.scope.get("step")) for j in judged.judgements}
+        assert found - {(None, None)} == expected
+        assert found

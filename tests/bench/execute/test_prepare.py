@@ -151,7 +151,7 @@ def test_a_head_that_an_arm_has_not_is_unsupported(corpus, arm, task, own):
     """Known beforehand, whether it is the cell's own arm or the one that it is matched to."""
     cell = planned("learning", task=task, length=registry.tasks()[task].literals["LENGTHS"][0])
     measured = arm if own else cell.arm
-    model = cell.model.model_copy(update={"match_to": arm})
+    model = cell.model.model_copy(update={"match_to": arm, "tokenizer": "checkpoint"})
     cell = cell.model_copy(update={"arm": measured, "model": model})
     data = tasks.open_data(task, "offline", corpus.hash)
     decided = prepare.Decisions(lambda cell: data)(cell)

@@ -12,3 +12,12 @@ from bench.page import words
 )  # fmt: skip
 def test_an_article_is_that_of_the_name_as_it_is_said(arm, said):
     assert words.an(arm) == said
+
+
+def test_a_place_says_whose_token_ids_where_a_record_does():
+    row = {"comparison": "scratch", "task": "package", "data": "offline", "device": "cpu",
+           "batch_size": "1024 tokens"}  # fmt: skip
+    assert words.where(row) == "scratch, task package, cpu, batch 1024 tokens"
+    said = words.where(row | {"tokenizer": "corpus"})
+    assert said == "scratch, task package, cpu, batch 1024 tokens, corpus tokenizer"
+    assert words.tokenizer(row) == words.tokenizer(row | {"tokenizer": float("nan")}) == []

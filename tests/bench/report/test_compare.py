@@ -312,3 +312,19 @@ class TestCommand:
         done = self.rvt(here, there)
         assert done.exit_code == 3
         assert "damaged behind line" in done.stderr
+
+
+def test_what_records_of_before_do_not_say_is_no_difference(records):
+    def says(record):
+        record["cell"]["model"]["tokenizer"] = "checkpoint"
+        record["cell"]["protocol"]["tokens_per_step"] = 0
+
+    said = retold(records[:3], says)
+    assert [pairs.settings(r["cell"]) for r in said] == [
+        pairs.settings(r["cell"]) for r in records[:3]
+    ]
+
+    def asks(record):
+        record["cell"]["model"]["tokenizer"] = "corpus"
+
+    assert all("model.tokenizer" in pairs.settings(r["cell"]) for r in retold(said, asks))

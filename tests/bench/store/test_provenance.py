@@ -93,8 +93,12 @@ def test_digests_of_what_can_be_had(saved, tmp_path):
     assert provenance.digests(made)["checkpoint gpt2"] == CATALOGUE["gpt2"].revision
 
 
-def test_a_cell_uses_the_bundled_tokenizer_and_the_weights_it_names():
-    cell = study.load(str(TINY)).cells[0]
+def test_a_cell_uses_the_bundled_tokenizer_if_it_asks_and_the_weights_it_names():
+    own = study.load(str(TINY)).cells[0]
+    assert provenance.used(own) == set()
+    cell = own.model_copy(
+        update={"model": own.model.model_copy(update={"tokenizer": "checkpoint"})}
+    )
     assert provenance.used(cell) == {MINILM.name}
     named = cell.model_copy(update={"model": cell.model.model_copy(update={"checkpoint": "gpt2"})})
     assert provenance.used(named) == {MINILM.name, "gpt2"}

@@ -121,7 +121,7 @@ def test_quick_keeps_its_promise():
     compared = {c.arm for c in cells if c.comparison == "scratch"}
     assert len(compared) > 2
     for probe in {c.probe for c in cells}:
-        scratch = [c for c in cells if c.probe == probe and c.comparison in ("scratch", "long")]
+        scratch = [c for c in cells if c.probe == probe and c.comparison == "scratch"]
         assert max(c.length for c in scratch) >= 512
         assert {c.arm for c in scratch} == compared
     seeds = {c.seed for c in cells if c.probe == "learning" and c.comparison == "scratch"}
@@ -208,3 +208,48 @@ def test_threads_and_half_precision_are_coordinates(tmp_path):
         itertools.product([1, "all"], ["float32", "bfloat16"])
     )
     assert {"bfloat16 threads=1" in c.group for c in speed} == {True, False}
+
+
+class TestTokenizer:
+    """Whose token ids a comparison has that says nothing, or asks for either."""
+
+    def of(self, tmp_path, text):
+        planned = study.load(written(tmp_path, text))
+        (found,) = {cell.model.tokenizer for cell in planned.cells}
+        assert found == planned.comparisons["scratch"].tokenizer
+        return found
+
+    def test_its_own_where_no_checkpoint_takes_part(self, tmp_path):
+        assert self.of(tmp_path, TINY.read_text()) == "corpus"
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('match_to = "transformer"', 'match_to = "pretrained"'),
+            ('match_to = "transformer"', 'match_to = "transformer"\ncheckpoint = "gpt2"'),
+            ('arm = ["lstm", "transformer"]\nnew_', 'arm = ["lstm", "pretrained"]\nnew_'),
+            ('match_to = "transformer"', 'match_to = "transformer"\ntokenizer = "checkpoint"'),
+        ],
+    )
+    def test_the_checkpoints_where_one_does_or_it_is_asked_for(self, tmp_path, old, new):
+        assert self.of(tmp_path, TINY.read_text().replace(old, new)) == "checkpoint"
+
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [
+            ('match_to = "pretrained"\ntokenizer = "corpus"', "arm pretrained of this comparison"),
+            ('match_to = "lstm"\ncheckpoint = "gpt2"\ntokenizer = "corpus"', "the checkpoint of"),
+            ('match_to = "lstm"\ntokenizer = "corpse"', "unknown tokenizer 'corpse'. Did you mean"),
+        ],
+    )
+    def test_what_cannot_be_is_named_with_its_line(self, tmp_path, option, said):
+        text = TINY.read_text().replace('match_to = "transformer"', option)
+        with pytest.raises(StudyError, match=said) as error:
+            study.load(written(tmp_path, text))
+        line = int(str(error.value).split(":")[1])
+        assert text.splitlines()[line - 1].startswith("tokenizer")
+
+    def test_a_record_that_says_nothing_was_read_through_the_checkpoints(self):
+        cell = study.load(str(TINY)).cells[0].model_dump(mode="json")
+        del cell["model"]["tokenizer"]
+        assert study.Cell.model_validate(cell).model.tokenizer == "checkpoint"

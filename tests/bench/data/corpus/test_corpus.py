@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.contract import IGNORED, SPLITS
+from bench.data.contract import CORPUS, IGNORED, SPLITS, TOKENIZERS
 from bench.data.corpus import build, labels, leaks, library, tokenized
 from models.checkpoints import MINILM
 
@@ -153,6 +153,10 @@ class TestLeakage:
 
     SIZE = leaks.SHINGLE
 
+    @pytest.fixture(params=TOKENIZERS)
+    def corpus(self, request, corpus, own_corpus):
+        return own_corpus if request.param == CORPUS else corpus
+
     def slices(self, corpus, tokens):
         raw, width = tokens.tobytes(), tokens.itemsize
         separators = np.cumsum(np.concatenate([[0], tokens == corpus.sep_id]))
@@ -231,7 +235,7 @@ def small(tmp_path, monkeypatch):
     folder = tmp_path / "cache" / "corpus"
     build.build(folder, file)
     assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
-    return tokenized._open(folder, "small", file)
+    return tokenized._open(folder, "small", file, MINILM.name, "")
 
 
 class TestSplit:
