@@ -34,8 +34,9 @@ ATTENTION = ("sdpa", "eager", "compiled", "flash")
 #: farther off, because terms cancel or rounding turns the sign of a ReLU's input, it may be
 #: ``_ROUNDING`` times as far as that, up to ``_MOST`` roots of eps, beyond which nothing is proven.
 #: (Measured over every head, sizes 8 to 128, float32: either is 1 to 60 eps off, a kernel at most
-#: 2.8 times as far as its reference; TF32, which has float16's precision, starts at 2,000.)
-TOLERANCE = 16.0
+#: 2.8 times as far as its reference, or 5 times where that is 5 eps off; TF32, which has float16's
+#: precision, starts at 2,000.)
+TOLERANCE = 32.0
 _ROUNDING, _MOST = 4.0, 2.0
 _FLOAT64 = 1e-10  # its own tolerance, as nothing more exact is there to measure a reference by
 _ROWS, _LENGTH = 2, 24

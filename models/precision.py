@@ -62,10 +62,11 @@ class Precision:
         """
         torch.nn.Module.to(model, device=device, dtype=self.weights)
         if self.mixed:
-            cast: Any = torch.autocast(device, self.compute)
             # An encoder is also called by itself, where text is generated.
             encoder = [model.get_encoder()] if model.config.is_encoder_decoder else []
             for part in (model, *encoder):
+                # One for each: a context that is entered within itself forgets what was before it.
+                cast: Any = torch.autocast(device, self.compute)
                 part.forward = cast(part.forward)
         return model
 

@@ -128,9 +128,18 @@ def test_fresh_puts_records_aside(folder, rvt):
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
 
 
-@pytest.mark.parametrize(
-    "name", ["code", "torch", "corpus", "threads", "checkpoint all-MiniLM-L6-v2"]
-)
+@pytest.fixture
+def through_the_checkpoint(tmp_path):
+    """The tiny study, read through the checkpoint's tokenizer."""
+    text = TINY.read_text().replace(
+        "[comparison.scratch]", '[comparison.scratch]\ntokenizer = "checkpoint"'
+    )
+    path = tmp_path / TINY.name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["code", "torch", "corpus", "threads"])
 def test_changed_code_versions_or_data_are_not_mixed(folder, rvt, name):
     with Store(folder, write=True) as store:
         store.set_meta(provenance=store.meta("provenance") | {name: "something else"})
@@ -140,6 +149,22 @@ def test_changed_code_versions_or_data_are_not_mixed(folder, rvt, name):
     assert "--fresh" in refused.err
     mixed = rvt("run", str(TINY), "--output", str(folder.parent), "--allow-mixed")
     assert mixed.code == 0
+
+
+def test_another_checkpoint_is_not_mixed(rvt, through_the_checkpoint, tmp_path):
+    head, *grids = through_the_checkpoint.read_text().split("[[grid]]")
+    one = next(grid for grid in grids if 'probe = "memory"' in grid)
+    through_the_checkpoint.write_text(f"{head}[[grid]]{one}")
+    arguments = ["run", str(through_the_checkpoint), "--output", str(tmp_path)]
+    assert rvt(*arguments).code == 0
+    name = "checkpoint all-MiniLM-L6-v2"
+    with Store(tmp_path / "tiny", write=True) as store:
+        assert name in store.meta("provenance")
+        store.set_meta(provenance=store.meta("provenance") | {name: "something else"})
+    refused = rvt(*arguments)
+    assert refused.code == 2
+    assert f"made with other {name} (something el" in refused.err
+    assert rvt(*arguments, "--allow-mixed").code == 0
 
 
 def test_absent_device_is_unsupported_and_never_the_cpu(rvt, tmp_path):
@@ -152,7 +177,7 @@ def test_absent_device_is_unsupported_and_never_the_cpu(rvt, tmp_path):
             assert "no xpu device" in record["reason"]
 
 
-def test_missing_wheel_is_unavailable_and_says_what_to_do(rvt, tmp_path):
+def test_missing_wheel_is_unavailable_and_says_what_to_do(rvt, through_the_checkpoint, tmp_path):
     """The wheel's metadata is hidden from the worker; the message reaches person and record."""
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib import metadata\n"
@@ -164,7 +189,7 @@ def test_missing_wheel_is_unavailable_and_says_what_to_do(rvt, tmp_path):
         "metadata.distribution = distribution\n"
     )
     env = {"PYTHONPATH": str(tmp_path)}
-    done = rvt("run", str(TINY), "--output", str(tmp_path), env=env)
+    done = rvt("run", str(through_the_checkpoint), "--output", str(tmp_path), env=env)
     assert done.code == 1
     assert "all-MiniLM-L6-v2 is missing" in done.out
     assert "pip install" in done.out

@@ -86,8 +86,7 @@ def test_pairs_are_timed_by_the_engine(found):
     assert (same.true, known.true) == (1.0, 10.0)
     assert min(known.logs) > math.log(2), "what is known by construction is there when measured"
     for trial in found.trials:
-        assert trial.launches == (0, 0)
-        assert len(trial.logs) == 2
+        assert len(trial.launches) == len(trial.logs) == 2
         assert all(map(math.isfinite, trial.logs))
         assert trial.seconds > 0
         assert trial.trouble is None
