@@ -158,8 +158,9 @@ def show(
 @app.command()
 def doctor(
     study_name: Annotated[
-        str, typer.Argument(metavar="STUDY", help="Its name, or a TOML file.")
-    ] = "quick",
+        str | None,
+        typer.Argument(metavar="STUDY", help="Its name, or a TOML file. Default: quick."),
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Time an arm against itself, again and again, instead.")
     ] = False,
@@ -171,8 +172,11 @@ def doctor(
     """What this machine is, how noisy it is, and what a study will need here.
 
     Exit codes: 0 the study can run, 1 part of it cannot, 2 the request is wrong. With --trust: 0
-    claims from this machine can be trusted, 1 they cannot, 130 interrupted; what is known is said.
+    claims from this machine can be trusted, 1 they cannot or it is not known, 130 interrupted; what
+    is known is said.
     """
+    if trust and study_name is not None:
+        fail(f"--trust times a pair of its own: leave out {study_name!r}, or --trust", 2)
     if pairs is not None and pairs < 1:
         fail(f"expected --pairs of 1 or more. Got {pairs}", 2)
     if trust:
@@ -180,7 +184,7 @@ def doctor(
     if pairs is not None or as_json:
         fail("--pairs and --json are of rvt doctor --trust: give that too, or leave them out", 2)
     try:
-        loaded = study.load(study_name)
+        loaded = study.load(study_name or "quick")
     except study.StudyError as error:
         fail(str(error), 2)
     from bench.data.corpus import CorpusError

@@ -99,8 +99,12 @@ def _why(series: Sequence[Row], difference: Estimate | None) -> str:
 
 
 def _body(series: Sequence[Row]) -> tuple[Estimate, float] | None:
-    """The same difference of the layers' time alone, and its level; None where it is not known."""
+    """The same difference of the layers' time alone, and its level; None where it is not known.
+
+    Nor is it where the body's own A/A controls differ.
+    """
     bodies = [body for row in series if (body := timing.of_body(row)) is not None]
+    bodies = [body for body in bodies if body["aa_silent"]]
     difference, level, _ = _apart(bodies)
     return None if difference is None else (difference, level)
 

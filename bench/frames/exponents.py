@@ -16,7 +16,7 @@ def of_times(records: Sequence[Record], sample: str, quantity: str) -> list[dict
     """Of seconds that were sampled twice a round.
 
     Args:
-        records: stable measurements.
+        records: measured ones.
         sample: the name of the seconds among a record's samples, None in rounds without.
         quantity: what the tables call them.
     """
@@ -48,7 +48,7 @@ def of_sizes(records: Sequence[Record], quantities: Mapping[str, str]) -> list[d
     """Of metrics, one number a record; where one is not above 0, it has no power.
 
     Args:
-        records: stable measurements.
+        records: measured ones.
         quantities: what the tables call each, to the name of its metric.
     """
     rows = []

@@ -98,9 +98,10 @@ class Training:
         kept = [(weight, weight.grad) for weight in without]
         for weight, _ in kept:
             weight.grad = None
-        laps.begin("update", layers=layers)
-        self.steps.update(rest=not layers)
-        laps.begin(None)
+        if any(weight.grad is not None for weight in self.model.parameters()):
+            laps.begin("update", layers=layers)
+            self.steps.update(rest=not layers)
+            laps.begin(None)
         for weight, gradient in kept:
             weight.grad = gradient
 

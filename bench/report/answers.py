@@ -147,7 +147,9 @@ def _json(value: Any) -> Any:
 
 def _machine(record: Record) -> str:
     where, device = record["environment"], record["cell"]["device"]
-    name = f"CPU {where['cpu']} with {where['threads']} hardware threads"
+    # All that it has: how many a cell used is in the scope of what is said of it.
+    has = where["cores"] or where["threads"]
+    name = f"CPU {where['cpu']} with {has} hardware thread{'' if has == 1 else 's'}"
     if device != "cpu":
         name = f"{device} {record['metrics'].get('accelerator') or 'device'}, {name}"
     versions = where["versions"]

@@ -83,7 +83,10 @@ def calibration(trials: Sequence[Trial]) -> Calibration:
     """What the pairs say that were measured; one with ``trouble`` says nothing."""
     measured = [trial for trial in trials if trial.trouble is None and trial.logs]
     looks = [directions([pair(trial, look) for trial in measured]) for look in LOOKS]
-    seen = [[found[n] for found in looks] for n in range(len(measured))]
+    seen = [
+        [found[n] for look, found in zip(LOOKS, looks, strict=True) if look in _lasted(trial)]
+        for n, trial in enumerate(measured)
+    ]
     calls = [_called(each) for each in seen]
     same = [call for trial, call in zip(measured, calls, strict=True) if trial.true == 1]
     fired = sum(call is not None for call in same)
@@ -117,6 +120,13 @@ def calibration(trials: Sequence[Trial]) -> Calibration:
     )
 
 
+def _lasted(trial: Trial) -> set[int]:
+    """The looks of a trial, the last of which has all its rounds."""
+    return {
+        look for look, before in zip(LOOKS, (0, *LOOKS), strict=False) if before < len(trial.logs)
+    }
+
+
 def pair(trial: Trial, rounds: int = LOOKS[-1]) -> Pair:
     """What the rule sees of a trial's first rounds."""
     return Pair(np.array(trial.logs[:rounds]), trial.launches[:rounds], group=id(trial))
@@ -141,7 +151,7 @@ def _seconds(trial: Trial, reached: Sequence[bool]) -> float:
 
     A pair that went on after it is taken to have spent its time evenly over its rounds.
     """
-    look = next((look for look, yes in zip(LOOKS, reached, strict=True) if yes), math.inf)
+    look = next((look for look, yes in zip(LOOKS, reached, strict=False) if yes), math.inf)
     return trial.seconds * min(1.0, look / len(trial.logs)) if look < math.inf else math.inf
 
 

@@ -143,6 +143,14 @@ def _again(record: Record) -> Pair:
     return pair(record, record, samples["canary_seconds"], samples["seconds"])
 
 
+def vetoed(controls: Sequence[Direction]) -> str:
+    """Why the A/A controls of a run let nothing be told in it; empty where they do."""
+    told = [control for control in controls if not control.why]
+    if not told:
+        return NO_CONTROL
+    return "" if silent(told) else CONTROL_DIFFERS
+
+
 def _judged(records: Sequence[Record]) -> tuple[list[Verdict], list[Verdict]]:
     """Arms beside their references, and beside themselves."""
     timed = _timed(records)
@@ -150,8 +158,7 @@ def _judged(records: Sequence[Record]) -> tuple[list[Verdict], list[Verdict]]:
     both, twice = [*arms, *settings], _controls(timed)
     found = directions([_compared(*two) for two in both] + [_again(r) for r in twice])
     known, again = found[: len(both)], found[len(both) :]
-    told = [control for control in again if not control.why]
-    veto = NO_CONTROL if not told else "" if silent(told) else CONTROL_DIFFERS
+    veto = vetoed(again)
     here: dict[tuple[str, str], list[Record]] = {}
     for record in twice:
         here.setdefault(_rounds(record), []).append(record)

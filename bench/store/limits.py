@@ -7,6 +7,7 @@ of these is noise that interleaving takes out of a ratio, so what they disturb i
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.store import environment, system
 
@@ -30,14 +31,14 @@ class Watch:
         if lost:
             left = len(self._online - lost)
             return f"{_named(lost)} went offline meanwhile, leaving {left} of {len(self._online)}"
-        stopped, periods = (
-            now - before for now, before in zip(quota_periods(), self._periods, strict=True)
-        )
-        if periods > 0 and stopped / periods > STOPPED:
-            return (
-                f"the quota of its control group stopped it in {stopped / periods:.0%} of "
-                f"{periods} periods; at most {STOPPED:.0%} are noise"
-            )
+        for group, (stopped, periods) in quota_periods().items():
+            before = self._periods.get(group, (0, 0))
+            stopped, periods = stopped - before[0], periods - before[1]
+            if periods > 0 and stopped / periods > STOPPED:
+                return (
+                    f"the quota of its control group stopped it in {stopped / periods:.0%} of "
+                    f"{periods} periods; at most {STOPPED:.0%} are noise"
+                )
         hotter = throttles() - self._hot
         if hotter > 0:
             times = "once" if hotter == 1 else f"{hotter} times"
@@ -74,32 +75,34 @@ def said() -> Iterator[str]:
             "one processor in the affinity mask: arms that are timed share it with the process "
             "that starts them, and 'all' threads are one"
         )
-    stopped, periods = quota_periods()
+    stopped, periods = max(quota_periods().values(), default=(0, 0))
     if stopped:
         yield f"the quota has stopped this control group in {stopped} of {periods} periods so far"
     if hot := throttles():
         yield f"processors have throttled themselves for heat or power {hot} times since booting"
 
 
-def quota_periods() -> tuple[int, int]:
-    """Periods in which a quota stopped a control group of this process, and all that it was on in.
-
-    Of the group, or of one above it, that was stopped most often.
-    """
-    found = [(0, 0)]
+def quota_periods() -> dict[Path, tuple[int, int]]:
+    """Periods in which a quota stopped each control group of this process, and all it was on in."""
+    found = {}
     for group in environment.control_groups():
         fields = dict(line.split() for line in (system.read(group / "cpu.stat") or "").splitlines())
-        found.append((int(fields.get("nr_throttled", 0)), int(fields.get("nr_periods", 0))))
-    return max(found)
+        found[group] = int(fields.get("nr_throttled", 0)), int(fields.get("nr_periods", 0))
+    return found
 
 
 def throttles() -> int:
     """How often processors have slowed themselves down for heat or power, all together.
 
-    Intel's count it; 0 where none is counted.
+    Intel's count it; 0 where none is counted. What a package counts, each of its processors says:
+    it is counted once.
     """
-    paths = system.matching(_PROCESSORS, "cpu[0-9]*/thermal_throttle/*_throttle_count")
-    return sum(int(system.read(path) or 0) for path in paths)
+    counts: dict[str, list[int]] = {"core": [0], "package": [0]}
+    for kind in ("throttle", "power_limit"):
+        for path in system.matching(_PROCESSORS, f"cpu[0-9]*/thermal_throttle/*_{kind}_count"):
+            of = "package" if "package" in str(path) else "core"
+            counts[of].append(int(system.read(path) or 0))
+    return sum(counts["core"]) + max(counts["package"])
 
 
 def online() -> frozenset[int]:

@@ -1,6 +1,7 @@
 """What this machine is, how noisy it is, and what a study will need here."""
 
 import math
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -73,9 +74,13 @@ def _machine() -> Iterator[str]:
         f"{machine['memory_bytes'] / 2**30:.0f} GiB; load {machine['load_1m']}"
     )
     yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        yield "kernels 'compiled' and 'native' cannot run on the CPU: there is no C++ compiler"
+    # As PyTorch and kernel 'native' look for one.
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]
+    if not any(map(shutil.which, names)):
+        yield (
+            "kernels 'compiled' and 'native' cannot run on the CPU: there is no C++ compiler "
+            f"({' or '.join(names)})"
+        )
 
 
 def _subnormals(answer: dict[str, Any]) -> str:

@@ -154,11 +154,12 @@ def _trials(
         if "failed" in answers[0]:
             raise TrustError(f"{plan[0][0].name}: {answers[0]['failed']}: {answers[0]['reason']}")
         expected = duration(sum(answer["estimate_s"] for answer in answers) * len(plan))
-        display.say(f"{len(plan)} pairs, a fifth of them with the known ratio: about {expected}")
+        known = sum(pair[0].protocol["repeats"] != pair[1].protocol["repeats"] for pair in plan)
+        display.say(f"{len(plan)} pairs, {known} of them with the known ratio: about {expected}")
         earlier: list[Pair] = []  # which say how far launches differ here
         for pair in plan:
             trial = _trial(server, pair, answers[0]["config"], library, timeout_s, earlier)
-            if trial.logs:
+            if trial.logs and trial.trouble is None:
                 pool = (pair[0].device, pair[0].threads)
                 earlier.append(replace(calibrated(trial), pool=pool))
             yield trial

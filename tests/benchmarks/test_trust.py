@@ -45,7 +45,7 @@ def ours():
 
 
 def test_ours(ours):
-    """No more wrong directions than chance allows, and 1.2 in 10 s, ±5% in 25 s."""
+    """No more wrong directions than chance allows; goals of time are printed, not asserted."""
     print("\n" + "\n".join(ours.lines()), end="")
     said = ours.said
     print(f"\ngoals: 10 s to a direction, got {said.direction_s:.1f}; "
@@ -64,7 +64,7 @@ def steps(corpus):
     found = []
     for times in (trust.STEPS, trust.STEPS, trust.MORE):
         subject = Subject(cell, config, corpus)
-        run = speed._function(cell.axes["phase"], subject)
+        run = speed._function(cell.axes["phase"], subject, subject.build())
         batch = subject.batches(1, cell.protocol["batch_size"])[0]
 
         def sample(run=run, batch=batch, times=times):
@@ -124,6 +124,7 @@ def ranked(first, second):
 def test_the_verdict(ours):
     """What each rule said, with its interval; ours raises no more false alarms than any other."""
     said = ours.said
+    assert SAID, "other tools have said something"
     rates = {"rvt": (said.fired, said.same)}
     print(f"\nrvt: {line(said.fired, said.same, said.right, said.wrong, said.known)}", end="")
     for rule, by_truth in SAID.items():

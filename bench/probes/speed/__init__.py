@@ -36,7 +36,7 @@ PROTOCOL = {
 }
 TIMED = True
 INTERLEAVED = True
-#: Of a step, timed in blocks of their own in every second round, see ``bench.measure.parts``.
+#: Of a step, timed in blocks of their own, see ``bench.measure.parts``.
 PARTS = {
     "forward_s": "forward_seconds",
     "backward_s": "backward_seconds",

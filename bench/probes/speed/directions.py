@@ -12,7 +12,7 @@ from bench.frames.columns import interval, where
 from bench.page.evidence import Evidence
 from bench.probes.speed import turns
 from bench.statistics import verdicts
-from bench.statistics.directions import Direction, directions, holm, silent
+from bench.statistics.directions import Direction, directions, holm
 from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record, kernel
@@ -90,7 +90,7 @@ def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quan
     )
     pairs, again = found[: len(compared)], found[len(compared) :]
     noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
-    veto = "" if silent(again) else "its A/A control differs as well" if again else "no A/A control"
+    veto = verdicts.vetoed(again)
     decided = _decided([row["family"] for row, _ in compared], pairs, veto)
     for (row, verdict), pair, said in zip(compared, pairs, decided, strict=True):
         values = _numbers(pair, _noise(verdict, noise)) | said

@@ -16,7 +16,6 @@ from bench.measure.devices import synchronize
 from bench.measure.subject import Batch, Subject
 from bench.measure.training import Steps
 from bench.outcome import Unsupported
-from bench.statistics.summaries import PER_ROUND
 from bench.study import Cell
 from models.heads import GENERATING
 
@@ -27,7 +26,6 @@ _WINDOW = 5  # steps that such a median is taken over, where there are as many
 _BATCHES = 4  # taken in turn, so that no arm sees the same rows twice running
 _LEARNING_RATE = 1e-5  # the optimizer works in full, and the weights stay near their start
 _CLIP_NORM = 1.0
-_PARTS_EVERY = 2  # rounds, from the first of each launch on
 _SHORT_S = 0.1  # a step below which cold caches are a share worth a step that is not counted
 _ACCELERATOR_BLOCK = 5.0  # launching and waiting cost more there
 
@@ -40,7 +38,7 @@ def pace(
     long_enough = max(_LEAST_WARMUP, math.ceil(protocol["warmup_s"] / step_s))
     warmup_s = step_s * min(max(_LEAST_WARMUP, protocol["warmup_steps"]), long_enough)
     uncounted = 1 if step_s < _SHORT_S else 0
-    blocks = max(1, math.ceil(block_s / step_s)) * (1 + 1 / _PARTS_EVERY)
+    blocks = 2 * max(1, math.ceil(block_s / step_s))  # of whole steps, and of their parts
     return warmup_s, step_s * (uncounted + blocks)
 
 
@@ -60,7 +58,7 @@ class Measurement:
         self._run = _function(self._phase, subject, self._model)
         self._next = 0
         self.seconds: list[float] = []
-        self.parts: list[dict[str, float] | None] = []  # None of a turn that had none
+        self.parts: list[dict[str, float]] = []
         self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
         typical = sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2]
         block_s = protocol["block_ms"] / 1e3 * (1 if cell.device == "cpu" else _ACCELERATOR_BLOCK)
@@ -75,10 +73,8 @@ class Measurement:
     def round(self) -> None:
         if self._short:
             self._time(1)  # the arm before has left its own data in the caches
-        whole_rounds = len(self.seconds) // PER_ROUND
         self.seconds.append(self._time(self.block_steps))
-        apart = whole_rounds % _PARTS_EVERY == 0
-        self.parts.append(self._time_parts() if apart else None)
+        self.parts.append(self._time_parts())
 
     def result(self) -> Result:
         compiled, left = self.cell.kernel == "compiled", {}
@@ -97,13 +93,10 @@ class Measurement:
             {"seconds": self.seconds, "warmup_seconds": self.warmup} | self._samples(),
         )
 
-    def _samples(self) -> dict[str, list[float | None]]:
-        """A trace of each part, with None in the turns that it was not measured in."""
-        names = dict.fromkeys(name for found in self.parts if found for name in found)
-        return {
-            f"{name}_seconds": [None if found is None else found[name] for found in self.parts]
-            for name in names
-        }
+    def _samples(self) -> dict[str, list[float]]:
+        """A trace of each part."""
+        names = self.parts[0] if self.parts else ()
+        return {f"{name}_seconds": [found[name] for found in self.parts] for name in names}
 
     def _passes(self) -> Callable[[PreTrainedModel], Callable[[Batch], None]] | None:
         """What is run on a model to see its kernel; None for its loss."""

@@ -100,7 +100,7 @@ SECTIONS = (
     Section(
         340,
         "Where a step's time goes",
-        "In every second round another block of steps is timed with a clock at each seam: forward, "
+        "In every round another block of steps is timed with a clock at each seam: forward, "
         "backward, and the rest (norm, clip, optimizer). The body is what the layers take of both "
         "passes, from the input of the first to the output of the last and back. Not in it are "
         "tables of words and positions, the norms around the layers, the head and its loss, with "

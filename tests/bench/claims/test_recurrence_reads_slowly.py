@@ -45,4 +45,4 @@ def test_nothing_is_said_where_controls_differ():
             record["samples"]["canary_seconds"] = [3 * seconds for seconds in again]
     judged = claims.judge("recurrence_reads_slowly", Evidence(found))
     assert judged.state == UNDECIDED
-    assert judged.undecided == ("Undecided in 4 of 4 scopes: its A/A control differs as well (4).")
+    assert judged.undecided == ("Undecided in 4 of 4 scopes: A/A controls differ as well (4).")

@@ -172,14 +172,13 @@ def test_costs_and_spreads_say_how_long_a_launch_is_kept():
     """The more a launch costs the longer, the further launches differ the shorter; never beyond
     what later groups need to know of them.
     """
-    quiet, still = pair(0.2, 0.02, rounds=80), pair(0.2, 0.02, rounds=80)
+    quiet = pair(0.2, 0.02, rounds=80)
     (found,) = directions.directions([*KNOWN[:1], pair(0.2, 0.02, shift=0.02, rounds=80)])[1:]
     ratio = found.round_sd / found.launch_sd
     assert stopping.rounds_a_launch([found], 16.0, 1.0) == pytest.approx(4 * ratio)
     assert stopping.rounds_a_launch([found], 1e6, 1.0) == stopping.MOST
     assert stopping.rounds_a_launch([found], 1e-6, 1.0) == stopping.LEAST
     taken = lengths(SIZE, KNOWN, [quiet])
-    assert taken == lengths(SIZE, KNOWN, [still]), "the same data give the same launches"
     assert sum(taken) == 80
     assert set(taken[:2]) == {USUAL}
     assert max(taken) <= stopping.MOST

@@ -74,7 +74,7 @@ def found(screen):
 
 def test_a_ctrl_c_leaves_what_is_known(found, screen):
     said = screen.export_text()
-    assert "3 pairs, a fifth of them with the known ratio: about " in said
+    assert "3 pairs, 1 of them with the known ratio: about " in said
     assert "pair 1 of 3, 1.0 in truth: " in said
     assert said.count(" left\n") == 2
     assert found.interrupted
