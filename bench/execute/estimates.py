@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from bench import registry
 from bench.execute import group, turns
 from bench.measure import contract, objective
-from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.measure.subject import Batch, Step, Subject, optimizer
 from bench.outcome import UNAVAILABLE
 from bench.statistics import stopping
 from bench.store import environment
@@ -157,7 +157,7 @@ class Pace:
         subject = Subject(cell, config, data)
         model = subject.build()
         self.build_s = time.perf_counter() - start
-        step = training_step(model, subject.head, optimizer(model, 1e-5), 1.0, subject.precision)
+        step = Step(model, subject.head, optimizer(model, 1e-5), 1.0, subject.precision)
 
         def train(batch: Batch) -> None:
             float(step(batch)[0])  # reading a number waits for the device

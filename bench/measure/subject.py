@@ -18,7 +18,7 @@ from bench.study import Cell
 from models.kernels import full_float32
 from models.precision import PRECISIONS, Precision
 
-__all__ = ["Batch", "Step", "Subject", "optimizer", "training_step"]
+__all__ = ["Batch", "Step", "Subject", "optimizer"]
 
 
 class Subject:
@@ -163,17 +163,6 @@ class Step:
         self._scaler.step(self.optimizer)
         self._scaler.update(self._scaler.get_scale() if rest else None)
         return norms
-
-
-def training_step(
-    model: PreTrainedModel,
-    head: str,
-    optimizer: torch.optim.Optimizer,
-    clip_norm: float,
-    precision: Precision = PRECISIONS["float32"],
-) -> Step:
-    """The step that every arm is trained by."""
-    return Step(model, head, optimizer, clip_norm, precision)
 
 
 def gradient_norms(parameters: Sequence[torch.nn.Parameter], nothing: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from bench.measure.devices import synchronize
-from bench.measure.subject import Batch, Step, Subject, optimizer, training_step
+from bench.measure.subject import Batch, Step, Subject, optimizer
 from bench.outcome import CellError, Diverged, Invalid
 from bench.store.records import short
 from models.groups import parameter_groups
@@ -52,7 +52,7 @@ class Trainer:
     """Trains one model on batches made beforehand.
 
     Args:
-        model, head, learning_rate, clip_norm, precision: as ``training_step`` has them.
+        model, head, learning_rate, clip_norm, precision: as ``Step`` has them.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Trainer:
         self.model, self.precision = model.train(), precision
         self.device = str(model.device.type)
         self._optimizer = optimizer(model, learning_rate)
-        self._step = training_step(model, head, self._optimizer, clip_norm, precision)
+        self._step = Step(model, head, self._optimizer, clip_norm, precision)
         self._moved = Moved(model)
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
@@ -131,8 +131,13 @@ class Steps(Step):
     def __init__(
         self, subject: Subject, model: PreTrainedModel, learning_rate: float, clip_norm: float
     ) -> None:
-        optimizer_ = optimizer(model, learning_rate)
-        super().__init__(model.train(), subject.head, optimizer_, clip_norm, subject.precision)
+        super().__init__(
+            model.train(),
+            subject.head,
+            optimizer(model, learning_rate),
+            clip_norm,
+            subject.precision,
+        )
         self.count = 0
         self._loss = torch.zeros(())
         self.begin()

@@ -15,8 +15,8 @@
 - ``ABREAST``, if cells on few threads may run beside one another, as nothing of them is timed
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
   median of. A cell timed in turn has several processes, none of which can tell alone
-- ``PARTS``, the same of seconds that not every cell has, nor every round: None in both turns of
-  one without. They are kept of the A/A control too
+- ``PARTS``, the same of seconds that not every cell has, and None in both turns of a round that has
+  none. They are kept of the A/A control too
 
 Beside it stand
 

@@ -14,7 +14,7 @@ import torch
 from bench import registry, study
 from bench.execute import sizing
 from bench.measure import objective
-from bench.measure.subject import Subject, optimizer, training_step
+from bench.measure.subject import Step, Subject, optimizer
 from bench.probes.gradient.designated import flow
 from bench.probes.gradient.flow import run_ends
 from bench.probes.gradient.measure import Measurement
@@ -83,7 +83,7 @@ def test_norms_at_every_step(arm):
     kept = []
 
     ours = of.build().train()
-    step = training_step(ours, of.head, optimizer(ours, 1e-6), 1.0)
+    step = Step(ours, of.head, optimizer(ours, 1e-6), 1.0)
 
     def recorded():
         loss, norms = step(batch)

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from bench.measure import devices, objective, ran
 from bench.measure.contract import Progress, Result
-from bench.measure.subject import Batch, Subject, optimizer, training_step
+from bench.measure.subject import Batch, Step, Subject, optimizer
 from bench.measure.training import nonfinite_share, not_a_number
 from bench.probes.memory.recompute import of_repeats
 
@@ -125,7 +125,7 @@ class Measurement:
         self.optimizer: torch.optim.Optimizer | None = None
         if self.cell.axes["phase"] == "training":
             self.optimizer = optimizer(self.model, _LEARNING_RATE)
-            step = training_step(
+            step = Step(
                 self.model.train(), subject.head, self.optimizer, _CLIP_NORM, subject.precision
             )
 
