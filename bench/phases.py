@@ -8,6 +8,16 @@ _WORDS = {
     "forward": ("forward pass", "runs forward", "forward pass"),
     "prefill": ("prefill", "prefills", "prefill"),
     "decode": ("decoding", "decodes", "decoded token"),
+    "decode_passes": (
+        "decoding by bare passes",
+        "decodes by bare passes",
+        "token decoded by a bare pass",
+    ),
+    "decode_graph": (
+        "decoding from a CUDA graph",
+        "decodes from a CUDA graph",
+        "token decoded from a CUDA graph",
+    ),
 }
 
 
@@ -24,6 +34,11 @@ def verb(phase: str) -> str | None:
 def step(phase: str) -> str:
     """What its times are of; of one that is not known here, its own name."""
     return _WORDS[phase][2] if phase in _WORDS else phase
+
+
+def taking(phase: str) -> str:
+    """What takes time, up to the verb: ``a training step takes``."""
+    return f"a {step(phase)} takes" if phase in _WORDS else f"{phase} takes"
 
 
 def in_order(phases: Iterable[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """How the same mathematics is executed, and the gate that refuses a kernel with other numbers.
 
 Attention: ``eager`` writes the scores out and is the reference; ``sdpa`` leaves the choice to
-PyTorch's ``scaled_dot_product_attention``; ``flash`` allows it the flash backend only (Dao, 2024)
-and fails where the device, the dtype or a learned bias rules that out; ``compiled`` compiles the
-whole model around ``sdpa``.
+PyTorch's ``scaled_dot_product_attention``; ``flash`` (Dao, 2024), ``efficient`` (Rabe and Staats,
+2021, as xFormers has it) and ``math`` allow it that backend only, and fail where the device, the
+dtype or a learned bias rules it out; ``compiled`` compiles the whole model around ``sdpa``.
 """
 
 import contextlib
@@ -27,7 +27,12 @@ from models.precision import LOSS_SCALE, PRECISIONS, Precision
 if TYPE_CHECKING:
     from models.arms import Arm
 
-ATTENTION = ("sdpa", "eager", "compiled", "flash")
+_BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
+ATTENTION = ("sdpa", "eager", "compiled", *_BACKENDS)
 
 #: How far a kernel may be from float64, in units of its type's precision (``torch.finfo.eps``):
 #: what a sum of a few dozen products loses. Where the reference kernel in the same type is itself
@@ -44,9 +49,6 @@ _GRADIENT = "gradient of "
 # CLIP's eager softmax is float32 whatever the model's dtype, so its float64 is no better.
 _FLOAT32_SOFTMAX = ("clip",)
 
-# The name says sdpa, so that Hugging Face checks a model as it does for sdpa.
-_FLASH = "sdpa_one_backend"
-
 
 class KernelError(RuntimeError):
     """A kernel whose numbers are not the reference's."""
@@ -56,17 +58,25 @@ class KernelUnavailable(KernelError):
     """A kernel that cannot run here: on this device, in this dtype or for this model."""
 
 
-def _flash_attention_forward(*args: Any, **kwargs: Any) -> tuple[Tensor, None]:
-    bias = kwargs.get("position_bias")
-    if bias is not None and bias.requires_grad:
-        raise ValueError("the flash backend has no gradient for a learned position bias")
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        outputs: tuple[Tensor, None] = sdpa_attention_forward(*args, **kwargs)
-    return outputs
+def _one_backend(kernel: str) -> str:
+    """Have Hugging Face know attention through one of PyTorch's backends, by the returned name."""
+
+    def forward(*args: Any, **kwargs: Any) -> tuple[Tensor, None]:
+        bias = kwargs.get("position_bias")
+        if kernel == "flash" and bias is not None and bias.requires_grad:
+            raise ValueError("the flash backend has no gradient for a learned position bias")
+        with sdpa_kernel(_BACKENDS[kernel]):
+            outputs: tuple[Tensor, None] = sdpa_attention_forward(*args, **kwargs)
+        return outputs
+
+    # Hugging Face checks a model by this name: as for sdpa, and not as for a flash package.
+    name = f"sdpa_backend_{_BACKENDS[kernel].value}"
+    AttentionInterface.register(name, forward)
+    AttentionMaskInterface.register(name, sdpa_mask)
+    return name
 
 
-AttentionInterface.register(_FLASH, _flash_attention_forward)
-AttentionMaskInterface.register(_FLASH, sdpa_mask)
+_IMPLEMENTATIONS = {"compiled": "sdpa"} | {kernel: _one_backend(kernel) for kernel in _BACKENDS}
 
 
 def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
@@ -77,7 +87,7 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
     """
     if kernel not in ATTENTION:
         raise ValueError(f"kernel must be one of {', '.join(ATTENTION)}. Got {kernel!r}.")
-    implementation = {"compiled": "sdpa", "flash": _FLASH}.get(kernel, kernel)
+    implementation = _IMPLEMENTATIONS.get(kernel, kernel)
     parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
     for part in parts:  # older versions do not reach the stacks of an encoder-decoder by themselves
         part.set_attn_implementation(implementation)
@@ -86,17 +96,6 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
     if kernel == "compiled":
         model.compile()
     return model
-
-
-def full_float32() -> None:
-    """Make float32 mean float32 on every backend, in this process from here on.
-
-    cuDNN's recurrences round their products to 10 bits (TF32) unless told not to, and PyTorch's
-    matrix products do not, so that a recurrence would be compared in another precision.
-    """
-    backends: Any = torch.backends
-    for backend in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul):
-        backend.fp32_precision = "ieee"
 
 
 def check_kernel(
@@ -113,9 +112,9 @@ def check_kernel(
     gradient of every parameter may be off by what ``TOLERANCE`` says: about what the reference
     kernel, computed on the CPU in the same type, is off. An output is measured on its own largest
     magnitude, a gradient on the largest in its layer's part (``models.groups``), as one that is
-    zero in theory has nothing but rounding; in half types on norms, as single numbers jump. As a
-    half type hides what is small, a kernel that runs in float32 too has to pass in float32 first.
-    On other devices ``full_float32`` is called.
+    zero in theory has nothing but rounding; in types coarser than float32 on norms, as single
+    numbers jump. As these hide what is small, a kernel that runs in float32 too has to pass in
+    float32 first. What float32 means is set for the process (``Precision.set_products``).
 
     Args:
         arm, config, head: whose model it is.
@@ -131,18 +130,17 @@ def check_kernel(
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype must be one of {', '.join(PRECISIONS)}. Got {dtype!r}.")
     precision = PRECISIONS[dtype]
-    if (kernel, device) == (arm.reference_kernel, "cpu") and not precision.half:
+    if (kernel, device) == (arm.reference_kernel, "cpu") and not precision.rounded:
         return
-    if device != "cpu":
-        full_float32()
-    if precision.half:
+    if precision.rounded:
         with contextlib.suppress(KernelUnavailable):
             check_kernel(arm, config, head, kernel, device)
+    precision.set_products()
     plain = copy.deepcopy(config)
     heads.set_dropout(plain, 0.0)  # draws no random numbers
     measure = _measure(arm, plain, head, precision)
     reference = _numbers(arm, plain, head, arm.reference_kernel, "cpu", precision)
-    allowed = _allowed(measure, reference, config.model_type, precision.compute)
+    allowed = _allowed(measure, reference, config.model_type, precision.rounding)
     what = f"{config.model_type} on {device} in {dtype}"
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -244,7 +242,7 @@ class _Measure:
 def _measure(arm: "Arm", config: PreTrainedConfig, head: str, precision: Precision) -> _Measure:
     """The reference kernel in float64, gradients measured on the largest of their group."""
     true = _numbers(arm, config, head, arm.reference_kernel, "cpu", PRECISIONS["float64"])
-    order = 2 if precision.half else math.inf
+    order = 2 if precision.rounded else math.inf
     scales = {name: float(tensor.norm(order)) for name, tensor in true.items()}
     model = arm.build(config, head, seed=0, kernel=arm.reference_kernel)
     for names in parameter_groups(model).values():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import phases
 from bench.claims.rules import growing, timing
 from bench.claims.rules.growing import LEAST_LENGTHS, Grown
 from bench.claims.rules.timing import Row
@@ -40,12 +41,6 @@ SUPPORTED = (
 REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
 
 _Powers = Mapping[tuple[Any, ...], Estimate]
-_PHASES = {
-    "training": "a training step",
-    "forward": "a forward pass",
-    "prefill": "a prefill",
-    "decode": "a decoded token",
-}
 
 
 def judge(evidence: Evidence) -> list[Judgement]:
@@ -129,7 +124,7 @@ def _grown(
     recurrence, attention = timing.called(first, kernels)
     both = [_key(first, arm, kernel) for arm, kernel in reversed(timing.ARMS)]
     return Grown(
-        what=f"the time of {_PHASES.get(first['phase'], first['phase'])}",
+        what=f"the time of a {phases.step(first['phase'])}",
         arms=(attention, recurrence),
         lengths=[row["length"] for row in (known if len(known) >= LEAST_LENGTHS else series)],
         place=timing.place(first),

@@ -6,6 +6,7 @@ grows, so of all phases this is where a recurrence should win.
 
 from collections.abc import Sequence
 
+from bench import phases
 from bench.claims.rules import timing
 from bench.page.evidence import Evidence
 from bench.page.judgement import Judgement
@@ -31,14 +32,19 @@ SUPPORTED = (
 )
 REFUTED = "the interval lies below 1, or within 3% of it, at every length that is decided"
 
-_DOES = "A decoded token takes"
+_PHASES = ("decode", "decode_passes", "decode_graph")
 
 
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each arm and setting, over the lengths measured."""
-    return timing.slow(evidence["directions"], SCOPE, {"decode": _DOES})
+    return timing.slow(evidence["directions"], SCOPE, {phase: _does(phase) for phase in _PHASES})
 
 
 def headline(judgements: Sequence[Judgement]) -> str:
     """From the smallest to the largest ratio."""
-    return timing.headline(judgements, _DOES)
+    return timing.headline(judgements, _does("decode"))
+
+
+def _does(phase: str) -> str:
+    does = phases.taking(phase)
+    return f"{does[:1].upper()}{does[1:]}"

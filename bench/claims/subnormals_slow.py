@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import phases
 from bench.claims.rules import timing
 from bench.claims.rules.timing import Row, Said, fitting
 from bench.page import judgement, words
@@ -41,12 +42,6 @@ REFUTED = (
 
 FIGURE = "setting"
 _EFFECT = 1.2  # times as long, below which a processor has no such effect
-_DOES = {
-    "training": "a training step takes",
-    "forward": "a forward pass takes",
-    "prefill": "a prefill takes",
-    "decode": "a decoded token takes",
-}
 
 
 def judge(evidence: Evidence) -> list[Judgement]:
@@ -81,7 +76,7 @@ def _kept_over_flushed(frame: pd.DataFrame) -> list[Row]:
 
 def _said(rows: Sequence[Row]) -> Said:
     phase, arm = rows[0]["phase"], words.an(rows[0]["arm"])
-    does = _DOES.get(phase, f"{phase} takes")
+    does = phases.taking(phase)
     return Said(f"With subnormal floats kept, {does}", arm, "with them flushed")
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from bench.measure import devices
+from bench.outcome import Unsupported
 from bench.store import environment
-from models.kernels import full_float32
 from models.precision import PRECISIONS
 
 _TRIES = 5  # of everything, spread over time
@@ -68,7 +68,6 @@ def measure(
         Unsupported: the device is absent.
     """
     devices.check(device)
-    full_float32()
     before = torch.get_num_threads()
     size = _copy_bytes()
     # Written, so that their pages are there: one that is zero may be the same page throughout.
@@ -143,8 +142,11 @@ def _try_product(best: Ceilings, device: str, name: str) -> None:
     if name in best["absent"]:
         return
     try:
-        rate, size = _gemm(device, PRECISIONS[name].compute)
-    except (RuntimeError, TypeError) as error:  # a TypeError: MPS, of float64
+        precision = PRECISIONS[name]
+        devices.check(device, name)
+        precision.set_products()
+        rate, size = _gemm(device, precision.compute)
+    except (Unsupported, RuntimeError, TypeError) as error:  # a TypeError: MPS, of float64
         best["absent"][name] = str(error).partition("\n")[0]
         return
     if rate > best["gemm_flops_per_s"].get(name, 0.0):

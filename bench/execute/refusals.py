@@ -26,13 +26,13 @@ def check(cell: Cell, config: dict[str, Any], data: Any) -> None:
         data: what its task's rows are cut from.
 
     Raises:
-        Unsupported: the device is absent, the arm has no such kernel, the window is longer than
-            the model's positions or than the corpus holds, or the protocol asks for windows that
-            the task has not.
+        Unsupported: the device or its type is absent, the arm has no such kernel, the window is
+            longer than the model's positions or than the corpus holds, or the protocol asks for
+            windows that the task has not.
         Unavailable: what the rows are cut from is not what it should be; or the cell is timed, and
             this process has less than a processor.
     """
-    devices.check(cell.device)
+    devices.check(cell.device, cell.dtype)
     task = tasks.load(cell.task, cell.data)
     head = task.HEAD
     heads = registry.probes()[cell.probe].literals["HEADS"]

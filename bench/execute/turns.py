@@ -87,7 +87,7 @@ def abreast(cell: Cell, threads: int) -> int:
         threads: of a worker whose cell wants all.
     """
     may = registry.probes()[cell.probe].literals.get("ABREAST", False)
-    return beside(cell, threads) if may else 1
+    return beside(cell, threads) if may and cell.device == "cpu" else 1
 
 
 def beside(cell: Cell, threads: int) -> int:
@@ -97,6 +97,6 @@ def beside(cell: Cell, threads: int) -> int:
         cell: one of a group.
         threads: of a worker whose cell wants all.
     """
-    if cell.device != "cpu" or cell.threads == "all":
+    if cell.threads == "all":
         return 1
     return max(1, threads // cell.threads)

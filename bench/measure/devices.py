@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from bench.outcome import Unsupported
+from models.precision import PRECISIONS
+
+_TF32 = (8, 0)  # the compute capability from which it is there
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,16 @@ def current() -> str | None:
     return found.type if found else None
 
 
-def check(device: str) -> None:
+def check(device: str, dtype: str = "float32") -> None:
     """Refuse a device that is not there; nothing ever runs on the CPU under another name.
 
     Raises:
-        Unsupported: the device is absent.
+        Unsupported: the device is absent, or has no such type.
     """
     if device not in ("cpu", current()):
         raise Unsupported(f"no {device} device on this machine")
+    if PRECISIONS[dtype].tf32 and (device != "cuda" or torch.cuda.get_device_capability() < _TF32):
+        raise Unsupported(f"no {dtype} on this {device}: it is of NVIDIA's GPUs from Ampere on")
 
 
 def synchronize(device: str) -> None:

@@ -15,7 +15,6 @@ from bench.measure import devices, objective
 from bench.measure.objective import Batch
 from bench.outcome import Unsupported
 from bench.study import Cell
-from models.kernels import full_float32
 from models.precision import PRECISIONS, Precision
 
 __all__ = ["Batch", "Step", "Subject", "optimizer"]
@@ -31,10 +30,10 @@ class Subject:
     """
 
     def __init__(self, cell: Cell, config: dict[str, object], data: Any) -> None:
-        devices.check(cell.device)
-        full_float32()
+        devices.check(cell.device, cell.dtype)
         self.cell = cell
         self.precision = PRECISIONS[cell.dtype]
+        self.precision.set_products()
         self.arm = models.arms.load(cell.arm)
         self.config = models.arms.config_from_dict(config)
         self.task = tasks.load(cell.task, cell.data)

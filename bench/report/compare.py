@@ -118,7 +118,8 @@ def _groups(records: Sequence[Record]) -> dict[str, int]:
     for record in records:
         cell = record["cell"]
         task = registry.named(cell["task"], coordinate(cell, "data"))
-        names.append(" ".join([cell["probe"], *cell["axes"].values(), cell["comparison"], task]))
+        own = [value for value in cell["axes"].values() if value != cell["probe"]]
+        names.append(" ".join([cell["probe"], *own, cell["comparison"], task]))
     return dict(Counter(names).most_common())
 
 

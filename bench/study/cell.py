@@ -152,7 +152,8 @@ class Cell(BaseModel):
     @property
     def group(self) -> str:
         """The group in words."""
-        parts = [self.probe, *self.axes.values(), self.comparison, self.task, f"T={self.length}"]
+        own = [value for value in self.axes.values() if value != self.probe]
+        parts = [self.probe, *own, self.comparison, self.task, f"T={self.length}"]
         if self.data != OFFLINE:
             parts.insert(-1, self.data)
         parts += [self.device, self.dtype]

@@ -24,7 +24,7 @@ from models.checkpoints import CheckpointError, find
 HUB = "hub"  # every data set that stands beside a task
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 #: ``models.precision`` says what each means; that needs torch.
-DTYPES = ("float32", "float64", "bfloat16", "float16", "pure_bfloat16", "pure_float16")
+DTYPES = ("float32", "float64", "tf32", "bfloat16", "float16", "pure_bfloat16", "pure_float16")
 DENORMALS = ("keep", "flush")
 MATCHES = ("params", "flops", "state")
 EMBEDDINGS = ("scratch", "checkpoint")

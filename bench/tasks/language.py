@@ -28,7 +28,7 @@ FLOOR = 2.39
 CORPUS_FLOOR = 2.80
 SOLVED = None  # text has no right answer to reach
 NEEDS = "library"
-LENGTHS = (16, 8192)
+LENGTHS = (16, 16384)
 LABELS = ()
 EXPECTED = "transformer at long windows: names come back from far up, and attention copies them"
 

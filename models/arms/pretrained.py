@@ -30,7 +30,7 @@ COLOUR = "#CC79A7"
 RANK = 5
 FAMILY = "transformer"
 WEIGHTS = "pretrained"
-KERNELS = ("sdpa", "eager", "compiled", "flash")
+KERNELS = ("sdpa", "eager", "compiled", "flash", "efficient", "math")
 
 #: Head -> the architectures that have it. An image-text model is what can match the two unseen.
 ARCHITECTURES: dict[str, Any] = {

@@ -6,5 +6,5 @@ COLOUR = "#D55E00"
 RANK = 4
 FAMILY = "transformer"
 WEIGHTS = "random"
-KERNELS = ("sdpa", "eager", "compiled", "flash")
+KERNELS = ("sdpa", "eager", "compiled", "flash", "efficient", "math")
 ARM = TransformerArm()

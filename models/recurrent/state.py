@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 
@@ -49,8 +48,9 @@ class RecurrentState:
         self._apply(lambda x, dim: x.repeat_interleave(repeats, dim=dim))
 
     def reset(self) -> None:
-        """Forget what was read."""
-        self.tensors = tuple(torch.zeros_like(tensor) for tensor in self.tensors)
+        """Forget what was read, in place."""
+        for tensor in self.tensors:
+            tensor.zero_()
         self.seen_tokens = 0
 
     def crop(self, max_length: int) -> None:

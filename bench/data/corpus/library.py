@@ -7,13 +7,19 @@ hashes are never mixed.
 
 import ast
 import hashlib
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.data import cache
 from bench.data.contract import SPLITS
+
+#: The environment variable that names a corpus built elsewhere.
+ELSEWHERE = "RVT_CORPUS"
+_NAMED = 16  # digits of a hash in the name of a folder of the cache
 
 #: Of the text; each split has more than 1,000 documented functions to search among.
 SHARES = dict(zip(SPLITS, (0.60, 0.20, 0.20), strict=True))
@@ -46,7 +52,21 @@ class Source:
 
 
 def fingerprint() -> str:
-    """Hash of this interpreter's library and of its split; reads files, needs no torch."""
+    """Hash of this interpreter's library and of its split; reads files, needs no torch.
+
+    ``RVT_CORPUS`` names another, which was built elsewhere and copied into the cache: machines
+    whose interpreters differ then read the same rows.
+
+    Raises:
+        CorpusError: the library cannot serve, or the cache has no corpus of that name.
+    """
+    if named := os.environ.get(ELSEWHERE):
+        if len(named) < _NAMED or not any(cache.root().glob(f"corpus-{named[:_NAMED]}-*")):
+            raise CorpusError(
+                f"{ELSEWHERE}={named}: expected the hash of a corpus in {cache.root()}. Copy its "
+                "corpus-* and tokenizer-* folders there from where it was built, or unset it."
+            )
+        return named
     digest = hashlib.sha256(_FORMAT.encode())
     for source in read()[0]:
         digest.update(f"{source.path}\0{source.split}\0".encode())

@@ -18,7 +18,9 @@ from bench.measure.contract import Progress, Result
 from bench.measure.devices import synchronize
 from bench.measure.subject import Batch, Subject
 from bench.outcome import Invalid, Unsupported
+from bench.probes.decode.passes import Passes
 from bench.study import Cell
+from models.precision import PRECISIONS
 
 #: Largest difference between cached and uncached logits, relative to a step's largest magnitude.
 #: ``generate`` reads logits in float32 whatever the model's dtype.
@@ -28,6 +30,7 @@ TOLERANCE = {
     torch.float16: 2e-2,
     torch.bfloat16: 1e-1,
 }
+GRAPH = "decode_graph"  # the phase whose passes are replayed
 _GATE_TOKENS = 32
 _PROMPTS = 4  # taken in turn, so that no arm sees the same rows twice running
 _GENERATING = 1.5  # a step of ``generate``, in passes over one token
@@ -109,7 +112,43 @@ def check_cache(
     """
     outputs = generate(model, prompt, new_tokens, return_dict_in_generate=True, output_logits=True)
     cached = torch.stack(outputs.logits, dim=1)  # (rows, new_tokens, vocab_size)
-    read = outputs.sequences[:, :-1]
+    return compare(model, prompt, outputs.sequences, cached, most or TOLERANCE[model.dtype])
+
+
+def check_passes(
+    passes: Passes, model: PreTrainedModel, prompt: Tensor, new_tokens: int, most: float
+) -> float:
+    """As ``check_cache``, of bare passes.
+
+    Raises:
+        Invalid: a logit is further off than ``most``.
+    """
+    passes.read(prompt)
+    logits, tokens = [passes.logits.clone()], [passes.token.clone()]
+    for _ in range(new_tokens - 1):
+        passes.next()
+        logits.append(passes.logits.clone())
+        tokens.append(passes.token.clone())
+    sequences = torch.cat([prompt, *tokens], dim=1)
+    return compare(model, prompt, sequences, torch.stack(logits, dim=1), most)
+
+
+def compare(
+    model: PreTrainedModel, prompt: Tensor, sequences: Tensor, cached: Tensor, most: float
+) -> float:
+    """How far logits are from those of one pass without a cache.
+
+    Args:
+        model: whose they are.
+        prompt: (rows, length) what was read.
+        sequences: what was read and generated; of an encoder-decoder its target.
+        cached: (rows, new tokens, vocab_size) logits.
+        most: allowed difference.
+
+    Raises:
+        Invalid: it is larger, or not a number.
+    """
+    new_tokens, read = cached.shape[1], sequences[:, :-1]
     with torch.no_grad():
         if model.config.is_encoder_decoder:
             uncached = model(input_ids=prompt, decoder_input_ids=read, use_cache=False).logits
@@ -118,7 +157,7 @@ def check_cache(
     uncached = uncached.to(cached.dtype)
     differences = (cached - uncached).abs().amax(dim=(0, 2)) / uncached.abs().amax(dim=(0, 2))
     worst = int(differences.argmax())  # a NaN counts as the largest
-    error, most = float(differences[worst]), most or TOLERANCE[model.dtype]
+    error = float(differences[worst])
     if not error <= most:
         raise Invalid(
             f"decoding with a cache differs from decoding without: expected logits within {most:g} "
@@ -165,14 +204,19 @@ class Measurement:
         self.model = subject.build().eval()
         self.model.generation_config = greedy(self.model)
         self.gate_tokens = min(_GATE_TOKENS, self.new_tokens)
-        compute = subject.precision.compute
-        with self._cast_once():
-            self.gate_error = check_cache(
-                self.model, self.prompts[0], self.gate_tokens, TOLERANCE[compute]
-            )
-            self.state_bytes = [
-                kept_bytes(self.model, self.prompts[0], tokens) for tokens in (0, self.new_tokens)
-            ]
+        self._passes: Passes | None = None
+        most, prompt = TOLERANCE[subject.precision.rounding], self.prompts[0]
+        if self.cell.axes["phase"] == "decode":
+            with self._cast_once():
+                self.gate_error = check_cache(self.model, prompt, self.gate_tokens, most)
+                self.state_bytes = [
+                    kept_bytes(self.model, prompt, tokens) for tokens in (0, self.new_tokens)
+                ]
+        else:
+            graph = self.cell.axes["phase"] == GRAPH
+            self._passes = Passes(self.model, prompt, self.new_tokens, graph=graph)
+            self.gate_error = check_passes(self._passes, self.model, prompt, self.gate_tokens, most)
+            self.state_bytes = [self._passes.nbytes // len(prompt)] * 2
         self._next = 0
         self.first: list[float] = []  # seconds to the first token, by round
         self.steps: list[list[float]] = []  # seconds of each further one
@@ -193,8 +237,11 @@ class Measurement:
         try:
             synchronize(self.cell.device)
             start = time.perf_counter_ns()
-            with self._cast_once():
-                generate(self.model, prompt, self.new_tokens, streamer=clock)
+            if self._passes is None:
+                with self._cast_once():
+                    generate(self.model, prompt, self.new_tokens, streamer=clock)
+            else:
+                _run(self._passes, prompt, self.new_tokens, clock)
         finally:
             if collecting:
                 gc.enable()
@@ -225,6 +272,16 @@ class Measurement:
         )
 
 
+def _run(passes: Passes, prompt: Tensor, new_tokens: int, clock: Clock) -> None:
+    """A generation by bare passes, each token copied to the host as ``generate`` hands it out."""
+    clock.put(prompt)
+    passes.read(prompt)
+    clock.put(passes.token.cpu())
+    for _ in range(new_tokens - 1):
+        passes.next()
+        clock.put(passes.token.cpu())
+
+
 def _reading(model: PreTrainedModel) -> Callable[[Batch], Any]:
     """A prefill and a decoded step of a model, as they are timed."""
     model.generation_config = greedy(model)
@@ -232,11 +289,22 @@ def _reading(model: PreTrainedModel) -> Callable[[Batch], Any]:
 
 
 def refuse(cell: Cell, head: str, limit: int | None) -> None:
-    """Refuse more tokens than the model has positions.
+    """Refuse more tokens than the model has positions, and passes that cannot be bare.
 
     Raises:
-        Unsupported: what is generated would end beyond ``limit``.
+        Unsupported: what is generated would end beyond ``limit``; of bare passes an encoder-decoder
+            or a type under autocast; of a graph a device that has none.
     """
+    phase = cell.axes["phase"]
+    if phase == GRAPH and cell.device != "cuda":
+        raise Unsupported(f"CUDA graphs are of CUDA devices. Got {cell.device}: use decode_passes")
+    if phase != "decode" and head != "AutoModelForCausalLM":
+        raise Unsupported(f"bare passes are a causal language model's; {cell.task} has {head}")
+    if phase != "decode" and PRECISIONS[cell.dtype].mixed:
+        raise Unsupported(
+            f"a bare pass in {cell.dtype} would cast every weight for every token, and generate "
+            f"does once: use pure_{cell.dtype}, as what is served is cast"
+        )
     new_tokens = cell.protocol["new_tokens"]
     if limit is not None and positions(cell, head) > limit:
         raise Unsupported(

@@ -36,12 +36,6 @@ _NARROW = 3.0  # a range over which doublings are too few ticks
 _NAMES = 0.12  # of the axis, on both sides, for the names of lengths
 _BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _WIDEST = 8.0  # as much of an interval is drawn beyond its dot
-_DOES = {
-    "training": "A training step takes",
-    "forward": "A forward pass takes",
-    "prefill": "A prefill takes",
-    "decode": "A decoded token takes",
-}
 
 
 def rows(evidence: Evidence) -> pd.DataFrame:
@@ -186,8 +180,8 @@ def _taken(phase: str, frame: pd.DataFrame) -> str:
     ends = (
         cell_text(end, "ratio") for end in (frame["time_ratio"].min(), frame["time_ratio"].max())
     )
-    does = _DOES.get(phase, f"{phase.capitalize()} takes")
-    return f"{does} {who} {' to '.join(dict.fromkeys(ends))} times as long"
+    does = phases.taking(phase)
+    return f"{does[:1].upper()}{does[1:]} {who} {' to '.join(dict.fromkeys(ends))} times as long"
 
 
 def caption(facet: Facet) -> str:

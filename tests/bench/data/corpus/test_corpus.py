@@ -329,3 +329,14 @@ class TestSmallLibrary:
         monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(tmp_path))
         with pytest.raises(library.CorpusError, match="Found none"):
             library.fingerprint()
+
+    def test_another_corpus_of_the_cache_can_be_named(self, corpus, monkeypatch):
+        """One that was built elsewhere; what is not there is said before anything is built."""
+        monkeypatch.setenv("RVT_CORPUS", corpus.hash)
+        monkeypatch.setattr(library, "read", lambda: pytest.fail("no source is needed"))
+        assert library.fingerprint() == corpus.hash
+        for wrong in ("", "b" * 64, corpus.hash[:8]):
+            monkeypatch.setenv("RVT_CORPUS", wrong)
+            if wrong:
+                with pytest.raises(library.CorpusError, match=f"RVT_CORPUS={wrong}: expected"):
+                    library.fingerprint()

@@ -13,6 +13,7 @@ from bench.measure import devices
 from bench.measure.subject import Subject
 from bench.outcome import Invalid, Unsupported
 from bench.probes.decode import measure as decode
+from bench.probes.decode.passes import Passes
 from bench.study import Cell, Comparison, Recurrent
 
 LITERALS = registry.probes()["decode"].literals
@@ -28,7 +29,17 @@ POSITIONS = 96
 _MATCHED = {}
 
 
-def subject(corpus, arm, task, length=16, attention=False, device="cpu", **protocol):
+def subject(
+    corpus,
+    arm,
+    task,
+    length=16,
+    attention=False,
+    device="cpu",
+    phase="decode",
+    dtype="float32",
+    **protocol,
+):
     """A small model of an arm under a task's head."""
     defaults = {key: field["default"] for key, field in LITERALS["PROTOCOL"].items()}
     cell = Cell(
@@ -39,11 +50,11 @@ def subject(corpus, arm, task, length=16, attention=False, device="cpu", **proto
         arm=arm,
         kernel=registry.arms()[arm].literals["KERNELS"][0],
         device=device,
-        dtype="float32",
+        dtype=dtype,
         denormals="keep",
         threads="all",
         seed=0,
-        axes={},
+        axes={"phase": phase},
         model=Comparison(
             summary="small",
             match_to="transformer",
@@ -252,6 +263,88 @@ class TestRefused:
     def test_every_position_can_be_used(self, corpus):
         timed = measurement(corpus, "transformer", "language", new_tokens=POSITIONS - 16)
         assert timed.gate_tokens == 32
+
+
+class TestPasses:
+    """Decoding without ``generate``; from a graph it is tested on a device that has them."""
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_they_write_what_generate_writes(self, corpus, arm, rows):
+        given = subject(corpus, arm, "language")
+        model, new_tokens = given.build().eval(), 8
+        model.generation_config = decode.greedy(model)
+        first, second = (b["input_ids"] for b in given.batches(2, rows))
+        passes = Passes(model, first, new_tokens, graph=False)
+        for prompt in (first, second):  # nothing is left of the text before
+            assert (
+                written(passes, prompt, new_tokens)
+                == decode.generate(model, prompt, new_tokens)[:, prompt.shape[1] :].tolist()
+            )
+
+    def test_are_timed_and_gated(self, corpus, arm):
+        timed = measurement(corpus, arm, "language", phase="decode_passes", batch_size=2)
+        timed.round()
+        timed.round()
+        result = timed.result()
+        assert len(result.samples["seconds"]) == len(result.samples["first_token_seconds"]) == 2
+        assert len(result.samples["position_seconds"]) == 5
+        assert 0 <= result.metrics["gate_error"] <= 1e-4
+        assert result.metrics["state_bytes"] == result.metrics["state_end_bytes"] > 0
+
+    def test_keep_room_for_all_that_is_written(self, corpus):
+        """Two layers of keys and values, 64 wide, of 16 tokens and 6 new ones, in float32."""
+        timed = measurement(corpus, "transformer", "language", phase="decode_passes")
+        assert timed.state_bytes == [2 * 2 * 64 * (16 + 6) * 4] * 2
+
+    def test_with_wrong_numbers_are_refused(self, corpus):
+        given = subject(corpus, "gru", "language")
+        model = given.build().eval()
+        prompt = given.batches(1, 1)[0]["input_ids"]
+        passes = Passes(model, prompt, 6, graph=False)
+        passes.next = lambda: None  # the state stands still
+        with pytest.raises(Invalid, match="differs from decoding without"):
+            decode.check_passes(passes, model, prompt, 6, 1e-4)
+
+    @pytest.mark.parametrize(
+        ("changes", "why"),
+        [
+            ({"phase": "decode_graph"}, "CUDA graphs are of CUDA devices. Got cpu"),
+            ({"phase": "decode_passes", "task": "docstring"}, "a causal language model's"),
+            ({"phase": "decode_passes", "dtype": "bfloat16"}, "use pure_bfloat16"),
+        ],
+    )
+    def test_what_cannot_be_bare_says_so(self, corpus, changes, why):
+        given = subject(corpus, "lstm", **{"task": "language"} | changes)
+        with pytest.raises(Unsupported, match=why):
+            decode.refuse(given.cell, given.head, None)
+
+
+def written(passes, prompt, new_tokens):
+    """Rows of the tokens that bare passes write after a prompt."""
+    passes.read(prompt)
+    tokens = [passes.token.clone()]
+    for _ in range(new_tokens - 1):
+        passes.next()
+        tokens.append(passes.token.clone())
+    return torch.cat(tokens, dim=1).tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(ACCELERATOR != "cuda", reason="no CUDA device on this machine")
+@pytest.mark.parametrize("dtype", ["float32", "pure_bfloat16"])
+def test_a_graph_writes_what_its_passes_write(corpus, arm, dtype):
+    given = subject(corpus, arm, "language", device="cuda", dtype=dtype)
+    model, new_tokens = given.build().eval(), 16
+    first, second = (b["input_ids"] for b in given.batches(2, 2))
+    graph = Passes(model, first, new_tokens, graph=True)
+    bare = Passes(model, first, new_tokens, graph=False)
+    for prompt in (second, first):
+        assert written(graph, prompt, new_tokens) == written(bare, prompt, new_tokens)
+    timed = measurement(
+        corpus, arm, "language", device="cuda", dtype=dtype, phase="decode_graph", new_tokens=40
+    )
+    timed.round()
+    assert timed.gate_tokens == 32
 
 
 @pytest.mark.gpu
