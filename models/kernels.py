@@ -42,6 +42,9 @@ ATTENTION = ("sdpa", "eager", "compiled", *_BACKENDS)
 #: 2.8 times as far as its reference, or 5 times where that is 5 eps off; TF32, which has float16's
 #: precision, starts at 2,000.)
 TOLERANCE = 32.0
+# In float32 on another device, whose libraries approximate what gates are made of: cuDNN's Elman
+# recurrence is 100 eps off on an H100, four times nearer than TF32 would be.
+_ELSEWHERE = 512.0
 _ROUNDING, _MOST = 4.0, 2.0
 _FLOAT64 = 1e-10  # its own tolerance, as nothing more exact is there to measure a reference by
 _ROWS, _LENGTH = 2, 24
@@ -140,7 +143,7 @@ def check_kernel(
     heads.set_dropout(plain, 0.0)  # draws no random numbers
     measure = _measure(arm, plain, head, precision)
     reference = _numbers(arm, plain, head, arm.reference_kernel, "cpu", precision)
-    allowed = _allowed(measure, reference, config.model_type, precision.rounding)
+    allowed = _allowed(measure, reference, config.model_type, precision.rounding, device)
     what = f"{config.model_type} on {device} in {dtype}"
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -254,7 +257,11 @@ def _measure(arm: "Arm", config: PreTrainedConfig, head: str, precision: Precisi
 
 
 def _allowed(
-    measure: _Measure, reference: dict[str, Tensor], model_type: str, dtype: torch.dtype
+    measure: _Measure,
+    reference: dict[str, Tensor],
+    model_type: str,
+    dtype: torch.dtype,
+    device: str,
 ) -> float:
     """How far a kernel may be off, given the reference kernel's numbers in the same type."""
     if dtype == torch.float64:
@@ -262,7 +269,8 @@ def _allowed(
         return TOLERANCE * torch.finfo(torch.float32).eps if rounded else _FLOAT64
     eps = torch.finfo(dtype).eps
     own = max(measure.errors(reference).values())
-    return min(max(TOLERANCE * eps, _ROUNDING * own), _MOST * math.sqrt(eps))
+    least = _ELSEWHERE if device != "cpu" and dtype == torch.float32 else TOLERANCE
+    return min(max(least * eps, _ROUNDING * own), _MOST * math.sqrt(eps))
 
 
 def _reason(warning: str) -> str:

@@ -19,7 +19,6 @@ from bench.data.contract import SPLITS
 
 #: The environment variable that names a corpus built elsewhere.
 ELSEWHERE = "RVT_CORPUS"
-_NAMED = 16  # digits of a hash in the name of a folder of the cache
 
 #: Of the text; each split has more than 1,000 documented functions to search among.
 SHARES = dict(zip(SPLITS, (0.60, 0.20, 0.20), strict=True))
@@ -58,20 +57,36 @@ def fingerprint() -> str:
     whose interpreters differ then read the same rows.
 
     Raises:
-        CorpusError: the library cannot serve, or the cache has no corpus of that name.
+        CorpusError: the library cannot serve.
     """
-    if named := os.environ.get(ELSEWHERE):
-        if len(named) < _NAMED or not any(cache.root().glob(f"corpus-{named[:_NAMED]}-*")):
-            raise CorpusError(
-                f"{ELSEWHERE}={named}: expected the hash of a corpus in {cache.root()}. Copy its "
-                "corpus-* and tokenizer-* folders there from where it was built, or unset it."
-            )
+    if (named := elsewhere()) is not None:
         return named
     digest = hashlib.sha256(_FORMAT.encode())
     for source in read()[0]:
         digest.update(f"{source.path}\0{source.split}\0".encode())
         digest.update(hashlib.sha256(source.text.encode()).digest())
     return digest.hexdigest()
+
+
+def elsewhere() -> str | None:
+    """The hash of a corpus that is read and not built here; None where there is none."""
+    return os.environ.get(ELSEWHERE) or None
+
+
+def only(pattern: str) -> Path:
+    """What of a corpus from elsewhere lies in the cache by this name.
+
+    Raises:
+        CorpusError: nothing does, or more than one.
+    """
+    found = sorted(cache.root().glob(pattern))
+    if len(found) == 1:
+        return found[0]
+    raise CorpusError(
+        f"{ELSEWHERE}={elsewhere()}: expected {pattern} in {cache.root()}. Found "
+        f"{len(found) or 'none'}. Copy the corpus-* and tokenizer-* folders of that hash there from "
+        "where they were built, or unset it to build this interpreter's own."
+    )
 
 
 def read() -> tuple[tuple[Source, ...], tuple[str, ...], tuple[str, ...]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bench.data import cache
 from bench.data.contract import CORPUS
-from bench.data.corpus import build, vocabulary
+from bench.data.corpus import build, library, vocabulary
 from bench.data.corpus.documents import open_tokenizer
 from models.checkpoints import TOKENIZER, WheelCheckpoint
 
@@ -193,7 +193,8 @@ def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
 
     Raises:
         CheckpointError: the tokenizer is missing or is not what it should be.
-        CorpusError: the cache cannot be written.
+        CorpusError: the cache cannot be written; or the corpus was built elsewhere, and not through
+            this tokenizer.
     """
     if checkpoint is None:
         name, file = CORPUS, vocabulary.folder(identity) / vocabulary.FILE
@@ -203,7 +204,9 @@ def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
         made_of = "".join(checkpoint.sha256[name] for name in TOKENIZER)
         digest = hashlib.sha256(made_of.encode()).hexdigest()
     folder = cache.root() / f"corpus-{identity[:16]}-{digest[:8]}"
-    if not folder.is_dir():
+    if library.elsewhere() == identity:
+        library.only(folder.name)
+    elif not folder.is_dir():
         build.build(folder, file)
     return _open(folder, identity, file, name, digest)
 

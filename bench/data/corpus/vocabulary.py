@@ -36,12 +36,17 @@ _FORMAT = "1"  # raised when what is trained changes
 def folder(identity: str) -> Path:
     """Where the tokenizer lies, as ``AutoTokenizer`` reads it; trained where it is not yet there.
 
+    Of a corpus that was built elsewhere it is the one that came with it.
+
     Args:
         identity: what :func:`bench.data.corpus.fingerprint` returned.
 
     Raises:
-        CorpusError: there is no library, or the cache cannot be written.
+        CorpusError: there is no library, or the cache cannot be written; of a corpus from elsewhere
+            no tokenizer came with it, or several.
     """
+    if library.elsewhere() == identity:
+        return library.only(f"tokenizer-{identity[:16]}-*")
     made_with = "\0".join([_FORMAT, _PIECE, str(SIZE), metadata.version("tokenizers")])
     name = f"tokenizer-{identity[:16]}-{hashlib.sha256(made_with.encode()).hexdigest()[:8]}"
     place = cache.root() / name

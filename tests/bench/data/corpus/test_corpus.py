@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.data.contract import CORPUS, IGNORED, SPLITS, TOKENIZERS
-from bench.data.corpus import build, labels, leaks, library, tokenized
+from bench.data.corpus import build, labels, leaks, library, load, tokenized, vocabulary
 from models.checkpoints import MINILM
 
 ROOT = Path(sysconfig.get_path("stdlib"))
@@ -330,13 +330,18 @@ class TestSmallLibrary:
         with pytest.raises(library.CorpusError, match="Found none"):
             library.fingerprint()
 
-    def test_another_corpus_of_the_cache_can_be_named(self, corpus, monkeypatch):
-        """One that was built elsewhere; what is not there is said before anything is built."""
-        monkeypatch.setenv("RVT_CORPUS", corpus.hash)
-        monkeypatch.setattr(library, "read", lambda: pytest.fail("no source is needed"))
-        assert library.fingerprint() == corpus.hash
-        for wrong in ("", "b" * 64, corpus.hash[:8]):
-            monkeypatch.setenv("RVT_CORPUS", wrong)
-            if wrong:
-                with pytest.raises(library.CorpusError, match=f"RVT_CORPUS={wrong}: expected"):
-                    library.fingerprint()
+
+def test_a_corpus_from_elsewhere_is_read_and_never_built(corpus, own_corpus, monkeypatch, tmp_path):
+    """By an interpreter with another library, and through the tokenizer that came with it."""
+    monkeypatch.setenv("RVT_CORPUS", corpus.hash)
+    monkeypatch.setattr(library, "read", lambda: pytest.fail("no source is read"))
+    monkeypatch.setattr(vocabulary.metadata, "version", lambda name: "another")
+    assert library.fingerprint() == corpus.hash
+    for checkpoint, known in ((MINILM, corpus), (None, own_corpus)):
+        found = load(corpus.hash, checkpoint)
+        assert found.tokenizer_digest == known.tokenizer_digest
+        assert np.array_equal(found.tokens, known.tokens)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for checkpoint, name in ((MINILM, "corpus"), (None, "tokenizer")):
+        with pytest.raises(library.CorpusError, match=f"expected {name}-.* Found none"):
+            load(corpus.hash, checkpoint)
