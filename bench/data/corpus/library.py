@@ -84,8 +84,8 @@ def only(pattern: str) -> Path:
         return found[0]
     raise CorpusError(
         f"{ELSEWHERE}={elsewhere()}: expected {pattern} in {cache.root()}. Found "
-        f"{len(found) or 'none'}. Copy the corpus-* and tokenizer-* folders of that hash there from "
-        "where they were built, or unset it to build this interpreter's own."
+        f"{len(found) or 'none'}. Copy the corpus-* and tokenizer-* folders of that hash there "
+        "from where they were built, or unset it to build this interpreter's own."
     )
 
 
