@@ -42,9 +42,9 @@ ATTENTION = ("sdpa", "eager", "compiled", *_BACKENDS)
 #: 2.8 times as far as its reference, or 5 times where that is 5 eps off; TF32, which has float16's
 #: precision, starts at 2,000.)
 TOLERANCE = 32.0
-# In float32 on another device, whose libraries approximate what gates are made of: cuDNN's Elman
-# recurrence is 100 eps off on an H100, four times nearer than TF32 would be.
-_ELSEWHERE = 512.0
+# In float32 on another device, whose libraries approximate what gates are made of: on an H100
+# cuDNN's recurrences are 40 to 520 eps off, attention and a recurrence written out at most 17.
+_ELSEWHERE = 1024.0
 _ROUNDING, _MOST = 4.0, 2.0
 _FLOAT64 = 1e-10  # its own tolerance, as nothing more exact is there to measure a reference by
 _ROWS, _LENGTH = 2, 24
@@ -143,7 +143,7 @@ def check_kernel(
     heads.set_dropout(plain, 0.0)  # draws no random numbers
     measure = _measure(arm, plain, head, precision)
     reference = _numbers(arm, plain, head, arm.reference_kernel, "cpu", precision)
-    allowed = _allowed(measure, reference, config.model_type, precision.rounding, device)
+    allowed = _allowed(measure, reference, config.model_type, precision, device)
     what = f"{config.model_type} on {device} in {dtype}"
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -260,17 +260,20 @@ def _allowed(
     measure: _Measure,
     reference: dict[str, Tensor],
     model_type: str,
-    dtype: torch.dtype,
+    precision: Precision,
     device: str,
 ) -> float:
     """How far a kernel may be off, given the reference kernel's numbers in the same type."""
-    if dtype == torch.float64:
+    if precision.compute == torch.float64:
         rounded = model_type in _FLOAT32_SOFTMAX
         return TOLERANCE * torch.finfo(torch.float32).eps if rounded else _FLOAT64
-    eps = torch.finfo(dtype).eps
+    eps = torch.finfo(precision.rounding).eps
+    most = _MOST * math.sqrt(eps)
+    if precision.tf32:  # the CPU has none, so that its reference does not say what rounding costs
+        return most
+    least = TOLERANCE if device == "cpu" or precision.half else _ELSEWHERE
     own = max(measure.errors(reference).values())
-    least = _ELSEWHERE if device != "cpu" and dtype == torch.float32 else TOLERANCE
-    return min(max(least * eps, _ROUNDING * own), _MOST * math.sqrt(eps))
+    return min(max(least * eps, _ROUNDING * own), most)
 
 
 def _reason(warning: str) -> str:

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,14 @@ class RecurrentPreTrainedModel(PreTrainedModel):
                 weight.data = weight.data.clone()
         return loaded
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or cast weights, as any module's, and lay them out for cuDNN."""
+        applied: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # theirs
+        for module in self.modules():
+            if isinstance(module, nn.RNNBase):
+                _flatten_bfloat16(module)
+        return applied
+
     def set_kernel(self, kernel: str) -> None:
         """Execute the recurrence by another kernel; the weights stay as they are.
 
@@ -135,6 +143,23 @@ class RecurrentPreTrainedModel(PreTrainedModel):
         elif config.forget_bias is not None:
             bias[size : 2 * size] = config.forget_bias if first else 0.0
         return bias
+
+
+def _flatten_bfloat16(stack: nn.RNNBase) -> None:
+    """Lay the weights of a stack out in one piece, as PyTorch does in every other type of cuDNN's.
+
+    It takes bfloat16 for one that cuDNN has not, and would copy all weights at every call.
+    """
+    weight = next(stack.parameters())
+    if weight.dtype != torch.bfloat16 or not weight.is_cuda:
+        return
+    known = torch.backends.cudnn.CUDNN_TENSOR_DTYPES
+    missing = {torch.bfloat16} - known
+    known |= missing
+    try:
+        stack.flatten_parameters()
+    finally:
+        known -= missing
 
 
 def build_stack(config: RecurrentConfig, input_size: int, *, bidirectional: bool) -> nn.RNNBase:
