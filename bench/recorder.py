@@ -13,7 +13,7 @@ from bench.outcome import MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.statistics.directions import Pair
-from bench.store import Store, environment, gpu, limits, now, provenance
+from bench.store import Store, environment, limits, now, provenance
 from bench.store.records import Record
 from bench.study import Cell
 from bench.tools.display import Display
@@ -46,7 +46,7 @@ class Recorder:
         self._store, self._answers, self.display = store, decided["cells"], display
         self._made_with, self.estimate_s = made_with, estimate_s
         self._machine = environment.machine()
-        self._watch, self._gpus = limits.Watch(), gpu.states()
+        self._watch = limits.Watch()
         self._last = started
         self._group: list[str] = []
         self._timed = {r["key"]: r for r in store.records() if "launch" in r["samples"]}
@@ -54,7 +54,6 @@ class Recorder:
     def group_begins(self) -> None:
         """Look at what the machine gives from here on."""
         self._watch = limits.Watch()
-        self._gpus = gpu.states() if self._gpus else []
 
     def cell_progress(self, cell: Cell, share: float) -> None:
         """A cell is this far."""
@@ -90,11 +89,10 @@ class Recorder:
         if not timed or outcome["status"] not in MEASURED:
             return outcome
         trouble = self._watch.trouble()
-        if cell.device == "cuda" and self._gpus:
-            # The first, as cells run on the current device, which is that.
-            found = [self._gpus[0], gpu.states()[0]]
-            outcome = outcome | {"metrics": outcome["metrics"] | {"gpu": found}}
-            trouble = trouble or gpu.trouble(found[-1])
+        if cell.device == "cuda":  # as it was before is in the environment
+            after = environment.gpus()
+            outcome = outcome | {"metrics": outcome["metrics"] | {"gpus_after": after}}
+            trouble = trouble or limits.slowed(after)
         return outcome | {"status": UNAVAILABLE, "reason": trouble} if trouble else outcome
 
     def _of(self, cell: Cell) -> dict[str, str]:

@@ -39,6 +39,9 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"corpus": data.described(), "cells": decided}
 
 
+_POSITIONS = ("max_position_embeddings", "n_positions")
+
+
 class Decisions:
     """What becomes of each cell, every model matched and every kernel checked once.
 
@@ -78,7 +81,9 @@ class Decisions:
 
     def _check_kernel(self, cell: Cell, config: dict[str, Any]) -> None:
         head = tasks.load(cell.task, cell.data).HEAD
-        name = f"{cell.arm} {head} {cell.kernel} {cell.device} {cell.dtype} {_text(config)}"
+        # A table of positions is as long as the cell's window, and no kernel's business.
+        own = {name: value for name, value in config.items() if name not in _POSITIONS}
+        name = f"{cell.arm} {head} {cell.kernel} {cell.device} {cell.dtype} {_text(own)}"
         if name not in self._refusals:
             self._refusals[name] = refusals.of_kernel(cell, config)
         refusal = self._refusals[name]

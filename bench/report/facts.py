@@ -17,7 +17,7 @@ _MANY = 6  # values from which on only the ends are named
 def line(content: Content) -> str:
     """Machine, threads, date, commit, and how many numbers were computed again."""
     records = content.records
-    parts = distinct(records, lambda r: f"{r['environment']['cpu']}, {_threads(r)}")[:2]
+    parts = distinct(records, _place)[:2]
     parts += [str(begun)[:10]] if (begun := content.meta("begun")) else []
     commits = distinct(records, lambda r: (r["environment"]["commit"] or "")[:12])
     dirty = any(record["environment"]["dirty"] for record in records)
@@ -33,12 +33,14 @@ def line(content: Content) -> str:
     return " · ".join(parts)
 
 
-def _threads(record: Record) -> str:
-    """How many the cell used, of one device that is not the processor which."""
+def _place(record: Record) -> str:
+    """What a cell ran on: an accelerator by its name, then the processor and the threads of it."""
     cell, where = record["cell"], record["environment"]
     used = where["threads"] if cell["threads"] == "all" else cell["threads"]
-    on = "" if cell["device"] == "cpu" else f"{cell['device']}, "
-    return f"{on}{used} thread{'' if used == 1 else 's'}"
+    # Its name is known to a cell that was measured; to others the kind of device.
+    device = record["metrics"].get("accelerator") or cell["device"]
+    on = [] if cell["device"] == "cpu" else [str(device)]
+    return ", ".join([*on, where["cpu"], f"{used} thread{'' if used == 1 else 's'}"])
 
 
 def asked(content: Content) -> list[str]:

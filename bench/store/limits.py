@@ -6,7 +6,7 @@ of these is noise that interleaving takes out of a ratio, so what they disturb i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.store import environment, system
@@ -14,6 +14,14 @@ from bench.store import environment, system
 #: A group is no measurement in which its quota stopped it in a larger share of the periods.
 STOPPED = 0.10
 _PROCESSORS = "/sys/devices/system/cpu"
+#: NVML's reasons (``nvmlClocksEventReasons``) that are faults of a place. A cap on power (4) is
+#: none: some cards meet it with every large product.
+_SLOWED = {
+    0x8: "hardware slowdown",
+    0x20: "heat, by software",
+    0x40: "heat, by hardware",
+    0x80: "power brake",
+}
 
 
 class Watch:
@@ -80,6 +88,19 @@ def said() -> Iterator[str]:
         yield f"the quota has stopped this control group in {stopped} of {periods} periods so far"
     if hot := throttles():
         yield f"processors have throttled themselves for heat or power {hot} times since booting"
+
+
+def slowed(gpus: Sequence[Mapping[str, str]] | None) -> str | None:
+    """Why nothing that a GPU computes now is a measurement; None where nothing speaks against it.
+
+    Args:
+        gpus: as ``environment.gpus`` has them. Cells run on the first.
+    """
+    first = gpus[0] if gpus else {}
+    told = first.get("clocks_throttle_reasons.active", "")
+    mask = int(told, 16) if told.startswith("0x") else 0
+    found = [said for bit, said in _SLOWED.items() if mask & bit]
+    return f"{first['name']} slows itself down: {', '.join(found)}" if found else None
 
 
 def quota_periods() -> dict[Path, tuple[int, int]]:

@@ -47,15 +47,18 @@ def rows(evidence: Evidence) -> pd.DataFrame:
 
 
 def usual(evidence: Evidence) -> pd.DataFrame:
-    """Of those between architectures the setting with most; of each phase its commonest task."""
+    """Of those between architectures what has most; of each phase its commonest type and task."""
     frame = rows(evidence)
     if frame.empty:
         return frame
     frame = frame[frame["arm"] != frame["reference"]]
-    frame = _commonest(
-        frame, ["comparison", "device", "dtype", "denormals", "threads", "reference"]
-    )
-    for names in (["task", "data", "seed"], ["reference_kernel"], ["arm", "kernel"]):
+    frame = _commonest(frame, ["comparison", "device", "reference"])
+    for names in (
+        ["dtype", "denormals", "threads"],
+        ["task", "data", "seed"],
+        ["reference_kernel"],
+        ["arm", "kernel"],
+    ):
         if not frame.empty:
             by = ["phase", "arm"] if "arm" in names else ["phase"]
             frame = pd.concat(_commonest(part, names) for _, part in frame.groupby(by, sort=False))
@@ -92,15 +95,16 @@ def strip(here: Axes, frame: pd.DataFrame) -> None:
     here.axvline(1, color=GREY, linewidth=0.9)
     place, ticks, names = 0.0, [], []
     for phase in phases.in_order(frame["phase"]):
-        title = phases.noun(phase).capitalize()
+        title = _heading(phase, frame)
         here.text(
             0.0, place, title, transform=here.get_yaxis_transform(), fontsize=SMALL + 0.5,
             fontweight="bold", va="center", bbox=_BOX | {"alpha": 1.0},
         )  # fmt: skip
         place += _HEADING
         lines = _lines(frame[frame["phase"] == phase])
-        for number, (name, line) in enumerate(lines):
-            _line(here, place, line, named=number == 0)
+        told: set[int] = set()
+        for name, line in lines:
+            _line(here, place, line, told)
             ticks.append(place)
             names.append(name)
             place += 1
@@ -123,8 +127,16 @@ def _lines(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     ]
 
 
-def _line(here: Axes, place: float, line: pd.DataFrame, *, named: bool) -> None:
-    """The lengths of one arm, the shortest on top; of the first arm the ends are named."""
+def _heading(phase: str, frame: pd.DataFrame) -> str:
+    """A phase, and its type where phases differ in that."""
+    noun = phases.noun(phase)
+    types = frame.loc[frame["phase"] == phase, "dtype"].unique()
+    told = f", {types[0]}" if frame["dtype"].nunique() > 1 else ""
+    return f"{noun[:1].upper()}{noun[1:]}{told}"
+
+
+def _line(here: Axes, place: float, line: pd.DataFrame, told: set[int]) -> None:
+    """The lengths of one arm, the shortest on top; ends that no arm before has told are named."""
     shifts = np.linspace(-_SPREAD, _SPREAD, len(line)) if len(line) > 1 else [0.0]
     last = len(line) - 1
     for number, (y, row) in enumerate(
@@ -139,7 +151,8 @@ def _line(here: Axes, place: float, line: pd.DataFrame, *, named: bool) -> None:
             value, y, color=shade, marker="o", markersize=4.2, linestyle="",
             markerfacecolor=shade if claimed else "white",
         )  # fmt: skip
-        if named and number in (0, last):
+        if number in (0, last) and row["length"] not in told:
+            told.add(row["length"])
             left = value < line["time_ratio"].median()  # away from the others
             here.annotate(
                 f"T={row['length']}", (low if left else high, y), xytext=(-3 if left else 3, 0),

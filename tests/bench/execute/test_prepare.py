@@ -172,3 +172,16 @@ def test_one_number_that_is_left_of_large_terms_is_no_reason_to_refuse_a_kernel(
     config = models.arms.config_from_dict(sized(cell, None)["config"])
     head = tasks.load("adding").HEAD
     kernels.check_kernel(models.arms.load("rnn"), config, head, "fused")
+
+
+def test_a_kernel_is_proven_once_for_windows_of_all_lengths(corpus, monkeypatch):
+    """Positions are as many as a window needs, and no kernel's business."""
+    proven = []
+    monkeypatch.setattr(prepare.refusals, "of_kernel", lambda cell, config: proven.append(cell))
+    decide = prepare.Decisions(lambda cell: corpus)
+    for arm in ("transformer", "lstm"):
+        for length in (16, 32, 64):
+            cell = planned("speed", arm=arm, length=length)
+            model = cell.model.model_copy(update={"max_positions": None})
+            assert "failed" not in decide(cell.model_copy(update={"model": model}))
+    assert [cell.arm for cell in proven] == ["transformer", "lstm"]

@@ -142,3 +142,21 @@ def test_this_machine_is_read():
 )
 def test_lists_of_processors(text, found):
     assert limits.numbers(text) == found
+
+
+@pytest.mark.parametrize(
+    ("mask", "why"),
+    [
+        ("0x0000000000000001", None),  # idle
+        ("0x0000000000000004", None),  # a cap on power is how some cards always run
+        ("[N/A]", None),
+        ("0x0000000000000048", "H100 slows itself down: hardware slowdown, heat, by hardware"),
+        ("0x0000000000000024", "H100 slows itself down: heat, by software"),
+    ],
+)
+def test_a_gpu_that_slows_itself_is_no_measurement(mask, why):
+    assert limits.slowed([{"name": "H100", "clocks_throttle_reasons.active": mask}]) == why
+
+
+def test_no_gpu_is_no_trouble():
+    assert limits.slowed(None) is None

@@ -73,6 +73,28 @@ def test_a_line_at_one_a_band_of_delta_and_rows_that_are_named():
     assert here.get_xscale() == "log"
 
 
+def test_a_phase_in_a_type_of_its_own_says_so_and_every_end_is_named_once():
+    """Served models are cast, trained ones are not; and not every arm goes as far."""
+    of_phase = {"training": "bfloat16", "decode": "pure_bfloat16", "decode_graph": "pure_bfloat16"}
+    frame = pd.concat(
+        [
+            directions((128, 1.3, "longer"), (1024, 2.0, "longer"), phase=phase, dtype=dtype)
+            for phase, dtype in of_phase.items()
+        ]
+        + [directions((128, 1.1, "longer"), (16384, 19.0, "longer"), phase="training",
+                      dtype="bfloat16", arm="gru")]
+    )  # fmt: skip
+    texts = [text.get_text() for text in drawn(frame).texts]
+    assert [text for text in texts if not text.startswith("T=")] == [
+        "Training step, bfloat16",
+        "Decoding, pure_bfloat16",
+        "Decoding from a CUDA graph, pure_bfloat16",
+    ]
+    assert sorted(text for text in texts if text.startswith("T=")) == [
+        *["T=1024"] * 3, *["T=128"] * 3, "T=16384"
+    ]  # fmt: skip
+
+
 def test_no_text_is_smaller_than_nine_pixels():
     here = drawn(hero.usual(evidence()))
     sizes = [text.get_fontsize() for text in here.findobj(Text) if text.get_text()]
