@@ -36,9 +36,14 @@ def step(phase: str) -> str:
     return _WORDS[phase][2] if phase in _WORDS else phase
 
 
+def one(phase: str) -> str:
+    """One of its steps: ``a training step``; of one that is not known here, its own name."""
+    return f"a {step(phase)}" if phase in _WORDS else phase
+
+
 def taking(phase: str) -> str:
     """What takes time, up to the verb: ``a training step takes``."""
-    return f"a {step(phase)} takes" if phase in _WORDS else f"{phase} takes"
+    return f"{one(phase)} takes"
 
 
 def in_order(phases: Iterable[str]) -> list[str]:

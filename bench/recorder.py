@@ -47,13 +47,14 @@ class Recorder:
         self._made_with, self.estimate_s = made_with, estimate_s
         self._machine = environment.machine()
         self._watch = limits.Watch()
+        self._gpus: list[dict[str, str]] | None = None
         self._last = started
         self._group: list[str] = []
         self._timed = {r["key"]: r for r in store.records() if "launch" in r["samples"]}
 
     def group_begins(self) -> None:
         """Look at what the machine gives from here on."""
-        self._watch = limits.Watch()
+        self._watch, self._gpus = limits.Watch(), None
 
     def cell_progress(self, cell: Cell, share: float) -> None:
         """A cell is this far."""
@@ -89,10 +90,10 @@ class Recorder:
         if not timed or outcome["status"] not in MEASURED:
             return outcome
         trouble = self._watch.trouble()
-        if cell.device == "cuda":  # as it was before is in the environment
-            after = environment.gpus()
-            outcome = outcome | {"metrics": outcome["metrics"] | {"gpus_after": after}}
-            trouble = trouble or limits.slowed(after)
+        if cell.device == "cuda":  # as they were before is in the environment
+            self._gpus = self._gpus or environment.gpus()  # once: the cells of a group end together
+            outcome = outcome | {"metrics": outcome["metrics"] | {"gpus_after": self._gpus}}
+            trouble = trouble or limits.slowed(self._gpus)
         return outcome | {"status": UNAVAILABLE, "reason": trouble} if trouble else outcome
 
     def _of(self, cell: Cell) -> dict[str, str]:

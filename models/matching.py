@@ -74,6 +74,7 @@ def match(
     quantity: Quantity = "params",
     length: int = 512,
     tolerance: float = TOLERANCE,
+    multiple_of: int = 1,
 ) -> Match:
     """Size ``arm`` so that it has as much of a quantity as the reference at its canonical size.
 
@@ -84,9 +85,11 @@ def match(
         quantity: ``params``, ``flops`` or ``state``.
         length: tokens of a row, on which FLOPs and a transformer's state depend.
         tolerance: largest relative error.
+        multiple_of: of which the size is one. Tensor cores want 8 (NVIDIA's guides on recurrent
+            layers and matrix products).
 
     Raises:
-        MatchError: the closest size is more than ``tolerance`` away, or too large to be built.
+        MatchError: the closest such size is more than ``tolerance`` away, or too large to be built.
         HeadError: one of the two arms has no such head.
         ValueError: an unknown quantity.
     """
@@ -97,7 +100,8 @@ def match(
     target = _amount(cost, quantity, length, shape)
     if arm is reference:
         return Match(given, cost, quantity, target, target)
-    best = _closest(arm, replace(shape, embedding_size=_width(given)), quantity, length, target)
+    wide = replace(shape, embedding_size=_width(given))
+    best = _closest(arm, wide, quantity, length, target, multiple_of)
     if abs(best.error) > tolerance:
         raise MatchError(_too_far(arm, best, tolerance))
     return best
@@ -117,8 +121,10 @@ def _width(config: PreTrainedConfig) -> int:
     return width
 
 
-def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: int) -> Match:
-    """The size whose amount is nearest to the target."""
+def _closest(
+    arm: Arm, shape: Shape, quantity: Quantity, length: int, target: int, multiple_of: int
+) -> Match:
+    """The size whose amount is nearest to the target, of the multiples."""
     dimension = arm.free_dimension(quantity)
 
     def at(size: int | None) -> Match:
@@ -142,8 +148,12 @@ def _closest(arm: Arm, shape: Shape, quantity: Quantity, length: int, target: in
             f"{dimension}={nearest}, where the {_WORDS[quantity]} "
             f"would be {amount(nearest):,}. Choose a smaller reference or a shorter length."
         )
-    around = [at(near) for near in range(max(1, size - 1), size + 3)]
-    return min([*around, unprojected], key=lambda match: abs(match.error))
+    below = size // multiple_of * multiple_of
+    around = [
+        at(below + more * multiple_of) for more in (-1, 0, 1, 2) if below + more * multiple_of > 0
+    ]
+    found = [*around, *([] if width % multiple_of else [unprojected])]
+    return min(found, key=lambda match: abs(match.error))
 
 
 def _polynomial(start: int, one: int, two: int, three: int) -> Callable[[int], int]:

@@ -26,8 +26,11 @@ SENTENCE = "Attention's time grows faster with the window than that of a recurre
 QUANTITY = "exponent of the window's length that time grows with, attention's less a recurrence's"
 DIRECTION = "above 0"
 DELTA = 0.1  # exponents that differ by less are the same
-LOOKS = "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255; Holm over all cells"
-NEEDS = "probe speed or decode at three lengths, a recurrent arm beside a transformer in 20 rounds"
+LOOKS = (
+    "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255, and when the time is "
+    "over; Holm over all cells"
+)
+NEEDS = "probe speed or decode at three lengths, a recurrent arm beside a transformer in 10 rounds"
 PLACE = 300
 SCOPE = (
     "comparison", "task", "data", "phase", "arm", "kernel", "reference", "reference_kernel",
@@ -124,7 +127,7 @@ def _grown(
     recurrence, attention = timing.called(first, kernels)
     both = [_key(first, arm, kernel) for arm, kernel in reversed(timing.ARMS)]
     return Grown(
-        what=f"the time of a {phases.step(first['phase'])}",
+        what=f"the time of {phases.one(first['phase'])}",
         arms=(attention, recurrence),
         lengths=[row["length"] for row in (known if len(known) >= LEAST_LENGTHS else series)],
         place=timing.place(first),

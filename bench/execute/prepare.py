@@ -17,6 +17,9 @@ from bench.execute.opened import Opened
 from bench.execute.sizing import positions, sized
 from bench.outcome import CellError
 from bench.study import Cell
+from models import kernels
+
+_POSITIONS = ("max_position_embeddings", "n_positions")  # in Hugging Face's configurations
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +40,6 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     decided = {key: needless.get(key) or decide(cell) for key, cell in cells.items()}
     estimates.add(cells, decided, data)
     return {"corpus": data.described(), "cells": decided}
-
-
-_POSITIONS = ("max_position_embeddings", "n_positions")
 
 
 class Decisions:
@@ -81,8 +81,12 @@ class Decisions:
 
     def _check_kernel(self, cell: Cell, config: dict[str, Any]) -> None:
         head = tasks.load(cell.task, cell.data).HEAD
-        # A table of positions is as long as the cell's window, and no kernel's business.
-        own = {name: value for name, value in config.items() if name not in _POSITIONS}
+        # A table of positions is as long as the cell's window, and no kernel's business beyond
+        # the tokens that it is proven on.
+        own = {
+            name: min(value, kernels.LENGTH) if name in _POSITIONS else value
+            for name, value in config.items()
+        }
         name = f"{cell.arm} {head} {cell.kernel} {cell.device} {cell.dtype} {_text(own)}"
         if name not in self._refusals:
             self._refusals[name] = refusals.of_kernel(cell, config)

@@ -73,7 +73,14 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     try:
         if cell.model.checkpoint is not None:
             refuse_tokenizer(cell.model.checkpoint)
-        found = match(arm, shape, reference, cast("Any", cell.model.match), reads(task, cell))
+        found = match(
+            arm,
+            shape,
+            reference,
+            cast("Any", cell.model.match),
+            reads(task, cell),
+            multiple_of=cell.model.multiple_of,
+        )
     except models.arms.HeadError as error:
         both = " and ".join(dict.fromkeys((cell.arm, cell.model.match_to)))
         raise Unsupported(f"task {cell.task!r} needs {task.HEAD} of {both}: {error}") from None

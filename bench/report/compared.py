@@ -30,9 +30,11 @@ MODELS = Section(
         )
     ],
 )  # fmt: skip
+NOT_RUN = "not run"
 _PARTS = ("positions", "class_token", "projection")  # of the embedding's, where a model has them
 _REASONS = [
-    "probe", "phase", "comparison", "task", "data", "length", "arm", "seed", "status", "reason",
+    "probe", "phase", "comparison", "task", "data", "length", "arm", "kernel", "dtype", "seed",
+    "status", "reason",
 ]  # fmt: skip
 
 
@@ -97,8 +99,9 @@ def missing(
                 "phase": cell["axes"].get("phase", ""),
                 **coordinates(cell),
                 "seed": cell["seed"],
-                "status": record["status"] if record else "not run",
-                "reason": record["reason"] if record else "the sweep has not come to it yet",
+                "kernel": cell["kernel"],
+                "status": record["status"] if record else NOT_RUN,
+                "reason": record["reason"] if record else "the run ended before this cell",
             }
         )
     return pd.DataFrame(rows)

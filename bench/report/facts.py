@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench import registry
+from bench import phases, registry
 from bench.outcome import MEASURED, UNDECIDED
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
+from bench.report import compared
 from bench.report.content import Content
 from bench.store.records import Record, held, operators
 
@@ -33,14 +34,36 @@ def line(content: Content) -> str:
     return " · ".join(parts)
 
 
+def partial(content: Content) -> str | None:
+    """What a run that ended before its plan has not measured; None of one that went through."""
+    missing = content.frames["missing"]
+    if missing.empty or not (rows := missing[missing["status"] == compared.NOT_RUN]).size:
+        return None
+    left = []
+    for (probe, phase, dtype), found in rows.groupby(["probe", "phase", "dtype"], sort=False):
+        what = phases.noun(phase) if phase and probe != "memory" else probe
+        lengths = _span(sorted(found["length"].unique()))
+        left.append(f"{what} in {dtype} at T = {lengths} ({len(found)})")
+    run = content.planned - len(rows)
+    return (
+        f"Part of a study: {run:,} of {content.planned:,} planned cells were run. "
+        f"Not yet, with how many of each: {'; '.join(left)}."
+    )
+
+
 def _place(record: Record) -> str:
     """What a cell ran on: an accelerator by its name, then the processor and the threads of it."""
     cell, where = record["cell"], record["environment"]
     used = where["threads"] if cell["threads"] == "all" else cell["threads"]
-    # Its name is known to a cell that was measured; to others the kind of device.
-    device = record["metrics"].get("accelerator") or cell["device"]
-    on = [] if cell["device"] == "cpu" else [str(device)]
+    on = [] if cell["device"] == "cpu" else [str(_accelerator(record))]
     return ", ".join([*on, where["cpu"], f"{used} thread{'' if used == 1 else 's'}"])
+
+
+def _accelerator(record: Record) -> str:
+    """By the name that a cell saw which was measured; of others the machine's GPU, else a kind."""
+    device, gpus = record["cell"]["device"], record["environment"].get("gpus") or [{}]
+    name = record["metrics"].get("accelerator")
+    return name or (device == "cuda" and gpus[0].get("name")) or device
 
 
 def asked(content: Content) -> list[str]:

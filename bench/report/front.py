@@ -154,7 +154,8 @@ def _page(
         f"What do these records say of recurrent networks and transformers? — "
         f"{content.meta('title')}"
     )
-    lead = [[text] for text in (facts.line(content), content.meta("summary")) if text]
+    told_first = (facts.line(content), content.meta("summary"), facts.partial(content))
+    lead = [[text] for text in told_first if text]
     return Page("", title, lead, blocks)
 
 

@@ -93,14 +93,17 @@ def said() -> Iterator[str]:
 def slowed(gpus: Sequence[Mapping[str, str]] | None) -> str | None:
     """Why nothing that a GPU computes now is a measurement; None where nothing speaks against it.
 
+    Of several any counts, as which of them a cell ran on is not told.
+
     Args:
-        gpus: as ``environment.gpus`` has them. Cells run on the first.
+        gpus: as ``environment.gpus`` has them.
     """
-    first = gpus[0] if gpus else {}
-    told = first.get("clocks_throttle_reasons.active", "")
-    mask = int(told, 16) if told.startswith("0x") else 0
-    found = [said for bit, said in _SLOWED.items() if mask & bit]
-    return f"{first['name']} slows itself down: {', '.join(found)}" if found else None
+    for gpu in gpus or ():
+        told = gpu.get("clocks_throttle_reasons.active", "")
+        mask = int(told, 16) if told.startswith("0x") else 0
+        if found := [said for bit, said in _SLOWED.items() if mask & bit]:
+            return f"{gpu['name']} slows itself down: {', '.join(found)}"
+    return None
 
 
 def quota_periods() -> dict[Path, tuple[int, int]]:

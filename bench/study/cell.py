@@ -46,6 +46,8 @@ class Comparison(BaseModel):
     comparison that says nothing has the checkpoint's where one takes part and the corpus's where
     none does; a record that says nothing was read through the checkpoint's.
 
+    ``multiple_of`` is what the width of a matched arm is a multiple of: tensor cores take 8.
+
     ``max_positions`` is the length of tables of learned positions; without it as many as a cell
     needs, as what is never looked up is paid for in every training step, by one arm alone.
     """
@@ -59,6 +61,7 @@ class Comparison(BaseModel):
     num_layers: Count = 2
     num_heads: Count = 2
     max_positions: Count | None = None
+    multiple_of: Count = 1
     recurrent: Recurrent = Recurrent()
     embeddings: StrictStr = "scratch"
     checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None

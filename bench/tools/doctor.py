@@ -50,6 +50,7 @@ def examine(planned: Study, display: Display) -> bool:
     for line in (*_machine(), *limits.said()):
         display.say(line)
     library = corpus.fingerprint()
+    display.say(f"corpus: {library}")
     with tempfile.TemporaryDirectory() as folder, processes.Server(Path(folder) / "log") as server:
         devices = processes.ask(server, {"job": "devices", "names": list(DEVICES)})
         for name, answer in devices.items():

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench import outcome, study
 from bench.recorder import Recorder, uninterrupted
-from bench.store import Store, system
+from bench.store import Store, environment, system
 from bench.tools.display import Display
 
 from ..conftest import TINY
@@ -99,3 +99,35 @@ class TestProcessors:
             recorder.group_begins()
             recorder.cell_ended(cell, ENDED | {"status": status})
             assert [r["status"] for r in store.records()] == [outcome.DONE], "of the next group"
+
+    @pytest.mark.parametrize(
+        ("device", "mask", "recorded"),
+        [
+            ("cuda", "0x0000000000000040", outcome.UNAVAILABLE),
+            ("cuda", "0x0000000000000004", outcome.DONE),
+            ("cpu", "0x0000000000000040", outcome.DONE),
+        ],
+    )
+    def test_a_group_after_which_its_gpu_is_slowed_is_none(
+        self, recorder, monkeypatch, device, mask, recorded
+    ):
+        """All its cells alike: the card is looked at once."""
+        recorder, store = recorder
+        looks = []
+
+        def gpus():
+            looks.append({"name": "H100", "clocks_throttle_reasons.active": mask})
+            return looks[-1:]
+
+        monkeypatch.setattr(environment, "gpus", gpus)
+        recorder.group_begins()
+        decoded = [c for c in study.load(str(TINY)).cells if c.probe == "decode"][:2]
+        cells = [cell.model_copy(update={"device": device}) for cell in decoded]
+        store.set_meta(plan=[cell.key for cell in cells])
+        for cell in cells:
+            recorder._answers[cell.key] = {}
+            recorder.cell_ended(cell, ENDED | {"status": outcome.DONE})
+        assert {record["status"] for record in store.records()} == {recorded}
+        assert len(looks) == (device == "cuda")
+        after = {len(r["metrics"].get("gpus_after", ())) for r in store.records()}
+        assert after == {1 if device == "cuda" else 0}

@@ -117,3 +117,16 @@ def test_a_checkpoint_cannot_be_resized():
 def test_an_unknown_quantity_lists_the_choices():
     with pytest.raises(ValueError, match=r"one of params, flops, state\. Got 'time'"):
         match(TRANSFORMER, WIDE, TRANSFORMER, "time")
+
+
+@pytest.mark.parametrize("name", [name for name in RANDOM if name != "transformer"])
+def test_a_width_can_be_a_multiple(name):
+    """The closest one is, and what no multiple comes near is refused."""
+    arm, reference = models.arms.load(name), models.arms.load("transformer")
+    shape = replace(SHAPE, embedding_size=256, num_heads=8)
+    closest, rounded = (match(arm, shape, reference, multiple_of=of) for of in (1, 8))
+    assert rounded.size % 8 == 0
+    assert abs(rounded.size - closest.size) < 8
+    assert abs(closest.error) <= abs(rounded.error) <= TOLERANCE
+    with pytest.raises(MatchError, match=r"within 1.0% of"):
+        match(arm, shape, reference, multiple_of=1000)

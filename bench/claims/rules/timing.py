@@ -325,19 +325,28 @@ def _depends(decided: Sequence[Row], said: Said) -> str:
         text = f"{said.does} {said.one} longer than {said.other} at {listed(longer)} only"
         return fitting(f"{text} {place(first)}.", f"{text}.")
     how = ("longer", "no longer") if begins else ("no longer", "longer")
+    before = decided[turn - 1]
     text = (
-        f"{said.does} {said.one} {how[0]} than {said.other} up to T={decided[turn - 1]['length']}"
+        f"{said.does} {said.one} {how[0]} than {said.other} up to T={before['length']}, "
+        f"{ratio(first)} times{_at(first, before)}; {how[1]} from T={after[0]['length']} on, "
+        f"{ratio(last)}{_at(last, after[0])}"
     )
-    then = f"{how[1]} from T={after[0]['length']} on"
     bodies, body = _bodies([first, last]), _bodies([last])
+    short = place(first, short=True)
     return fitting(
-        f"{text}, {ratio(first)} times at T={first['length']}; {then}, {ratio(last)} at "
-        f"T={last['length']}{bodies} {place(first)}.",
-        f"{text}, {ratio(first)} times; {then}, {ratio(last)}{bodies} {place(first, short=True)}.",
-        f"{text}, {ratio(first)} times; {then}, {ratio(last)}{body} {place(first, short=True)}.",
-        f"{text}, {ratio(first)} times; {then}, {ratio(last)} {place(first, short=True)}.",
-        f"{text}; {then}.",
+        f"{text}{bodies} {place(first)}.",
+        f"{text}{bodies} {short}.",
+        f"{text}{body} {short}.",
+        f"{text} {short}.",
+        f"{text}.",
+        f"{said.does} {said.one} {how[0]} than {said.other} up to T={before['length']}; {how[1]} "
+        f"from T={after[0]['length']} on.",
     )
+
+
+def _at(row: Row, named: Row) -> str:
+    """The length of a ratio that is not the one which the sentence has just named."""
+    return "" if row is named else f" at T={row['length']}"
 
 
 def headline(judgements: Sequence[Judgement], does: str) -> str:

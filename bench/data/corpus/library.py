@@ -8,6 +8,7 @@ hashes are never mixed.
 import ast
 import hashlib
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def fingerprint() -> str:
     whose interpreters differ then read the same rows.
 
     Raises:
-        CorpusError: the library cannot serve.
+        CorpusError: the library cannot serve, or what is named is no hash.
     """
     if (named := elsewhere()) is not None:
         return named
@@ -69,8 +70,18 @@ def fingerprint() -> str:
 
 
 def elsewhere() -> str | None:
-    """The hash of a corpus that is read and not built here; None where there is none."""
-    return os.environ.get(ELSEWHERE) or None
+    """The hash of a corpus that is read and not built here; None where there is none.
+
+    Raises:
+        CorpusError: what is given is no such hash.
+    """
+    named = os.environ.get(ELSEWHERE)
+    if named and not re.fullmatch(r"[0-9a-f]{64}", named):
+        raise CorpusError(
+            f"{ELSEWHERE}: expected the 64 hex digits of a corpus, which rvt doctor says where it "
+            f"was built. Got {named!r}."
+        )
+    return named or None
 
 
 def only(pattern: str) -> Path:
@@ -82,10 +93,15 @@ def only(pattern: str) -> Path:
     found = sorted(cache.root().glob(pattern))
     if len(found) == 1:
         return found[0]
+    do = (
+        "Keep the one that came with it."
+        if found
+        else "Copy the corpus-* and tokenizer-* folders of that hash there from where they were "
+        "built, or unset it to build this interpreter's own."
+    )
     raise CorpusError(
-        f"{ELSEWHERE}={elsewhere()}: expected {pattern} in {cache.root()}. Found "
-        f"{len(found) or 'none'}. Copy the corpus-* and tokenizer-* folders of that hash there "
-        "from where they were built, or unset it to build this interpreter's own."
+        f"{ELSEWHERE}={elsewhere()}: expected one {pattern} in {cache.root()}. Found "
+        f"{', '.join(path.name for path in found) or 'none'}. {do}"
     )
 
 

@@ -6,9 +6,9 @@ timed apart, in one real call of ``generate``: greedy, of fixed length, the end 
 A streamer takes the time at which each token reaches the host; on an accelerator it has been copied
 there by then. What ``generate`` itself does between tokens is part of a step, as it is for a user.
 
-``decode_passes`` is what is left without ``generate``: the same passes over a cache of fixed size,
-the likeliest token fed back on the device. ``decode_graph`` is the same again, each pass replayed
-from a CUDA graph.
+``decode_passes`` is what is left without ``generate``: a pass a token, the likeliest fed back on
+the device; keys and values lie in a cache of fixed size, of which every pass reads all, through a
+mask. ``decode_graph`` is the same again, each pass replayed from a CUDA graph.
 
 The context is the task's own text: the prompt of a causal language model, the source of an
 encoder-decoder. What is kept of it is measured on the real cache or state.

@@ -46,15 +46,19 @@ class Passes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is kept, all rows together; as many at the first token as at the last."""
+        """Bytes of what is kept once a prompt was read, of all rows together; they do not grow."""
         if isinstance(self._kept, RecurrentState):
             return self._kept.nbytes
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in self._kept.layers)
 
-    def read(self, prompt: Tensor) -> None:
-        """Forget what was read, read a prompt, and choose the first token."""
+    def forget(self) -> None:
+        """Empty what is kept, in place."""
         with torch.inference_mode():
             self._kept.reset()
+
+    def read(self, prompt: Tensor) -> None:
+        """Read a prompt after nothing, and choose the first token."""
+        with torch.inference_mode():
             self._pass(prompt)
 
     def next(self) -> None:

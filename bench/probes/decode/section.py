@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 
+from bench import phases
 from bench.frames.groups import groups
 from bench.outcome import UNDECIDED
 from bench.page import timed
@@ -19,7 +20,7 @@ _TIMES = {**timed.TIMES, "first_token_s": "the first token"}
 
 def _slow(evidence: Evidence) -> list[str]:
     """Who is faster, who begins sooner, where two arms are level, and how time grows."""
-    return timed.of_phase(
+    lines = timed.of_phase(
         evidence,
         "decode",
         [
@@ -29,6 +30,27 @@ def _slow(evidence: Evidence) -> list[str]:
             ("growth", partial(timed.growth, called=_TIMES)),
         ],
     )
+    for phase in ("decode_passes", "decode_graph"):
+        lines += timed.of_phase(evidence, phase, [("decode", timed.verdicts)])
+    return lines + _ways(evidence["decode"])
+
+
+def _ways(frame: pd.DataFrame) -> list[str]:
+    """What a token of each arm takes by every way of decoding that was measured at a length."""
+    lines = []
+    for rows in groups(frame, [*GROUP, "length"]) if len(frame) else ():
+        if len(phases.in_order(row["phase"] for row in rows)) < 2:
+            continue
+        for name in dict.fromkeys(named(row, rows) for row in rows):
+            ways = [row for row in rows if named(row, rows) == name]
+            told = ", ".join(
+                f"{phases.noun(r['phase'])} {in_units(r['step_s'], 's')}" for r in ways
+            )
+            lines.append(
+                f"A token after T={rows[0]['length']} by each way ({name}, {where(rows[0])}; not "
+                f"timed in the same rounds): {told}."
+            )
+    return lines
 
 
 def _first_token(frame: pd.DataFrame) -> list[str]:
@@ -75,7 +97,9 @@ SECTIONS = (
         330,
         "Decoding",
         "Greedy generation of a fixed length after a context of T tokens: the time to the first "
-        "token, which is that of reading the context, and of every further one.",
+        "token, which is that of reading the context, and of every further one. Decoding is "
+        "generate's; bare passes do without it, over a cache of fixed size, and a CUDA graph "
+        "replays them.",
         pictures=[
             Picture(
                 "first_token",

@@ -193,14 +193,14 @@ def _taken(phase: str, frame: pd.DataFrame) -> str:
     ends = (
         cell_text(end, "ratio") for end in (frame["time_ratio"].min(), frame["time_ratio"].max())
     )
-    does = phases.taking(phase)
-    return f"{does[:1].upper()}{does[1:]} {who} {' to '.join(dict.fromkeys(ends))} times as long"
+    times, does = " to ".join(dict.fromkeys(ends)), phases.taking(phase)
+    return f"{does[:1].upper()}{does[1:]} {who} {times} times as long"
 
 
 def caption(facet: Facet) -> str:
     """What the marks say."""
     return (
-        "Right: paired time ratios with intervals. Filled: claimed; hollow: undecided; grey: "
+        "Time ratios are paired, with intervals. Filled: claimed; hollow: undecided; grey band: "
         "within 3%. Other sizes are not shown."
     )
 
@@ -209,5 +209,5 @@ def full_caption(facet: Facet) -> str:
     """What the marks say, beside what every caption says."""
     return (
         "Means over rounds, with intervals; shortest length on top. Filled: claimed after Holm's "
-        "correction; hollow: undecided; grey: within 3%. Not shown: other sizes."
+        "correction; hollow: undecided; grey band: within 3%. Not shown: other sizes."
     )

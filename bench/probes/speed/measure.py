@@ -60,17 +60,24 @@ class Measurement:
         self.seconds: list[float] = []
         self.parts: list[dict[str, float]] = []
         self.warmup = self._warm_up(protocol["warmup_steps"], protocol["warmup_s"])
-        typical = sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2]
-        block_s = protocol["block_ms"] / 1e3 * (1 if cell.device == "cpu" else _ACCELERATOR_BLOCK)
-        self.block_steps = max(1, math.ceil(block_s / typical))
-        self._typical = typical
-        self._short = typical < _SHORT_S
+        self._size(sorted(self.warmup[1:])[(len(self.warmup) - 1) // 2])
         self._steps = self._run.steps if isinstance(self._run, parts.Training) else None
         if self._steps is not None:
             self._steps.check()
             self._steps.begin()
 
+    def _size(self, typical: float) -> None:
+        """Decide how many steps a block has, after the seconds of one."""
+        block_s = self.cell.protocol["block_ms"] / 1e3
+        block_s *= 1 if self.cell.device == "cpu" else _ACCELERATOR_BLOCK
+        self.block_steps = max(1, math.ceil(block_s / typical))
+        self._typical = typical
+        self._short = typical < _SHORT_S
+
     def round(self) -> None:
+        if not self.seconds and self._short:
+            # All arms of a group may have warmed up at once, and shared the device meanwhile.
+            self._size(statistics.median(self._time(1) for _ in range(_WINDOW)))
         if self._short:
             self._time(1)  # the arm before has left its own data in the caches
         self.seconds.append(self._time(self.block_steps))

@@ -58,8 +58,8 @@ SECTIONS = (
         "and take turns: a round is a random order and its reverse. The reference, the arm that "
         "the others are matched to, runs twice, so that its ratio to itself (A/A) shows the noise "
         "of these very rounds. Every few rounds all arms get new processes, and the intervals are "
-        "looked at after 10, 20, 40 and 80 rounds only. What was asked of a ratio, its direction "
-        "or its size, and is not known when rounds or budget end is undecided, and drawn hollow; "
+        "looked at after 10, 20, 40 and 80 rounds, and when the time is over. What was asked of a "
+        "ratio, its direction or its size, and is not known then is undecided, and drawn hollow; "
         "a direction that is known is claimed however wide its interval.",
         pictures=[
             Picture(

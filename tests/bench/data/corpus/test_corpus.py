@@ -343,5 +343,16 @@ def test_a_corpus_from_elsewhere_is_read_and_never_built(corpus, own_corpus, mon
         assert np.array_equal(found.tokens, known.tokens)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for checkpoint, name in ((MINILM, "corpus"), (None, "tokenizer")):
-        with pytest.raises(library.CorpusError, match=f"expected {name}-.* Found none"):
+        with pytest.raises(library.CorpusError, match=f"expected one {name}-.* Found none. Copy"):
             load(corpus.hash, checkpoint)
+    for digest in "ab":
+        (tmp_path / f"rnn-vs-transformer/tokenizer-{corpus.hash[:16]}-{digest}").mkdir(parents=True)
+    with pytest.raises(library.CorpusError, match=r"Found tokenizer-.*-a, .*-b\. Keep the one"):
+        load(corpus.hash)
+
+
+@pytest.mark.parametrize("wrong", ["b74f", "*" * 64, "../" + "0" * 61])
+def test_what_is_no_hash_of_a_corpus_is_said(monkeypatch, wrong):
+    monkeypatch.setenv("RVT_CORPUS", wrong)
+    with pytest.raises(library.CorpusError, match="RVT_CORPUS: expected the 64 hex digits"):
+        library.fingerprint()

@@ -321,6 +321,7 @@ class TestPasses:
 
 def written(passes, prompt, new_tokens):
     """Rows of the tokens that bare passes write after a prompt."""
+    passes.forget()
     passes.read(prompt)
     tokens = [passes.token.clone()]
     for _ in range(new_tokens - 1):
