@@ -53,7 +53,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
     together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
     powers, body_powers = (_powers(evidence["growth"], of) for of in ("step_s", "body_s"))
     found = [_apart(series) for series in together]
-    stands = holm([p for _, _, p in found])
+    stands = holm([p for _, _, p, _ in found])
     return [
         growing.judge(
             _grown(series, known, powers, body_powers),
@@ -61,9 +61,9 @@ def judge(evidence: Evidence) -> list[Judgement]:
             level,
             delta=DELTA,
             stands=stood,
-            why=_why(series, difference),
+            why=_why(series, difference, fits=fits),
         )
-        for series, (difference, level, _), stood in zip(together, found, stands, strict=True)
+        for series, (difference, level, _, fits), stood in zip(together, found, stands, strict=True)
     ]
 
 
@@ -72,15 +72,15 @@ def headline(judgements: Sequence[Judgement]) -> str:
     return growing.headline(judgements)
 
 
-def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float]:
-    """The difference, the level of its interval, and p as a share of all looks."""
+def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float, bool]:
+    """The difference, the level of its interval, p as a share of all looks, and if a power fits."""
     known = _known(series)
     level = max((row["level"] for row in series), default=1 - ALPHA)
     if len(known) < LEAST_LENGTHS:
-        return None, level, math.nan
+        return None, level, math.nan, True
     logs = {row["length"]: (-math.log(row["time_ratio"]), row["log_se"]) for row in known}
-    difference, p = apart(logs, min(int(row["freedom"]) for row in known), level)
-    return difference, level, min(1.0, p * ALPHA / (1 - level))
+    difference, p, fits = apart(logs, min(int(row["freedom"]) for row in known), level)
+    return difference, level, min(1.0, p * ALPHA / (1 - level)), fits
 
 
 def _known(series: Sequence[Row]) -> list[Row]:
@@ -88,12 +88,12 @@ def _known(series: Sequence[Row]) -> list[Row]:
     return [row for row in series if not math.isnan(row["log_se"])]
 
 
-def _why(series: Sequence[Row], difference: Estimate | None) -> str:
+def _why(series: Sequence[Row], difference: Estimate | None, *, fits: bool) -> str:
     if len(series) < LEAST_LENGTHS:
         return growing.FEWER
     if difference is None or not all(row["aa_silent"] for row in series):
         return timing.reason([row for row in series if row["why"]])
-    return ""
+    return "" if fits or not difference.low <= 0 <= difference.high else growing.BENT
 
 
 def _body(series: Sequence[Row]) -> tuple[Estimate, float] | None:
@@ -103,7 +103,7 @@ def _body(series: Sequence[Row]) -> tuple[Estimate, float] | None:
     """
     bodies = [body for row in series if (body := timing.of_body(row)) is not None]
     bodies = [body for body in bodies if body["aa_silent"]]
-    difference, level, _ = _apart(bodies)
+    difference, level, *_ = _apart(bodies)
     return None if difference is None else (difference, level)
 
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import chdtrc, stdtr, stdtrit
 
 from bench.statistics import bootstrap
 from bench.statistics.intervals import LEAST_ROUNDS, Estimate
 from bench.statistics.rounds import Floats, by_round, launches_of, logs_of, middle
+
+_MISFIT = 0.05  # how often ratios that follow one power are taken for such that do not
 
 
 def growth(
@@ -54,10 +56,12 @@ def growth(
 
 def apart(
     ratios: Mapping[int, tuple[float, float]], freedom: int, level: float
-) -> tuple[Estimate, float]:
+) -> tuple[Estimate, float, bool]:
     """By how much two exponents differ, of the ratios of two arms timed in the same rounds.
 
     What lengthens both arms' rounds is in neither, so this is better known than either exponent.
+    Where the ratios lie farther from a power of the length than their errors allow (chi-squared,
+    5%), the interval is the regression's own, from how far they lie: with few lengths it is wide.
 
     Args:
         ratios: for each length, the log of the ratio and its standard error.
@@ -65,7 +69,7 @@ def apart(
         level: of the interval.
 
     Returns:
-        The difference with its interval, and the two-sided p of none.
+        The difference with its interval, the two-sided p of none, and whether one power fits.
 
     Raises:
         ValueError: fewer than three lengths.
@@ -77,9 +81,15 @@ def apart(
     weights = centred / (centred @ centred)
     logs, errors = np.array(list(ratios.values())).T
     value, error = float(weights @ logs), float(np.sqrt(weights**2 @ errors**2))
+    rest = logs - logs.mean() - value * centred
+    beyond = float(((rest / errors) ** 2).sum()) if errors.all() else math.inf * bool(rest.any())
+    fits = float(chdtrc(len(logs) - 2, beyond)) >= _MISFIT
+    if not fits:
+        freedom = len(logs) - 2
+        error = math.sqrt(float(rest @ rest) / freedom / float(centred @ centred))
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error)) if error else float(value == 0)
-    return Estimate(value, value - half, value + half), p
+    return Estimate(value, value - half, value + half), p, fits
 
 
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:

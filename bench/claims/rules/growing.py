@@ -14,6 +14,7 @@ from bench.statistics.intervals import Estimate
 
 LEAST_LENGTHS = 3  # a power through two lengths fits anything
 FEWER = "fewer than three lengths"
+BENT = "no one power fits these lengths"
 NOISE = "no difference beyond noise"
 LOST = "not certain among so many comparisons"
 

@@ -7,6 +7,7 @@ import pytest
 
 from bench import claims
 from bench.claims import attention_time_grows_faster as claim
+from bench.claims.rules import growing
 from bench.page.evidence import Evidence
 from bench.page.judgement import MOST_WORDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.page.words import GROUP
@@ -144,7 +145,10 @@ def test_real_records_of_short_windows_decide_nothing():
 
 
 def test_real_records_told_to_grow_do():
-    """A transformer's steps made to take as many times as long as the window is longer."""
+    """A transformer's steps made to take as many times as long as the window is longer.
+
+    Two follow no one power as closely as their rounds say, and one is lost with them.
+    """
     found = records()
     for record in found:
         if record["cell"]["arm"] == "transformer":
@@ -153,6 +157,9 @@ def test_real_records_told_to_grow_do():
                 record["samples"][name] = [s * factor for s in record["samples"][name]]
     judged = claims.judge("attention_time_grows_faster", Evidence(found))
     assert judged.state == SUPPORTED
-    assert len(judged.decided) == 9
+    assert len(judged.decided) == 6
+    bent = [j for j in judged.judgements if j.why == growing.BENT]
+    assert len(bent) == 2
+    assert all(j.sentence.endswith(f": undecided, {growing.BENT}.") for j in bent)
     apart = [j.effects[0].value for j in judged.decided if j.scope["phase"] == "training"]
     assert all(0.8 < value < 1.2 for value in apart)
