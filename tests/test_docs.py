@@ -97,7 +97,7 @@ def test_what_readme_grades_is_what_the_published_studies_say():
     """Each row is a claim of the study that it links, with its verdict and its headline."""
     (graded,) = GRADED.findall(README.read_text())
     said = {
-        (claim["sentence"], claim["state"]): claim
+        (path.parent.name, claim["sentence"], claim["state"]): claim
         for path in (ROOT / "reports" / "published").glob("*/claim.json")
         for claim in json.loads(path.read_text())["claims"]
         if claim["judgements"]
@@ -105,7 +105,8 @@ def test_what_readme_grades_is_what_the_published_studies_say():
     rows = ROW.findall(graded)
     assert bool(rows) == bool(said), "a published verdict is in README"
     for sentence, link, state, found in rows:
-        claim = said[sentence, state]
-        assert (ROOT / link.partition("#")[0]).is_file()
+        page = ROOT / link.partition("#")[0]
+        assert page.is_file()
+        claim = said[page.parent.name, sentence, state]
         plain = found.replace("\\", "")
         assert plain == (claim["headline"] or claim["undecided"]), sentence

@@ -36,6 +36,7 @@ def scope(records: Sequence[Record]) -> str:
     ]
     parts += [dtype for dtype in distinct(records, _dtype) if dtype != "float32"]
     parts += [f"{name} tokenizer" for name in distinct(records, _tokenizer) if name]
+    parts += [step for step in distinct(records, _step) if step]
     if {cell["denormals"] for cell in cells} == {"flush"}:
         parts.append("subnormals flushed")
     return listed(parts)
@@ -64,6 +65,12 @@ def _threads(threads: Any) -> str:
 
 def _tokenizer(record: Record) -> str:
     return tokenizer(record).get("tokenizer", "")
+
+
+def _step(record: Record) -> str:
+    """Of steps of so many tokens at every length, how many: rows shrink as windows grow."""
+    tokens = record["cell"]["protocol"].get("tokens_per_step")
+    return f"{tokens:,}-token steps" if tokens else ""
 
 
 def _dtype(record: Record) -> str:

@@ -75,8 +75,9 @@ class Measurement:
         self._short = typical < _SHORT_S
 
     def round(self) -> None:
-        if not self.seconds and self._short:
-            # All arms of a group may have warmed up at once, and shared the device meanwhile.
+        if not self.seconds and self._short and self.cell.device != "cpu":
+            # All arms of a group may have warmed up at once, and shared the device meanwhile; on a
+            # CPU no more of them do than there are cores.
             self._size(statistics.median(self._time(1) for _ in range(_WINDOW)))
         if self._short:
             self._time(1)  # the arm before has left its own data in the caches

@@ -98,7 +98,7 @@ def searched(records):
             for record in copy.deepcopy(of(records, "decode")):
                 cell = record["cell"]
                 if cell["length"] == 16:
-                    cell |= {"probe": "beam", "length": length, "threads": threads}
+                    cell |= {"probe": "beam", "axes": {}, "length": length, "threads": threads}
                     for name in ("key", "alike", "together"):
                         record[name] += f" {length} {threads}"
                     found.append(record)
