@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from bench import phases, registry
 from bench.outcome import MEASURED, UNDECIDED
@@ -40,7 +40,8 @@ def partial(content: Content) -> str | None:
     if missing.empty or not (rows := missing[missing["status"] == compared.NOT_RUN]).size:
         return None
     left = []
-    for (probe, phase, dtype), found in rows.groupby(["probe", "phase", "dtype"], sort=False):
+    for names, found in rows.groupby(["probe", "phase", "dtype"], sort=False):
+        probe, phase, dtype = map(str, cast("tuple[Any, ...]", names))
         what = phases.noun(phase) if phase and probe != "memory" else probe
         lengths = _span(sorted(found["length"].unique()))
         left.append(f"{what} in {dtype} at T = {lengths} ({len(found)})")
@@ -55,7 +56,7 @@ def _place(record: Record) -> str:
     """What a cell ran on: an accelerator by its name, then the processor and the threads of it."""
     cell, where = record["cell"], record["environment"]
     used = where["threads"] if cell["threads"] == "all" else cell["threads"]
-    on = [] if cell["device"] == "cpu" else [str(_accelerator(record))]
+    on = [] if cell["device"] == "cpu" else [_accelerator(record)]
     return ", ".join([*on, where["cpu"], f"{used} thread{'' if used == 1 else 's'}"])
 
 
@@ -63,7 +64,7 @@ def _accelerator(record: Record) -> str:
     """By the name that a cell saw which was measured; of others the machine's GPU, else a kind."""
     device, gpus = record["cell"]["device"], record["environment"].get("gpus") or [{}]
     name = record["metrics"].get("accelerator")
-    return name or (device == "cuda" and gpus[0].get("name")) or device
+    return str(name or (device == "cuda" and gpus[0].get("name")) or device)
 
 
 def asked(content: Content) -> list[str]:

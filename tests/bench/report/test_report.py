@@ -86,7 +86,7 @@ def test_cells_without_a_result_are_listed_with_their_reason(tiny):
     assert [row["status"] for row in rows] == ["unsupported"] * 2
     text = (tiny.folder / "pages/method.md").read_text()
     assert "beyond the 32 positions" in text
-    assert "| comparison | task | data | length T | model | seed | status | reason |" in text
+    assert "| data | length T | model | kernel | number type | seed | status | reason |" in text
     assert " cells have a result" in (tiny.folder / "README.md").read_text().splitlines()[2]
 
 
