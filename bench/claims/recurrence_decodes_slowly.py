@@ -23,7 +23,7 @@ LOOKS = (
     "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255, and when the time is "
     "over; Holm over all cells"
 )
-NEEDS = "probe decode, a recurrent arm beside a transformer in 10 rounds"
+NEEDS = "probe decode, a recurrent arm beside a transformer in 6 rounds"
 PLACE = 220
 SCOPE = (
     "comparison", "task", "data", "phase", "arm", "kernel", "reference", "reference_kernel",

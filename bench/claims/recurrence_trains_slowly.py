@@ -24,7 +24,7 @@ LOOKS = (
     "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255, and when the time is "
     "over; Holm over all cells"
 )
-NEEDS = "probe speed, phase training, a recurrent arm beside a transformer in 10 rounds"
+NEEDS = "probe speed, phase training, a recurrent arm beside a transformer in 6 rounds"
 PLACE = 200
 SCOPE = (
     "comparison", "task", "data", "phase", "arm", "kernel", "reference", "reference_kernel",

@@ -28,7 +28,7 @@ LOOKS = (
     "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255, and when the time is "
     "over; Holm over all cells"
 )
-NEEDS = "probe speed with denormals keep and flush, in 10 rounds"
+NEEDS = "probe speed with denormals keep and flush, in 6 rounds"
 PLACE = 500
 SCOPE = (
     "comparison", "task", "data", "phase", "arm", "kernel", "device", "dtype", "threads"

@@ -30,7 +30,7 @@ def line(content: Content) -> str:
     if measured < content.planned:
         parts.append(f"{measured:,} of {content.planned:,} cells have a result")
     if open_ := sum(record["status"] == UNDECIDED for record in records):
-        parts.append(f"{open_:,} of these undecided")
+        parts.append(f"{open_:,} of {content.planned:,} cells undecided")
     return " · ".join(parts)
 
 

@@ -43,12 +43,14 @@ class Room:
     claims: int = budget.CLAIMS
     scopes: int = 5
     rows: int = budget.ROWS
+    headlines: bool = True  # again in their sections, which screen one has led to
 
 
 #: From what a page would like to have down to what is always short enough.
 _ROOMS = (
-    Room(), Room(7, 4, 12), Room(7, 3, 12), Room(7, 2, 10), Room(7, 1, 8), Room(7, 0, 6),
-    Room(7, 0, 3), *(Room(claims, 0, 3) for claims in range(6, 0, -1)),
+    Room(), Room(7, 4, 12), Room(7, 3, 12), Room(7, 2, 10), Room(7, 2, 10, headlines=False),
+    Room(7, 1, 8), Room(7, 1, 8, headlines=False), Room(7, 0, 6), Room(7, 0, 3),
+    *(Room(claims, 0, 3) for claims in range(6, 0, -1)),
 )  # fmt: skip
 
 
@@ -93,12 +95,15 @@ def pictured(content: Content, gallery: Gallery) -> tuple[Figure | None, dict[st
 def _showing(claim: Judged, shots: Mapping[str | None, Sequence[Shot]]) -> Iterator[Shot]:
     """Facets that show what the headline is of, those of most of its records first.
 
-    It speaks of the first judgement of the commonest state; another scope's picture would
-    illustrate other numbers.
+    That of the scope which goes over most lengths, of as many one of the commonest state; another
+    scope's picture would illustrate other numbers.
     """
     decided = claim.decided or list(claim.judgements)
     commonest = Counter(judgement.state for judgement in decided).most_common(1)[0][0]
-    judgement = next(one for one in decided if one.state == commonest)
+    judgement = max(
+        decided,
+        key=lambda one: (len(one.scope.get("lengths", ())), one.state == commonest),
+    )
     known = set(judgement.records)
     counted = [(len(known & set(s.keys)), s) for s in shots.get(judgement.figure, ())]
     ranked = sorted(counted, key=lambda pair: pair[0], reverse=True)
@@ -175,7 +180,10 @@ def _others(others: Sequence[Judged]) -> list[Block]:
         return []
     lacking = sum(not claim.judgements for claim in others)
     more = Link("all claims, and what each needs", CLAIMS)
-    count = f"{len(others)} other claim{'' if len(others) == 1 else 's'}"
+    one = len(others) == 1
+    count = f"{len(others)} other claim{'' if one else 's'}"
+    if lacking == len(others):
+        return [Text([f"{count} {'is' if one else 'are'} not judged by this study: ", more, "."])]
     return [Text([f"{count}, {lacking} of them not judged by this study: ", more, "."])]
 
 
@@ -183,10 +191,13 @@ def _section(claim: Judged, figure: Figure | None, room: Room) -> list[Block]:
     """A claim with what it rests on."""
     blocks: list[Block] = [
         Heading(f"{claim.sentence}: {claim.state}", _anchor(claim)),
-        Text([Strong(claim.headline)] if claim.headline else [claim.undecided]),
     ]
     scopes = _in_turn([j for j in claim.decided if j.sentence != claim.headline])
     shown = scopes[: room.scopes]
+    if not claim.headline:
+        blocks.append(Text([claim.undecided]))
+    elif room.headlines or not shown:
+        blocks.append(Text([Strong(claim.headline)]))
     items: list[Parts] = [_scope(judgement) for judgement in shown]
     rest = len(claim.judgements) - len(shown) - (len(claim.decided) - len(scopes))
     if rest and claim.headline:

@@ -147,7 +147,7 @@ def judge(rows: Sequence[Row], scope: Sequence[str], said: Said, figure: str = F
     if not kinds:
         state, text = judgement.UNDECIDED, _undecided(rows, said)
     elif len(kinds) == 2:
-        state, text = judgement.DEPENDS, _depends(decided, said)
+        state, text = judgement.DEPENDS, _depends(rows, decided, said)
     else:
         state = judgement.SUPPORTED if kinds.pop() else judgement.REFUTED
         text = _all_alike(rows, decided, said)
@@ -305,13 +305,13 @@ def _undecided(rows: Sequence[Row], said: Said) -> str:
     for bodies in (True, False):
         text, last = (_told(of, said, bodies=bodies) for of in (rows, rows[-1:]))
         step = "the step is " if bodies and of_body(rows[-1]) else ""
-        why = f"{step}undecided, {reason(rows)}"
-        candidates += [f"{text} {long}: {why}.", f"{last} {long}: {why}."]
-        candidates.append(f"{last} {short}: {why}.")
+        why, its = (f"{step}undecided, {reason(of)}" for of in (rows, rows[-1:]))
+        candidates += [f"{text} {long}: {why}.", f"{last} {long}: {its}."]
+        candidates.append(f"{last} {short}: {its}.")
     return fitting(*candidates)
 
 
-def _depends(decided: Sequence[Row], said: Said) -> str:
+def _depends(rows: Sequence[Row], decided: Sequence[Row], said: Said) -> str:
     """Longer at some lengths: up to one and from another on, where it turns once."""
     first, last = decided[0], decided[-1]
     begins = first["direction"] == LONGER
@@ -326,8 +326,10 @@ def _depends(decided: Sequence[Row], said: Said) -> str:
         return fitting(f"{text} {place(first)}.", f"{text}.")
     how = ("longer", "no longer") if begins else ("no longer", "longer")
     before = decided[turn - 1]
+    # At shorter lengths than the first that is decided nothing is known.
+    begun = "up to" if first is rows[0] else f"from T={first['length']} to"
     text = (
-        f"{said.does} {said.one} {how[0]} than {said.other} up to T={before['length']}, "
+        f"{said.does} {said.one} {how[0]} than {said.other} {begun} T={before['length']}, "
         f"{ratio(first)} times{_at(first, before)}; {how[1]} from T={after[0]['length']} on, "
         f"{ratio(last)}{_at(last, after[0])}"
     )
@@ -339,7 +341,7 @@ def _depends(decided: Sequence[Row], said: Said) -> str:
         f"{text}{body} {short}.",
         f"{text} {short}.",
         f"{text}.",
-        f"{said.does} {said.one} {how[0]} than {said.other} up to T={before['length']}; {how[1]} "
+        f"{said.does} {said.one} {how[0]} than {said.other} {begun} T={before['length']}; {how[1]} "
         f"from T={after[0]['length']} on.",
     )
 
@@ -369,7 +371,15 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
     counts = listed(f"{how} in {states[state]}" for state, how in _COUNTED.items() if states[state])
     devices = listed(dict.fromkeys(str(j.scope["device"]) for j in decided))
     text = f"{does} recurrent networks {least} to {most} times as long as transformers"
+    flushed = _effects([j for j in decided if j.scope.get("denormals") == "flush"], RATIO)
+    without = [_number(e) for _, e in flushed]
+    at = listed(dict.fromkeys(f"T={e.where['length']}" for _, e in flushed))
     return fitting(
+        *(
+            [f"{text}; without subnormals {without[0]} to {without[-1]} at {at}, {devices}."]
+            if 1 < len(flushed) < len(told)
+            else []
+        ),
         *([f"{text}; the body {bodies[0]} to {bodies[-1]}, {devices}."] if bodies else []),
         f"{text}; {counts} of {len(judgements)} comparisons, {devices}.",
         f"{text}, {devices}.",

@@ -294,6 +294,39 @@ def test_a_headline_has_the_bodies():
     assert len(headline.split()) <= MOST_WORDS
 
 
+def test_a_headline_says_what_is_left_without_subnormals():
+    """They may be all of it, so that who reads one number reads both."""
+    frames = [
+        directions((256, 12.7, "longer"), (512, 5.7, "longer")),
+        *(
+            directions((512, ratio, "shorter"), arm=arm, denormals="flush")
+            for arm, ratio in (("rnn", 0.6), ("lstm", 0.67))
+        ),
+    ]
+    headline = claim.headline(claim.judge({"directions": pd.concat(frames)}))
+    assert headline.endswith(
+        "as transformers; without subnormals 0.60 [0.57, 0.63] to 0.67 [0.64, 0.70] at T=512, cpu."
+    )
+    assert len(headline.split()) <= MOST_WORDS
+
+
+def test_what_is_undecided_at_the_shortest_window_is_not_said_of_it():
+    (judgement,) = judged(
+        (64, 1.0, "undecided"), (256, 9.0, "longer"), (1024, 2.4, "longer"), (4096, 0.6, "shorter")
+    )
+    assert "longer than a transformer from T=256 to T=1024, 9.00" in judgement.sentence
+    assert "no longer from T=4096 on, 0.60" in judgement.sentence
+
+
+def test_why_a_length_is_undecided_is_its_own_reason():
+    rows = directions((64, 1.0, "undecided"), (512, 6.0, "undecided"))
+    rows["why"] = ["no difference beyond noise", "fewer than 6 rounds"]
+    rows = rows.assign(comparison="a comparison of many words that leaves no room for two numbers")
+    (judgement,) = claim.judge({"directions": rows})
+    assert "T=64" not in judgement.sentence
+    assert judgement.sentence.endswith("undecided, fewer than 6 rounds.")
+
+
 def test_a_place_says_whose_token_ids_and_how_many_in_a_step():
     asked = {"tokenizer": "corpus", "batch_size": "1024 tokens"}
     (judgement,) = judged((64, 1.0, "same"), **asked)

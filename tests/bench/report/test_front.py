@@ -171,7 +171,7 @@ def test_half_of_a_picture_that_fails_is_said(told, tmp_path):
 def test_without_claims_the_page_says_so(told, tmp_path):
     made, writer, _ = page(told, tmp_path, claim("unasked"))
     assert "No claim can be judged from these records." in writer.text(made)
-    assert "1 other claim, 1 of them not judged by this study: " in writer.text(made)
+    assert "1 other claim is not judged by this study: " in writer.text(made)
     assert not [b for b in made.blocks if isinstance(b, Heading) and b.id.startswith("claim-")]
 
 
