@@ -42,7 +42,9 @@ def partial(content: Content) -> str | None:
     left = []
     for names, found in rows.groupby(["probe", "phase", "dtype"], sort=False):
         probe, phase, dtype = map(str, cast("tuple[Any, ...]", names))
-        what = phases.noun(phase) if phase and probe != "memory" else probe
+        what = phases.noun(phase) if phase else probe
+        if phase and not registry.probes()[probe].literals["INTERLEAVED"]:
+            what = f"{probe} of a {what}"
         lengths = _span(sorted(found["length"].unique()))
         left.append(f"{what} in {dtype} at T = {lengths} ({len(found)})")
     run = content.planned - len(rows)

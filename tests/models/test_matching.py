@@ -123,7 +123,7 @@ def test_an_unknown_quantity_lists_the_choices():
 def test_a_width_can_be_a_multiple(name):
     """The closest one is, and what no multiple comes near is refused."""
     arm, reference = models.arms.load(name), models.arms.load("transformer")
-    shape = replace(SHAPE, embedding_size=256, num_heads=8)
+    shape = replace(SHAPE, embedding_size=512, num_layers=2, num_heads=8)
     closest, rounded = (match(arm, shape, reference, multiple_of=of) for of in (1, 8))
     assert rounded.size % 8 == 0
     assert abs(rounded.size - closest.size) < 8

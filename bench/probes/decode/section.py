@@ -79,7 +79,7 @@ def _by_length_caption(facet: Facet) -> str:
 
 def _by_position_caption(facet: Facet) -> str:
     return (
-        "Medians and quartiles of each quarter of what was generated; the thin line joins "
+        "Medians and quartiles of each quarter of what was generated; thin lines join "
         "contexts. " + _limits(facet)
     )
 

@@ -18,6 +18,7 @@ LEFT = 0.01
 SMALLEST_NORMAL = {
     "float32": 2.0**-126,
     "float64": 2.0**-1022,
+    "tf32": 2.0**-126,
     "bfloat16": 2.0**-126,
     "float16": 2.0**-24,
     "pure_bfloat16": 2.0**-126,
@@ -26,6 +27,7 @@ SMALLEST_NORMAL = {
 SMALLEST_SUBNORMAL = {
     "float32": 2.0**-149,
     "float64": 2.0**-1074,
+    "tf32": 2.0**-149,
     "bfloat16": 2.0**-133,
     "float16": 2.0**-34,
     "pure_bfloat16": 2.0**-133,

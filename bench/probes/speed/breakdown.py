@@ -140,6 +140,6 @@ def _finding(frame: pd.DataFrame, length: int) -> str:
 def caption(facet: Facet) -> str:
     """What the segments are, and what does not follow."""
     return (
-        "Medians over rounds, timed at the seams. Tables: embeddings and positions, with norms and "
+        "Medians over rounds, timed at seams. Tables: embeddings and positions, with norms and "
         "loss. Not shown: how long the layers would take without them."
     )

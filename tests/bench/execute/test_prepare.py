@@ -179,9 +179,9 @@ def test_a_kernel_is_proven_once_for_windows_of_all_lengths(corpus, monkeypatch)
     proven = []
     monkeypatch.setattr(prepare.refusals, "of_kernel", lambda cell, config: proven.append(cell))
     decide = prepare.Decisions(lambda cell: corpus)
-    for arm in ("transformer", "lstm"):
-        for length in (16, 32, 64):
-            cell = planned("speed", arm=arm, length=length)
+    for arm, kernel in (("transformer", "sdpa"), ("lstm", "fused")):
+        for length in (32, 64, 128):
+            cell = planned("speed", arm=arm, kernel=kernel, length=length)
             model = cell.model.model_copy(update={"max_positions": None})
             assert "failed" not in decide(cell.model_copy(update={"model": model}))
     assert [cell.arm for cell in proven] == ["transformer", "lstm"]

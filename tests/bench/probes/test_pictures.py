@@ -89,7 +89,10 @@ def test_a_title_is_a_sentence_or_a_question(drawn):
 
 def test_panels_are_few_and_none_is_a_point(drawn):
     for figure, path, _ in drawn:
-        panels = [here for here in figure.axes if here.lines or here.collections or here.images]
+        panels = [
+            here for here in figure.axes
+            if here.lines or here.collections or here.images or here.patches
+        ]  # fmt: skip
         panels = [here for here in panels if here.get_label() != "<colorbar>"]
         assert 0 < len(panels) <= MOST_PANELS, path.stem
         for here in panels:

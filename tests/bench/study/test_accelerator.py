@@ -7,14 +7,15 @@ from bench.outcome import MEASURED
 from bench.store import Store
 
 SMALLER = {
-    r"hidden_size = \d+": "hidden_size = 32",
+    r"hidden_size = \d+": "hidden_size = 128",
+    r"multiple_of = \d+": "multiple_of = 1",
     r"num_heads = \d+": "num_heads = 2",
     r'device = "cuda"': 'device = "cpu"',
     r"tokens_per_step = \d+": "tokens_per_step = 64",
     r"new_tokens = \d+": "new_tokens = 4",
     r"length = \[.*\]": "length = [32]",
     r"length = \d+": "length = 32",
-    r"budget_s = .*": "budget_s = 0.1\nrounds = 1",
+    r"budget_s = .*": "budget_s = 0.1\nrounds = 2",
 }
 
 
