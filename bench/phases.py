@@ -46,6 +46,12 @@ def taking(phase: str) -> str:
     return f"{one(phase)} takes"
 
 
+def begins(phase: str) -> str:
+    """The same where a sentence begins with it: ``A training step takes``."""
+    text = taking(phase)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def in_order(phases: Iterable[str]) -> list[str]:
     """Each once, those not known here last."""
     there = dict.fromkeys(phases)

@@ -41,7 +41,9 @@ _PHASES = ("decode", "decode_passes", "decode_graph")
 
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each arm and setting, over the lengths measured."""
-    return timing.slow(evidence["directions"], SCOPE, {phase: _does(phase) for phase in _PHASES})
+    return timing.slow(
+        evidence["directions"], SCOPE, {phase: phases.begins(phase) for phase in _PHASES}
+    )
 
 
 def headline(judgements: Sequence[Judgement]) -> str:
@@ -49,10 +51,5 @@ def headline(judgements: Sequence[Judgement]) -> str:
     for phase in _PHASES:
         of_phase = [j for j in judgements if j.scope["phase"] == phase]
         if any(j.state != UNDECIDED for j in of_phase):
-            return timing.headline(of_phase, _does(phase))
-    return timing.headline(judgements, _does("decode"))
-
-
-def _does(phase: str) -> str:
-    does = phases.taking(phase)
-    return f"{does[:1].upper()}{does[1:]}"
+            return timing.headline(of_phase, phases.begins(phase))
+    return timing.headline(judgements, phases.begins("decode"))

@@ -354,6 +354,8 @@ def _at(row: Row, named: Row) -> str:
 def headline(judgements: Sequence[Judgement], does: str) -> str:
     """From the smallest to the largest ratio of what is decided, and of how many how many are.
 
+    Where some were timed with subnormal floats flushed, their range stands beside it instead.
+
     Args:
         judgements: of one claim, some decided.
         does: as of `Said`.

@@ -193,8 +193,7 @@ def _taken(phase: str, frame: pd.DataFrame) -> str:
     ends = (
         cell_text(end, "ratio") for end in (frame["time_ratio"].min(), frame["time_ratio"].max())
     )
-    times, does = " to ".join(dict.fromkeys(ends)), phases.taking(phase)
-    return f"{does[:1].upper()}{does[1:]} {who} {times} times as long"
+    return f"{phases.begins(phase)} {who} {' to '.join(dict.fromkeys(ends))} times as long"
 
 
 def caption(facet: Facet) -> str:

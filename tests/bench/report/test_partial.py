@@ -1,0 +1,32 @@
+"""What the first page says of a run that ended before its plan."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+
+from bench.report import compared, facts
+
+
+def missing(*rows):
+    names = ("probe", "phase", "dtype", "length", "status")
+    return pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows], columns=names)
+
+
+def test_what_was_not_run_is_named_by_what_it_is():
+    frame = missing(
+        ("speed", "training", "tf32", 1024, compared.NOT_RUN),
+        ("speed", "training", "tf32", 128, compared.NOT_RUN),
+        ("memory", "training", "bfloat16", 128, compared.NOT_RUN),
+        ("learning", "", "float32", 64, compared.NOT_RUN),
+        ("speed", "forward", "tf32", 64, "unsupported"),
+    )
+    assert facts.partial(SimpleNamespace(frames={"missing": frame}, planned=9)) == (
+        "Part of a study: 5 of 9 planned cells were run. Not yet, with how many of each: "
+        "training step in tf32 at T = 128, 1024 (2); memory of a training step in bfloat16 at "
+        "T = 128 (1); learning in float32 at T = 64 (1)."
+    )
+
+
+def test_of_a_run_that_went_through_nothing_is_said():
+    for frame in (missing(), missing(("speed", "training", "tf32", 64, "unsupported"))):
+        assert facts.partial(SimpleNamespace(frames={"missing": frame}, planned=9)) is None
