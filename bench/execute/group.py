@@ -9,11 +9,13 @@ decides. Fresh processes take over every few rounds, so that an interval knows o
 one start to the next.
 """
 
+import itertools
 import math
 import random
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bench import registry
@@ -131,8 +133,9 @@ class Group:
             if any(control.failed for control in self._controls):
                 break
             self._round([seat for seat in everyone if seat.failure is None])
-        for seat in everyone:
-            seat.attempt(seat.finish)
+        for seat in everyone:  # the first launch says for all which kernel an arm has run
+            ran = before == 0 and seat not in self._canaries
+            seat.attempt(partial(seat.finish, ran=ran))
 
     def _round(self, alive: Sequence[Seat]) -> None:
         permutation = self._order.sample(alive, len(alive))
@@ -178,7 +181,8 @@ class Group:
         for control in self._controls:
             if control.base is seat:
                 again = control.canary.samples
-                timed = ("seconds", *literals.get("PARTS", {}).values())
+                kinds = (literals.get(kind, {}).values() for kind in ("SUMMARIES", "PARTS"))
+                timed = ("seconds", *itertools.chain.from_iterable(kinds))
                 seat.samples |= {f"canary_{name}": again[name] for name in timed if name in again}
         medians = summarised(literals, seat.samples)
         seat.metrics |= of_turns(seat.samples, seat.metrics["tokens_per_step"], medians)

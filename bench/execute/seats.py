@@ -92,7 +92,7 @@ class Seat:
         self._begun = time.monotonic()
         self._worker = self._server.start(self._job)
         with contextlib.suppress(Closed):  # one that died at once is found when it is followed
-            for message in ({"round": True}, {"finish": True}):
+            for message in ({"round": True}, {"finish": True, "ran": True}):
                 self._worker.channel.send(message)
 
     def follow(self) -> None:
@@ -103,9 +103,13 @@ class Seat:
         self._turns = 1
         self._take(self._ask(None))
 
-    def finish(self) -> None:
-        """End the worker's turns and take what it measured."""
-        self._take(self._ask({"finish": True}))
+    def finish(self, *, ran: bool) -> None:
+        """End the worker's turns and take what it measured.
+
+        Args:
+            ran: whether to ask for the kernel too, which takes longer than many a round.
+        """
+        self._take(self._ask({"finish": True, "ran": ran}))
 
     def _take(self, answer: dict[str, Any]) -> None:
         """Add what the worker measured to what those before it did, and let it go.

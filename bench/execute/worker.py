@@ -2,8 +2,9 @@
 
 The sweep speaks first: ``{"job": "cell", ...}``. The worker answers ``ready`` when its model is
 built and warm, measures a round each time it is told ``round``, and on ``finish`` sends its
-result. A worker whose turn it is not blocks on its socket; its threads spin for a moment after a
-turn, which is why the sweep rests before the next.
+result, with the kernel that ran where it is asked for that. A worker whose turn it is not blocks
+on its socket; its threads spin for a moment after a turn, which is why the sweep rests before the
+next.
 """
 
 import contextlib
@@ -83,11 +84,15 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
     gc.collect()
     _settle_on(job.get("core"))  # now: what was built beside it had other cores
     channel.send({"ready": True})
-    while "round" in channel.receive():
+    message = channel.receive()
+    while "round" in message:
         measurement.round()
         channel.send({"round": True})
+        message = channel.receive()
     result = measurement.result()
+    told = measurement.ran() if message["ran"] and hasattr(measurement, "ran") else {}
     metrics = result.metrics | {
+        **told,
         "build_s": built_s,
         "peak_rss_bytes": peak_rss_bytes(),
         "accelerator": devices.name(cell.device),

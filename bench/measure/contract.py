@@ -27,7 +27,11 @@ Progress = Callable[[float], None]
 
 
 class Measurement(Protocol):
-    """One cell being measured: built and warmed by its constructor."""
+    """One cell being measured: built and warmed by its constructor.
+
+    It may also define ``ran()``, what ``bench.measure.ran.told`` says of its kernel: asked once of
+    a cell, however often it is launched.
+    """
 
     def __init__(self, subject: Subject, progress: Progress) -> None: ...
 

@@ -264,12 +264,6 @@ class Measurement:
                 "state_end_bytes": self.state_bytes[1],
                 "gate_tokens": self.gate_tokens,
                 "gate_error": self.gate_error,
-                **ran.told(
-                    self.subject,
-                    self.model,
-                    {"input_ids": self.prompts[0]},
-                    _reading if self._passes is None else _passing,
-                ),
             },
             {
                 "seconds": seconds,
@@ -278,6 +272,11 @@ class Measurement:
                 "position_seconds": by_position,
             },
         )
+
+    def ran(self) -> dict[str, Any]:
+        """Which kernel ran, seen outside of what is timed."""
+        passes = _reading if self._passes is None else _passing
+        return ran.told(self.subject, self.model, {"input_ids": self.prompts[0]}, passes)
 
 
 def _run(passes: Passes, prompt: Tensor, new_tokens: int, clock: Clock) -> None:

@@ -89,7 +89,7 @@ class Measurement:
             raise
 
     def result(self) -> Result:
-        model, size = self.trainer.model, self.protocol["batch_size"]
+        model = self.trainer.model
         test = self._evaluate(model, self.test)
         task, length = self.subject.task, self.subject.cell.length
         metric = metrics.METRICS[task.METRIC]
@@ -110,11 +110,15 @@ class Measurement:
                 **{f"test_{metrics.METRICS[name].slug}": test.others[name] for name in test.others},
                 "tokens": self.tokens,
                 "skipped_steps": self.trainer.skipped(),
-                **ran.told(self.subject, model, next(iter(split(self.test, size)))),
                 **of_samples(samples, self.protocol, self.tokens),
             },
             samples | {"out_of_distribution": beyond},
         )
+
+    def ran(self) -> dict[str, Any]:
+        """Which kernel ran, in the model's last mode."""
+        rows = next(iter(split(self.test, self.protocol["batch_size"])))
+        return ran.told(self.subject, self.trainer.model, rows)
 
     def _batches(self, start: int, stop: int) -> list[Batch]:
         """Training batches from step ``start`` to ``stop``.

@@ -158,9 +158,12 @@ class Measurement:
 
     def result(self) -> Result:
         tokens = objective.tokens(self.batch)
+        return Result({"tokens_per_step": tokens} | self.metrics, self.samples)
+
+    def ran(self) -> dict[str, Any]:
+        """Which kernel ran, seen outside of what is measured."""
         passes = None if self.optimizer is not None else self.subject.forward
-        found = ran.told(self.subject, self.model, self.batch, passes)
-        return Result({"tokens_per_step": tokens} | self.metrics | found, self.samples)
+        return ran.told(self.subject, self.model, self.batch, passes)
 
     def _free_gradients(self) -> None:
         if self.optimizer is not None:

@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -96,21 +97,21 @@ class Measurement:
                 "compile_s": max(0.0, self.warmup[0] - self._typical) if compiled else None,
                 "block_steps": self.block_steps,
                 **left,
-                **ran.told(self._subject, self._model, self.batches[0], self._passes()),
             },
             {"seconds": self.seconds, "warmup_seconds": self.warmup} | self._samples(),
         )
+
+    def ran(self) -> dict[str, Any]:
+        """Which kernel ran, seen outside of what is timed."""
+        passes = None
+        if self._phase != "training":
+            passes = partial(_function, self._phase, self._subject)
+        return ran.told(self._subject, self._model, self.batches[0], passes)
 
     def _samples(self) -> dict[str, list[float]]:
         """A trace of each part."""
         names = self.parts[0] if self.parts else ()
         return {f"{name}_seconds": [found[name] for found in self.parts] for name in names}
-
-    def _passes(self) -> Callable[[PreTrainedModel], Callable[[Batch], None]] | None:
-        """What is run on a model to see its kernel; None for its loss."""
-        if self._phase == "training":
-            return None
-        return lambda model: _function(self._phase, self._subject, model)
 
     def _warm_up(self, steps: int, seconds: float) -> list[float]:
         """Until the steps are many or long enough and have settled, or a minute is over."""

@@ -40,7 +40,7 @@ class Virtual(seats.Seat):
         self.pass_by(TURN[self.cell.arm])
         self._turns += 1
 
-    def finish(self):
+    def finish(self, *, ran):
         """Times by chance, so that no ratio is ever exact."""
         self.metrics = {"tokens_per_step": 1}
         taken = [
