@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
+#: Of what a generation does: reading its prompt, up to the token that follows.
+FIRST = "first_token"
+
 #: Phase -> what is done, what an arm does, and what a step of it is.
 _WORDS = {
     "training": ("training step", "trains", "training step"),
     "forward": ("forward pass", "runs forward", "forward pass"),
     "prefill": ("prefill", "prefills", "prefill"),
+    FIRST: ("first token", "reads to a first token", "first token"),
     "decode": ("decoding", "decodes", "decoded token"),
     "decode_passes": (
         "decoding by bare passes",

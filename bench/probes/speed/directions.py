@@ -1,13 +1,13 @@
 """Which of two arms is faster, by the rules of a claim, as a data frame."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from bench import registry
+from bench import phases, registry
 from bench.frames.columns import interval, where
 from bench.page.evidence import Evidence
 from bench.probes.speed import turns
@@ -17,8 +17,8 @@ from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record, kernel
 
-#: What is claimed together: a forward pass and a prefill both read.
-_TOGETHER = {"forward": "reading", "prefill": "reading"}
+#: What is claimed together: a forward pass, a prefill and a generation's first token all read.
+_TOGETHER = dict.fromkeys(("forward", "prefill", phases.FIRST), "reading")
 ARMS, SUBNORMALS = "arms", "denormals"  # what two times differ by
 
 
@@ -38,6 +38,8 @@ class _Quantity:
 
 
 _STEP, _BODY = _Quantity("seconds"), _Quantity("body_seconds", "body_")
+_FIRST_TOKEN = _Quantity("first_token_seconds")
+_Compared = tuple[dict[str, Any], Verdict, _Quantity]  # the row to fill, and what of whom
 _NOTHING = {"direction": "", "why": "", "beyond": False, "aa_silent": False}
 
 
@@ -51,22 +53,32 @@ def table(evidence: Evidence) -> pd.DataFrame:
 
     What begins with ``body_`` is the same of the layers alone, see ``bench.measure.parts``, by its
     own rounds, A/A controls and correction. It is empty where they were not timed.
+
+    A generation has two rows: of the phase ``first_token``, which reads the prompt, and of its own,
+    the tokens after it. The former are there where the A/A controls' first tokens are known too.
     """
     settings = verdicts.of_settings(turns.measured(evidence))
     compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
     rows = [(_place(contrast, verdict), verdict) for contrast, verdict in compared]
-    for quantity in (_STEP, _BODY):
-        timed = [(row, v) for row, v in rows if quantity.of(v.record) and quantity.of(v.reference)]
-        if timed:
-            _compare(timed, quantity)
-            for row, _ in rows:
-                for name, nothing in _NOTHING.items():
-                    row.setdefault(quantity.prefix + name, nothing)
-    return pd.DataFrame(row for row, _ in rows)
+    steps = [(row, verdict, _STEP) for row, verdict in rows]
+    first = [
+        (_place(row["contrast"], verdict, phases.FIRST), verdict, _FIRST_TOKEN)
+        for row, verdict in rows
+        if row["phase"] == "decode" and _FIRST_TOKEN.again(verdict.reference) is not None
+    ]
+    bodies = [(row, v, _BODY) for row, v in rows if _BODY.of(v.record) and _BODY.of(v.reference)]
+    _compare(steps + first)
+    _compare(bodies)
+    every = [row for row, *_ in steps + first]
+    for row in every if bodies else ():
+        for name, nothing in _NOTHING.items():
+            row.setdefault(_BODY.prefix + name, nothing)
+    return pd.DataFrame(every)
 
 
-def _place(contrast: str, verdict: Verdict) -> dict[str, Any]:
+def _place(contrast: str, verdict: Verdict, phase: str | None = None) -> dict[str, Any]:
     base, place = verdict.reference["cell"], where(verdict.record)
+    place["phase"] = phase or place["phase"]
     family = "subnormals" if contrast == SUBNORMALS else _family(place, base["arm"])
     return place | {
         "contrast": contrast,
@@ -77,24 +89,39 @@ def _place(contrast: str, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _compare(compared: Sequence[tuple[dict[str, Any], Verdict]], quantity: _Quantity) -> None:
-    """Put into rows what is known and decided of one quantity."""
-    bases = {v.reference["key"]: v.reference for _, v in compared}
+def _compare(compared: Sequence[_Compared]) -> None:
+    """Put into rows what is known and decided, each quantity by its own launches and controls."""
+    found: list[tuple[_Compared, Direction, Estimate, str]] = []
+    for quantity in dict.fromkeys(quantity for *_, quantity in compared):
+        found += _measured([one for one in compared if one[-1] is quantity], quantity)
+    decided = _decided(
+        [row["family"] for (row, *_), *_ in found],
+        [pair for _, pair, *_ in found],
+        [veto for *_, veto in found],
+    )
+    for ((row, _, quantity), pair, noise, _), said in zip(found, decided, strict=True):
+        values = _numbers(pair, noise) | said
+        row |= {quantity.prefix + name: value for name, value in values.items()}
+
+
+def _measured(
+    compared: Sequence[_Compared], quantity: _Quantity
+) -> Iterator[tuple[_Compared, Direction, Estimate, str]]:
+    """Of each comparison the ratio, that of its A/A control, and why nothing may be told."""
+    bases = {v.reference["key"]: v.reference for _, v, _ in compared}
     controls = [r for r in bases.values() if quantity.again(r) is not None]
     found = directions(
         [
             verdicts.pair(v.reference, v.record, quantity.of(v.record), quantity.of(v.reference))
-            for _, v in compared
+            for _, v, _ in compared
         ]
         + [verdicts.pair(r, r, quantity.again(r), quantity.of(r)) for r in controls]
     )
     pairs, again = found[: len(compared)], found[len(compared) :]
     noise = {r["key"]: direction.ratio for r, direction in zip(controls, again, strict=True)}
     veto = verdicts.vetoed(again)
-    decided = _decided([row["family"] for row, _ in compared], pairs, veto)
-    for (row, verdict), pair, said in zip(compared, pairs, decided, strict=True):
-        values = _numbers(pair, _noise(verdict, noise)) | said
-        row |= {quantity.prefix + name: value for name, value in values.items()}
+    for one, pair in zip(compared, pairs, strict=True):
+        yield one, pair, _noise(one[1], noise), veto
 
 
 def _numbers(direction: Direction, noise: Estimate) -> dict[str, Any]:
@@ -123,7 +150,9 @@ def _family(place: dict[str, Any], reference: str) -> str:
     return f"{_TOGETHER.get(place['phase'], place['phase'])}: {', '.join(kinds)}"
 
 
-def _decided(names: Sequence[str], pairs: Sequence[Direction], veto: str) -> list[dict[str, Any]]:
+def _decided(
+    names: Sequence[str], pairs: Sequence[Direction], vetoes: Sequence[str]
+) -> list[dict[str, Any]]:
     """What may be said of each pair, corrected over those of the same family."""
     families: dict[str, list[int]] = {}
     for index, family in enumerate(names):
@@ -131,12 +160,12 @@ def _decided(names: Sequence[str], pairs: Sequence[Direction], veto: str) -> lis
     found: dict[int, dict[str, Any]] = {}
     for at in families.values():
         for index, stands in zip(at, holm([pairs[i].p for i in at]), strict=True):
-            said, why = _said(pairs[index], stands, veto, len(at))
+            said, why = _said(pairs[index], stands, vetoes[index], len(at))
             found[index] = {
                 "direction": said,
                 "beyond": said in ("longer", "shorter") and pairs[index].beyond(),
                 "why": why,
-                "aa_silent": not veto,
+                "aa_silent": not vetoes[index],
             }
     return [found[index] for index in range(len(pairs))]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench import claims
 from bench.page.evidence import Evidence
 from bench.statistics.directions import NOMINAL
 
@@ -138,3 +139,52 @@ def test_a_body_is_vetoed_by_its_own_control():
     assert frame["aa_silent"].all()
     assert not frame["body_aa_silent"].any()
     assert set(frame[frame["body_time_ratio"].notna()]["body_direction"]) == {"undecided"}
+
+
+def with_first_tokens(factor):
+    """The records, an LSTM's first token made so many times as long; its control runs again."""
+    found = [r for r in records() if r["cell"]["denormals"] == "keep"]
+    for record in found:
+        samples = record["samples"]
+        if "first_token_seconds" not in samples:
+            continue
+        steps = np.array(samples["seconds"])
+        times = factor if record["cell"]["arm"] == "lstm" else 1
+        samples["first_token_seconds"] = list(times * steps)
+        if "canary_seconds" in samples:
+            samples["canary_first_token_seconds"] = list(samples["canary_seconds"])
+    return found
+
+
+def test_a_prompt_s_first_token_is_read_and_the_others_are_decoded():
+    frame = Evidence(with_first_tokens(6))["directions"]
+    first = frame[frame["phase"] == "first_token"]
+    steps = frame[frame["phase"] == "decode"].set_index("record")
+    assert set(first["record"]) == set(steps.index)
+    lstm = first[first["arm"] == "lstm"]
+    ratios = lstm["time_ratio"].to_numpy() / steps.loc[lstm["record"], "time_ratio"].to_numpy()
+    assert ratios == pytest.approx(6)
+    assert set(lstm.loc[lstm["why"] == "", "direction"]) == {"longer"}
+    assert set(first["family"]) == set(frame.loc[frame["phase"] == "forward", "family"])
+    judged = claims.judge("recurrence_reads_slowly", Evidence(with_first_tokens(6)))
+    first = [j for j in judged if j.scope["phase"] == "first_token"]
+    (said,) = {j.sentence.partition(" takes")[0] for j in first}
+    assert said == "A prompt's first token"
+
+
+def test_first_tokens_without_a_control_are_not_compared():
+    """Records of before have none of their controls' first tokens."""
+    assert "first_token" not in set(evidence()["directions"]["phase"])
+
+
+def test_first_tokens_have_controls_of_their_own():
+    found = with_first_tokens(6)
+    for record in found:
+        again = record["samples"].get("canary_first_token_seconds")
+        if again is not None:
+            record["samples"]["canary_first_token_seconds"] = [3 * seconds for seconds in again]
+    frame = Evidence(found)["directions"]
+    silent = frame.groupby("phase")["aa_silent"].all()
+    assert not silent["first_token"]
+    assert silent["decode"]
+    assert silent["forward"]
