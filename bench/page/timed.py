@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench import registry
-from bench.frames.columns import estimate
+from bench.frames.columns import ENDS, estimate
 from bench.frames.groups import groups
 from bench.outcome import UNDECIDED
 from bench.page.evidence import Evidence
@@ -66,8 +66,8 @@ def crossover(frame: pd.DataFrame) -> list[str]:
         for row in rows:
             text = str(row["outcome"])
             if not math.isnan(row["at_length"]):
-                span = f"[{fixed(row['at_length_low'])}, {fixed(row['at_length_high'])}]"
-                text = text.replace(";", f" {span};", 1)
+                at, *span = (fixed(row[f"at_length{end}"]) for end in ENDS)
+                text += f", on straight lines up to T={at} [{', '.join(span)}]"
             parts.append(f"{named(row, rows)} and {registry.label(row['reference'])}: {text}")
         lines.append(
             f"The length at which a {step(rows[0])} takes equally long ({where(rows[0])}): "

@@ -21,13 +21,14 @@ class Crossover:
         state: ``crosses``; ``above`` or ``below``, the ratio being on that side of 1 at every
             length, so that there is none in range; ``undecided``, when at some length it
             straddles 1 and on no two lengths it is on different sides.
-        length: of the first crossing, with its interval; None unless it crosses.
-        crossings: how many times the ratio changes sides, from what is decided.
+        length: of the first crossing, with its interval; None unless it crosses. It is where
+            straight lines between the lengths measured have it, which may bend in between.
+        between: for every crossing, from what is decided, the lengths on both sides of it.
     """
 
     state: Literal["crosses", "above", "below", "undecided"]
     length: Estimate | None = None
-    crossings: int = 0
+    between: tuple[tuple[int, int], ...] = ()
 
 
 def crossover(
@@ -73,7 +74,9 @@ def crossover(
     draws = bootstrap.medians_apart(rounds[chosen], of_each[chosen]).T * side[first]
     low, high = np.percentile([_zero(log_lengths, draw) for draw in draws], [2.5, 97.5])
     return Crossover(
-        "crosses", Estimate(value, float(low), float(high)).map(math.exp), len(changes)
+        "crosses",
+        Estimate(value, float(low), float(high)).map(math.exp),
+        tuple((lengths[a], lengths[b]) for a, b in changes),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from bench import registry
 from bench.frames.columns import ENDS, interval, span, with_columns, without_length
 from bench.page.evidence import Evidence
-from bench.page.numbers import fixed
+from bench.page.numbers import listed
 from bench.statistics import crossover as crossings
 from bench.statistics.intervals import log_ratios
 from bench.statistics.verdicts import Verdict
@@ -20,9 +20,10 @@ _SIDES = {"faster": 1, None: 0, "slower": -1}
 def crossover(evidence: Evidence) -> pd.DataFrame:
     """The length at which an arm is as fast as its reference.
 
-    ``outcome`` says where it is, that there is none in range, or that it is undecided: a side
-    counts only where it is told which of the two is faster. ``untold_lengths`` are those at which
-    that cannot be, as there are too few rounds or launches, or the A/A controls differ.
+    ``outcome`` says between which lengths it is, that there is none in range, or that it is
+    undecided: a side counts only where it is told which of the two is faster. ``at_length`` is
+    where straight lines have it. ``untold_lengths`` are those at which no side can be told, as
+    there are too few rounds or launches, or the A/A controls differ.
     """
     series: dict[str, list[Verdict]] = {}
     for verdict in evidence.verdicts:
@@ -59,9 +60,8 @@ def _crossing(arm: str, reference: str, told: dict[int, Verdict]) -> dict[str, A
     found = crossings.crossover(logs, launches, sides)
     if found.length is not None:
         before = arm if next(filter(None, sides.values())) > 0 else reference
-        words = f"at T={fixed(found.length.value)}; {registry.label(before)} leads below"
-        if found.crossings > 1:
-            words += f" (the first of {found.crossings})"
+        places = listed(f"between T={low} and T={high}" for low, high in found.between)
+        words = f"{places}; {registry.label(before)} leads below"
         return interval("at_length", found.length) | {"outcome": words, "leads_below": before}
     if found.state in ("above", "below"):
         ahead = arm if found.state == "above" else reference

@@ -23,10 +23,17 @@ def test_a_crossover_is_marked_and_said(costly):
     records = scaled(training(costly), "lstm", {16: 0.5, 32: 0.8, 48: 1.6})
     (row,) = crossovers(records)
     assert 32 < row["at_length_low"] <= row["at_length"] <= row["at_length_high"] < 48
-    assert row["outcome"].endswith("LSTM leads below")
+    assert row["outcome"] == "between T=32 and T=48; LSTM leads below"
     (marked,) = dotted(throughput(records))
     assert marked.get_xdata()[0] == pytest.approx(row["at_length"])
-    assert any(f"at T={row['at_length']:.0f} [" in line for line in answers("speed", records))
+    said = f"{row['outcome']}, on straight lines up to T={row['at_length']:.0f} ["
+    assert any(said in line for line in answers("speed", records))
+
+
+def test_every_crossing_is_said(costly):
+    records = scaled(training(costly), "lstm", {16: 0.5, 32: 1.6, 48: 0.5})
+    (row,) = crossovers(records)
+    assert row["outcome"] == ("between T=16 and T=32, between T=32 and T=48; LSTM leads below")
 
 
 @pytest.mark.parametrize(

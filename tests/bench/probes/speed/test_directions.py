@@ -167,7 +167,7 @@ def test_a_prompt_s_first_token_is_read_and_the_others_are_decoded():
     assert set(lstm.loc[lstm["why"] == "", "direction"]) == {"longer"}
     assert set(first["family"]) == set(frame.loc[frame["phase"] == "forward", "family"])
     judged = claims.judge("recurrence_reads_slowly", Evidence(with_first_tokens(6)))
-    first = [j for j in judged if j.scope["phase"] == "first_token"]
+    first = [j for j in judged.judgements if j.scope["phase"] == "first_token"]
     (said,) = {j.sentence.partition(" takes")[0] for j in first}
     assert said == "A prompt's first token"
 
