@@ -24,6 +24,13 @@ _WORDS = {
     ),
 }
 
+#: Phase -> what the sentence that people say calls slow, which has several ways.
+_KINDS = (
+    {"training": "training"}
+    | dict.fromkeys(("forward", "prefill", FIRST), "reading")
+    | dict.fromkeys(("decode", "decode_passes", "decode_graph"), "decoding")
+)
+
 
 def noun(phase: str) -> str:
     """What is done; of one that only another package's probe knows, its own name."""
@@ -61,3 +68,8 @@ def in_order(phases: Iterable[str]) -> list[str]:
     there = dict.fromkeys(phases)
     known = [phase for phase in _WORDS if phase in there]
     return known + [phase for phase in there if phase not in known]
+
+
+def kind(phase: str) -> str:
+    """Training, reading or decoding; of one that is not known here, its own name."""
+    return _KINDS.get(phase, phase)

@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.5,
     "axes.axisbelow": True,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,  # inches: text is wider in print than when laid out
     "legend.frameon": False,
     "text.parse_math": False,  # a name is a name, whatever signs it has
     "text.color": colours.INK,

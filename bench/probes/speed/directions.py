@@ -17,8 +17,6 @@ from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 from bench.store.records import Record, kernel
 
-#: What is claimed together: a forward pass, a prefill and a generation's first token all read.
-_TOGETHER = dict.fromkeys(("forward", "prefill", phases.FIRST), "reading")
 ARMS, SUBNORMALS = "arms", "denormals"  # what two times differ by
 
 
@@ -147,7 +145,7 @@ def _noise(verdict: Verdict, known: Mapping[str, Estimate]) -> Estimate:
 def _family(place: dict[str, Any], reference: str) -> str:
     """Rows that answer one question: of the same phase, and between the same kinds of arms."""
     kinds = sorted({registry.family(arm) or arm for arm in (place["arm"], reference)})
-    return f"{_TOGETHER.get(place['phase'], place['phase'])}: {', '.join(kinds)}"
+    return f"{phases.kind(place['phase'])}: {', '.join(kinds)}"
 
 
 def _decided(

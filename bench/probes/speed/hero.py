@@ -3,6 +3,8 @@
 On the page's top for the setting that most was measured in, and among speed's figures for each.
 """
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench import phases, registry
@@ -34,8 +37,12 @@ _TICKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64, 1
 _FINE = (0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6)
 _NARROW = 3.0  # a range over which doublings are too few ticks
 _NAMES = 0.12  # of the axis, on both sides, for the names of lengths
+_LETTER, _LINE = 0.62, 1.25  # of its points: how wide a letter and how high a line of text is
+_GAP = 4  # points between a dot's interval and the name of its length
 _BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _WIDEST = 8.0  # as much of an interval is drawn beyond its dot
+_Line = list[tuple[int, float, float, float]]  # length, ends of its interval, height, of each dot
+_Box = tuple[float, float, float, float]  # left, right, lower and upper end, in pixels
 
 
 def rows(evidence: Evidence) -> pd.DataFrame:
@@ -47,21 +54,27 @@ def rows(evidence: Evidence) -> pd.DataFrame:
 
 
 def usual(evidence: Evidence) -> pd.DataFrame:
-    """Of those between architectures what has most; of each phase its commonest type and task."""
+    """Of those between architectures what has most; of each phase its commonest type and task.
+
+    One way of reading and one of decoding stand for all.
+    """
     frame = rows(evidence)
     if frame.empty:
         return frame
     frame = frame[frame["arm"] != frame["reference"]]
     frame = _commonest(frame, ["comparison", "device", "reference"])
+    if frame.empty:
+        return frame
+    kinds = frame.groupby(frame["phase"].map(phases.kind), sort=False)
+    frame = pd.concat(_commonest(part, ["phase"]) for _, part in kinds)
     for names in (
         ["dtype", "denormals", "threads"],
         ["task", "data", "seed"],
         ["reference_kernel"],
         ["arm", "kernel"],
     ):
-        if not frame.empty:
-            by = ["phase", "arm"] if "arm" in names else ["phase"]
-            frame = pd.concat(_commonest(part, names) for _, part in frame.groupby(by, sort=False))
+        by = ["phase", "arm"] if "arm" in names else ["phase"]
+        frame = pd.concat(_commonest(part, names) for _, part in frame.groupby(by, sort=False))
     return frame
 
 
@@ -94,17 +107,17 @@ def strip(here: Axes, frame: pd.DataFrame) -> None:
     here.axvspan(1 / (1 + DELTA), 1 + DELTA, color=BAND, linewidth=0, zorder=0)
     here.axvline(1, color=GREY, linewidth=0.9)
     place, ticks, names = 0.0, [], []
+    blocks: list[tuple[Text, list[_Line]]] = []
     for phase in phases.in_order(frame["phase"]):
         title = _heading(phase, frame)
-        here.text(
+        heading = here.text(
             0.0, place, title, transform=here.get_yaxis_transform(), fontsize=SMALL + 0.5,
             fontweight="bold", va="center", bbox=_BOX | {"alpha": 1.0},
         )  # fmt: skip
         place += _HEADING
-        lines = _lines(frame[frame["phase"] == phase])
-        told: set[int] = set()
-        for name, line in lines:
-            _line(here, place, line, told)
+        blocks.append((heading, []))
+        for name, line in _lines(frame[frame["phase"] == phase]):
+            blocks[-1][1].append(_line(here, place, line))
             ticks.append(place)
             names.append(name)
             place += 1
@@ -115,6 +128,8 @@ def strip(here: Axes, frame: pd.DataFrame) -> None:
     here.set_ylim(place - 0.4, -0.5)
     here.grid(visible=False, axis="y")
     _ratio_axis(here, frame)
+    for heading, drawn in blocks:
+        _name_lengths(here, heading, drawn)
 
 
 def _lines(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -135,13 +150,11 @@ def _heading(phase: str, frame: pd.DataFrame) -> str:
     return f"{noun[:1].upper()}{noun[1:]}{told}"
 
 
-def _line(here: Axes, place: float, line: pd.DataFrame, told: set[int]) -> None:
-    """The lengths of one arm, the shortest on top; ends that no arm before has told are named."""
+def _line(here: Axes, place: float, line: pd.DataFrame) -> _Line:
+    """The lengths of one arm, the shortest on top."""
     shifts = np.linspace(-_SPREAD, _SPREAD, len(line)) if len(line) > 1 else [0.0]
-    last = len(line) - 1
-    for number, (y, row) in enumerate(
-        zip(place + np.asarray(shifts), line.to_dict("records"), strict=True)
-    ):
+    drawn = []
+    for y, row in zip(place + np.asarray(shifts), line.to_dict("records"), strict=True):
         shade, value = colour(row["arm"]), row["time_ratio"]
         low = max(row["time_ratio_low"], value / _WIDEST)
         high = min(row["time_ratio_high"], value * _WIDEST)
@@ -151,14 +164,71 @@ def _line(here: Axes, place: float, line: pd.DataFrame, told: set[int]) -> None:
             value, y, color=shade, marker="o", markersize=4.2, linestyle="",
             markerfacecolor=shade if claimed else "white",
         )  # fmt: skip
-        if number in (0, last) and row["length"] not in told:
-            told.add(row["length"])
-            left = value < line["time_ratio"].median()  # away from the others
+        drawn.append((int(row["length"]), low, high, float(y)))
+    return drawn
+
+
+def _name_lengths(here: Axes, heading: Text, lines: Sequence[_Line]) -> None:
+    """Name each length once, beside the first arm that has it.
+
+    The shortest and the longest of an arm in any case, so that it can be seen which way lengths go;
+    those between only where nothing else is drawn, and of the first arm.
+    """
+    one = here.transData.transform((1, 0))[0]
+    level = one, one, -math.inf, math.inf
+    taken = [_around(here, heading)]
+    for *_, low, high, y in itertools.chain.from_iterable(lines):
+        (left, below), (right, _) = here.transData.transform([(low, y), (high, y)])
+        taken.append((left, right, below - _points(here, 2), below + _points(here, 2)))
+    told: set[int] = set()
+    for line in lines:
+        last = len(line) - 1
+        for number, (length, low, high, y) in sorted(
+            enumerate(line), key=lambda item: item[0] not in (0, last)
+        ):
+            inner = number not in (0, last)
+            if length in told or (inner and line is not lines[0]):
+                continue
+            text = f"T={length}"
+            boxes = [_beside(here, text, end, y, side) for end, side in ((high, 1), (low, -1))]
+            covered = [any(_meet(box, other) for other in taken) for box in boxes]
+            if inner and all(covered):
+                continue
+            chosen = min((0, 1), key=lambda n: (covered[n], _meet(boxes[n], level)))
+            told.add(length)
+            taken.append(boxes[chosen])
             here.annotate(
-                f"T={row['length']}", (low if left else high, y), xytext=(-3 if left else 3, 0),
-                textcoords="offset points", fontsize=SMALL, color=GREY, va="center",
-                ha="right" if left else "left", bbox=_BOX,
+                text, (high if chosen == 0 else low, y),
+                xytext=(_GAP if chosen == 0 else -_GAP, 0), textcoords="offset points",
+                fontsize=SMALL, color=GREY, va="center", ha="left" if chosen == 0 else "right",
+                bbox=_BOX,
             )  # fmt: skip
+
+
+def _points(here: Axes, points: float) -> float:
+    """So many in the units of boxes."""
+    return points * here.get_figure(root=True).dpi / 72
+
+
+def _beside(here: Axes, text: str, end: float, y: float, side: int) -> _Box:
+    """About where a name is, to the right of an interval's end or to the left of it."""
+    x, middle = here.transData.transform((end, y))
+    near = x + side * _points(here, _GAP)
+    far = near + side * _points(here, _LETTER * SMALL * len(text))
+    half = _points(here, _LINE * SMALL) / 2
+    return min(near, far), max(near, far), middle - half, middle + half
+
+
+def _around(here: Axes, heading: Text) -> _Box:
+    """About where a heading is."""
+    x, middle = here.get_yaxis_transform().transform(heading.get_position())
+    size = heading.get_fontsize()
+    width, half = _points(here, _LETTER * size * len(heading.get_text())), _points(here, size) / 2
+    return x, x + width, middle - half, middle + half
+
+
+def _meet(one: _Box, other: _Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
 
 
 def _ratio_axis(here: Axes, frame: pd.DataFrame) -> None:
