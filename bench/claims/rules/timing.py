@@ -354,34 +354,31 @@ def _at(row: Row, named: Row) -> str:
 def headline(judgements: Sequence[Judgement], does: str) -> str:
     """From the smallest to the largest ratio of what is decided, and of how many how many are.
 
-    Where some were timed with subnormal floats flushed, their range stands beside it instead.
+    Where some were timed with subnormal floats flushed, their own range stands beside it.
 
     Args:
         judgements: of one claim, some decided.
         does: as of `Said`.
     """
     decided = [j for j in judgements if j.state != judgement.UNDECIDED]
-    told = _effects(decided, RATIO)
+    flushed = [j for j in decided if j.scope.get("denormals") == "flush"]
+    kept = [j for j in decided if j not in flushed] or decided
+    told, without = (_effects(some, RATIO) for some in (kept, flushed))
     if len(judgements) == 1 or len(told) < 2:
         return decided[0].sentence
     least, most = (
         f"{_number(e)} ({registry.label(j.scope['arm'])}, T={e.where['length']})"
         for j, e in (told[0], told[-1])
     )
-    bodies = [_number(e) for _, e in _effects(decided, BODY_RATIO)]
+    bodies = [_number(e) for _, e in _effects(kept, BODY_RATIO)]
     states = Counter(j.state for j in decided)
     counts = listed(f"{how} in {states[state]}" for state, how in _COUNTED.items() if states[state])
     devices = listed(dict.fromkeys(str(j.scope["device"]) for j in decided))
     text = f"{does} recurrent networks {least} to {most} times as long as transformers"
-    flushed = _effects([j for j in decided if j.scope.get("denormals") == "flush"], RATIO)
-    without = [_number(e) for _, e in flushed]
-    at = listed(dict.fromkeys(f"T={e.where['length']}" for _, e in flushed))
+    ends = [without[0], *without[1:][-1:]] if kept != decided else []
+    aside = " to ".join(f"{_number(e)} (T={e.where['length']})" for _, e in ends)
     return fitting(
-        *(
-            [f"{text}; without subnormals {without[0]} to {without[-1]} at {at}, {devices}."]
-            if 1 < len(flushed) < len(told)
-            else []
-        ),
+        *([f"{text}; without subnormals {aside}, {devices}."] if ends else []),
         *([f"{text}; the body {bodies[0]} to {bodies[-1]}, {devices}."] if bodies else []),
         f"{text}; {counts} of {len(judgements)} comparisons, {devices}.",
         f"{text}, {devices}.",

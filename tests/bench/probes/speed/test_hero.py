@@ -69,7 +69,7 @@ def test_a_line_at_one_a_band_of_delta_and_rows_that_are_named():
     names = [label.get_text() for label in here.get_yticklabels()]
     assert names == ["Elman RNN", "LSTM", "Elman RNN", "LSTM", "LSTM"]
     texts = {text.get_text() for text in here.texts}
-    assert texts == {"Training step", "Forward pass", "Decoding", "T=16", "T=48", "T=64"}
+    assert texts == {"Training step", "Forward pass", "Decoding", "T=16", "T=32", "T=48", "T=64"}
     assert here.get_xscale() == "log"
 
 
