@@ -1,12 +1,13 @@
 """What a report rests on: records, and the tables made from them when they are asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from bench import registry
+from bench import phases, registry
 from bench.statistics import verdicts
 from bench.store.records import Record
 
@@ -60,9 +61,24 @@ class Evidence(Mapping[str, pd.DataFrame]):
         return {record["key"]: record for record in self.records}
 
     @cached_property
-    def verdicts(self) -> list[verdicts.Verdict]:
-        """Every timed arm beside the reference of its rounds."""
+    def compared(self) -> list[verdicts.Verdict]:
+        """Every timed arm beside the reference of its rounds, each as if it were the only one."""
         return verdicts.of([r for r in self.records if _timed(r)])
+
+    @cached_property
+    def verdicts(self) -> list[verdicts.Verdict]:
+        """The same as claims have it: a difference that is not certain among so many is none."""
+        why = {
+            (row["record"], row["reference_record"]): row["why"]
+            for row in self["directions"].to_dict("records")
+            if row["phase"] != phases.FIRST
+        }
+        return [
+            replace(v, veto=v.veto or why.get((v.record["key"], v.reference["key"]), ""))
+            if v.difference
+            else v
+            for v in self.compared
+        ]
 
 
 def _timed(record: Record) -> bool:

@@ -56,7 +56,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
     the tokens after it. The former are there where the A/A controls' first tokens are known too.
     """
     settings = verdicts.of_settings(turns.measured(evidence))
-    compared = [(ARMS, v) for v in evidence.verdicts] + [(SUBNORMALS, v) for v in settings]
+    compared = [(ARMS, v) for v in evidence.compared] + [(SUBNORMALS, v) for v in settings]
     rows = [(_place(contrast, verdict), verdict) for contrast, verdict in compared]
     steps = [(row, verdict, _STEP) for row, verdict in rows]
     first = [

@@ -188,3 +188,25 @@ def test_first_tokens_have_controls_of_their_own():
     assert not silent["first_token"]
     assert silent["decode"]
     assert silent["forward"]
+
+
+def test_a_verdict_is_no_more_certain_than_the_claim_that_it_is_one_of():
+    """Among many comparisons a narrow difference is chance, and its own sentence says so."""
+    rows = evidence()["directions"].query(
+        "contrast == 'arms' and why == 'no difference beyond noise'"
+    )
+    row = rows[rows["family"].duplicated(keep=False)].iloc[0]
+    found = records()
+    for record in found:
+        if record["key"] == row["record"]:  # its interval now ends just above 1
+            scale = 1.0005 / row["time_ratio_low"]
+            record["samples"]["seconds"] = [scale * s for s in record["samples"]["seconds"]]
+    now = Evidence(found)
+    (alone,) = (v for v in now.compared if v.record["key"] == row["record"])
+    (together,) = (v for v in now.verdicts if v.record["key"] == row["record"])
+    assert alone.difference == "slower"
+    assert together.difference is None
+    said = now["decode" if row["phase"] == "decode" else "speed"].set_index("record")
+    said = said.loc[row["record"]]
+    assert said["verdict"] == "undecided"
+    assert "undecided, not certain among" in said["sentence"]
