@@ -222,7 +222,7 @@ def _beside(here: Axes, text: str, end: float, y: float, side: int) -> _Box:
 def _around(here: Axes, heading: Text) -> _Box:
     """About where a heading is."""
     x, middle = here.get_yaxis_transform().transform(heading.get_position())
-    size = heading.get_fontsize()
+    size = float(heading.get_fontsize())
     width, half = _points(here, _LETTER * size * len(heading.get_text())), _points(here, size) / 2
     return x, x + width, middle - half, middle + half
 
