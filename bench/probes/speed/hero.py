@@ -207,7 +207,9 @@ def _name_lengths(here: Axes, heading: Text, lines: Sequence[_Line]) -> None:
 
 def _points(here: Axes, points: float) -> float:
     """So many in the units of boxes."""
-    return points * here.get_figure(root=True).dpi / 72
+    figure = here.get_figure(root=True)
+    assert figure is not None
+    return points * figure.dpi / 72
 
 
 def _beside(here: Axes, text: str, end: float, y: float, side: int) -> _Box:
