@@ -1,10 +1,12 @@
 """Loss, the task's metric and global gradient norm by step, and the training rate."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import PreTrainedModel, get_scheduler
 
 from bench import tasks
 from bench.data import metrics
@@ -14,10 +16,11 @@ from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
 from bench.outcome import Diverged, Invalid, Unsupported
-from bench.probes.learning.recompute import best_rate, of_samples
+from bench.probes.learning.recompute import best_rate, of_end, of_samples
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
 
+_SCHEDULES = {"constant": "constant_with_warmup", "cosine": "cosine"}  # as Hugging Face says
 _LENGTHS = 1  # the stream that draws lengths of batches
 
 
@@ -69,21 +72,27 @@ class Measurement:
         self.test = subject.rows("test", rows, seed=0)
         self.trials: list[list[float]] = []  # learning rate and validation loss of each
         self.curve: list[tuple[int, float, float]] = []
+        self.end: dict[str, Any] = {}  # how the training ended, where it may before its steps
+        self._best: dict[str, Tensor] = {}  # the weights that such a one has tested
         self.tokens = 0
 
     def round(self) -> None:
         rate = self._best_learning_rate()
         model = self.subject.build()
         self.initial = self._evaluate(model, self.test).metric
-        self.trainer = self._trainer(model, rate)
-        self._validate(0)
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
+        self.trainer = self._trainer(model, rate, steps)
         try:
+            self._validate(0)
             for start in range(0, steps, every):
                 stop = min(start + every, steps)
                 self.trainer.run(self._batches(start, stop))
                 self._validate(stop)
                 self.progress(stop / steps)
+                if self.end.get("ended") is not None:
+                    break
+            if self._best:
+                model.load_state_dict(self._best)
         except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
@@ -111,6 +120,7 @@ class Measurement:
                 "tokens": self.tokens,
                 "skipped_steps": self.trainer.skipped(),
                 **of_samples(samples, self.protocol, self.tokens),
+                **self.end,
             },
             samples | {"out_of_distribution": beyond},
         )
@@ -160,9 +170,20 @@ class Measurement:
             "trials": self.trials,
         }
 
-    def _trainer(self, model: PreTrainedModel, rate: float) -> Trainer:
-        subject, clip = self.subject, self.protocol["clip_norm"]
-        return Trainer(model, subject.head, rate, clip, subject.precision)
+    def _trainer(self, model: PreTrainedModel, rate: float, steps: int) -> Trainer:
+        subject, protocol = self.subject, self.protocol
+        schedule = partial(
+            get_scheduler,
+            _SCHEDULES[protocol["schedule"]],
+            num_warmup_steps=protocol["warmup_steps"],
+            num_training_steps=steps,
+        )
+        clip = protocol["clip_norm"]
+        return Trainer(model, subject.head, rate, clip, subject.precision, schedule)
+
+    def _solves(self, score: float) -> bool:
+        task = self.subject.task
+        return bool(metrics.solved(task.METRIC, score, task.SOLVED))
 
     def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
         return evaluate(self.subject, model, rows, self.protocol["batch_size"])
@@ -172,16 +193,21 @@ class Measurement:
         if not math.isfinite(score.loss):
             raise self.trainer.not_finite(step, "the validation loss")
         self.curve.append((step, score.loss, score.metric))
+        self.end = of_end(self.curve, self.protocol, self._solves)
+        if self.end and self.end["best_step"] == step:
+            weights = self.trainer.model.state_dict()
+            self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def _best_learning_rate(self) -> float:
         """The rate whose trial has the lowest validation loss; a diverged trial cannot win."""
         rates: list[float] = self.protocol["learning_rates"]
         if len(rates) == 1:
             return rates[0]
-        batches = self._batches(0, min(self.protocol["trial_steps"], self.protocol["steps"]))
+        steps = min(self.protocol["trial_steps"], self.protocol["steps"])
+        batches = self._batches(0, steps)
         for rate in rates:
             model = self.subject.build()
-            trainer = self._trainer(model, rate)
+            trainer = self._trainer(model, rate, steps)
             try:
                 trainer.run(batches)
             except (Diverged, Invalid):

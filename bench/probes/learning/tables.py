@@ -11,6 +11,7 @@ from bench.frames import scores
 from bench.outcome import DIVERGED
 from bench.page.evidence import Evidence
 from bench.probes.learning import published
+from bench.probes.learning.recompute import CEILING
 from bench.store.records import coordinates, of, tokenizer
 
 
@@ -39,6 +40,9 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
                 "diverged_at_step": metrics.get("step"),
+                "trained_steps": len(trained.record["samples"].get("loss") or ()),
+                "best_step": metrics.get("best_step"),
+                "ended": metrics.get("ended"),
                 "record": trained.record["key"],
             }
         )
@@ -49,6 +53,8 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
     """What each arm makes of each task: one row for all seeds of a training.
 
     The median and the range are of the seeds that did not diverge; one that did has not solved it.
+    ``cut_off`` are those that were still learning when their steps were over: that they have not
+    solved it says nothing of the arm.
     """
     groups: dict[str, list[scores.Scores]] = {}
     for trained in _trained(evidence):
@@ -70,6 +76,7 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
                 "solved_at": first.solved_at,
                 "seeds": len(seeds),
                 "diverged": sum(s.diverged for s in seeds),
+                "cut_off": sum(s.record["metrics"].get("ended") == CEILING for s in seeds),
                 "initial_median": np.median(known) if known else None,
                 "median": np.median(found) if found else None,
                 "least": min(found, default=None),
@@ -152,6 +159,7 @@ def _training(trained: scores.Scores) -> dict[str, Any]:
     return coordinates(trained.cell) | {
         "shortest": trained.shortest,
         "steps": protocol["steps"],
+        "patience": protocol.get("patience", 0),
         "batch_size": protocol["batch_size"],
         "eval_rows": protocol["eval_rows"],
         "clip_norm": protocol.get("clip_norm", math.inf),

@@ -1,11 +1,21 @@
-"""Published figures beside ours: what agrees, what does not, and what cannot be told."""
+"""Published figures beside ours: what agrees, what does not, and what is not comparable."""
 
 import pytest
 
 from bench.probes.learning import published as anchors
 
 
-def record(arm, *, trained, beyond=None, seed=0, status="done", threshold=0.9, metric="accuracy"):
+def record(
+    arm,
+    *,
+    trained,
+    beyond=None,
+    seed=0,
+    status="done",
+    threshold=0.9,
+    metric="accuracy",
+    ended=None,
+):
     """A learning record of parity at T=40, as the probe leaves it."""
     higher = metric == "accuracy"
     solved = trained >= threshold if higher else trained <= threshold
@@ -17,6 +27,7 @@ def record(arm, *, trained, beyond=None, seed=0, status="done", threshold=0.9, m
         },
         "metrics": {
             "metric": metric, "solved_at": threshold, "solved": solved, "test_metric": trained,
+            **({"ended": ended} if ended else {}),
         },
         "samples": {
             "out_of_distribution": [] if beyond is None
@@ -59,14 +70,42 @@ class TestVerdict:
         assert verdict(published(0.52), learned).verdict == anchors.AGREES
         assert verdict(published(1.0), learned).verdict == anchors.DISAGREES
 
-    def test_a_failure_to_learn_counts_only_where_another_arm_learns(self):
+    def test_a_failure_to_learn_says_nothing_of_longer_windows(self):
+        """Whoever else has learned it: that says nothing of this arm."""
         failed = record("lstm", trained=0.5, beyond=0.5)
         other = record("rnn", trained=1.0, beyond=1.0)
-        assert verdict(published(0.52), failed).verdict == anchors.OPEN
-        row = verdict(published(0.52), failed, other)
-        assert row.verdict == anchors.AGREES
-        assert "with the same training Elman RNN solves it" in row.because
-        assert verdict(published(1.0), failed, other).verdict == anchors.OPEN
+        for score in (0.52, 1.0):
+            row = verdict(published(score), failed, other)
+            assert row.verdict == anchors.OPEN
+            assert row.because == "0 of 1 seeds solve it, and none has learned the trained lengths"
+
+    @pytest.mark.parametrize(
+        ("ended", "verdicts"),
+        [
+            ("converged", (anchors.AGREES, anchors.DISAGREES)),
+            ("ceiling", (anchors.OPEN, anchors.OPEN)),
+            (None, (anchors.OPEN, anchors.OPEN)),  # its steps were fixed beforehand
+        ],
+    )
+    def test_a_failure_counts_for_and_against_where_the_training_has_ended(self, ended, verdicts):
+        failed = [record("lstm", trained=0.5, seed=seed, ended=ended) for seed in range(3)]
+        known = [published(score, tested=None) for score in (0.52, 1.0)]
+        rows = [verdict(one, *failed) for one in known]
+        assert tuple(row.verdict for row in rows) == verdicts
+        if ended == "converged":
+            # Of a rate of .632 three seeds miss 1 in 20 times.
+            assert {row.because for row in rows} == {
+                "0 of 3 seeds solve it; 3 converged, which excludes that more than 63% do"
+            }
+
+    def test_only_seeds_that_have_learned_are_counted(self):
+        seeds = [
+            record("lstm", trained=score, beyond=0.5, seed=seed)
+            for seed, score in enumerate((0.5, 1.0, 1.0))
+        ]
+        row = verdict(published(1.0), *seeds)
+        assert row.verdict == anchors.DISAGREES
+        assert "2 learned the trained lengths, which excludes that more than 78% do" in row.because
 
     def test_nothing_measured(self):
         lost = record("lstm", trained=1.0, beyond=1.0, status="failed")
@@ -81,7 +120,7 @@ class TestVerdict:
         assert "0 of 2 seeds" in row.because
         assert "1 diverged" in row.because
 
-    @pytest.mark.parametrize(("ours", "said"), [(0.002, "agrees"), (0.16, "cannot tell")])
+    @pytest.mark.parametrize(("ours", "said"), [(0.002, "agrees"), (0.16, "not comparable")])
     def test_where_less_is_better(self, ours, said):
         mine = record("gru", trained=ours, threshold=0.01, metric="mean squared error")
         mine["cell"]["task"] = "adding"
