@@ -74,9 +74,10 @@ class Contest:
             return Decided(judgement.REFUTED, f"{_family(self.theirs)} can")
         if not self.best.solves or not all(arm.solves is False for arm in self.theirs):
             none = not self.best.solved and not self.rival.solved
-            return Decided(
-                judgement.UNDECIDED, "nobody solves it" if none else "a solve rate straddles a half"
-            )
+            why = "nobody solves it" if none else "a solve rate straddles a half"
+            cut = sum(arm.cut_off for arm in (*self.ours, *self.theirs))
+            why = f"{cut} trainings were cut off while still learning" if cut else why
+            return Decided(judgement.UNDECIDED, why)
         if p >= _LEVEL:
             return Decided(judgement.UNDECIDED, "exact p of 5% or more")
         return Decided(judgement.SUPPORTED, f"exact p {p:.2g}")

@@ -14,8 +14,7 @@ from typing import Any
 
 from bench import registry
 from bench.data import metrics
-from bench.outcome import DIVERGED, DONE
-from bench.probes.learning.recompute import CONVERGED, SOLVED
+from bench.outcome import CONVERGED, DIVERGED, DONE, SOLVED
 from bench.store.records import Record
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "not comparable"

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.data.metrics import solved
+from bench.outcome import CEILING, CONVERGED, SOLVED
 from bench.statistics.summaries import clipped_share
 from bench.store.records import Record
 
-#: How a training ends that may end before its steps are over.
-SOLVED, CONVERGED, CEILING = "solved", "converged", "ceiling"
 _SOLVED = 2  # validations in a row, as one may be luck
 _GAIN = 1e-3  # of the loss: what a validation has to bring
 

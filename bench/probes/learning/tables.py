@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bench.frames import scores
-from bench.outcome import DIVERGED
+from bench.outcome import CEILING, DIVERGED
 from bench.page.evidence import Evidence
 from bench.probes.learning import published
-from bench.probes.learning.recompute import CEILING
 from bench.store.records import coordinates, of, tokenizer
 
 
