@@ -1,33 +1,97 @@
-"""What transformers cost, in closed form.
+"""What transformers cost: the suite's own in closed form, others counted.
 
 A layer of width H, attention width A (the heads together) and feed-forward width F has, for each
 token, the products Q, K, V and O (4HA) and two feed-forward ones (2HF), and for each pair of tokens
 a score and the value it weighs (2A). Its state is the keys and values of every token: 2A each.
+
+Of any other architecture PyTorch counts the products of a few short rows on the meta device, where
+nothing is computed; as a polynomial of the lengths they give those of any row.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
 from transformers import PreTrainedConfig
 
 from models.autoclasses import SEQ2SEQ
-from models.cost import Cost, Parameters, Term
+from models.cost import Cost, Parameters, Term, count_flops
+from models.heads import HEADS, example
 
 _Terms = tuple[Term, ...]
+_COUNTED = (4, 8, 12, 16)  # tokens of rows that are counted: one more than give the polynomial
 
 
 def of(config: PreTrainedConfig, head: str, parameters: Parameters) -> Cost:
     """The cost of an architecture under a head.
 
     Raises:
-        ValueError: an architecture whose formula is not written down here.
+        ValueError: it cannot be counted; says why.
     """
-    if config.model_type not in _FORMULAS:
+    if config.model_type in _FORMULAS:
+        return _FORMULAS[config.model_type](config, head, parameters)
+    return counted(config, head, parameters)
+
+
+def counted(config: PreTrainedConfig, head: str, parameters: Parameters) -> Cost:
+    """The cost of any architecture that reads token ids, from the products of a few short rows.
+
+    All scores of its attention are counted, whatever window its layers look through, and a row's
+    gradient takes two products for each of the forward pass.
+
+    Raises:
+        ValueError: it cannot be fed such rows, or what they cost is no polynomial of their length.
+    """
+    apart = head == SEQ2SEQ
+    powers = [(i, j) for i in range(3) for j in range(3 if apart else 1) if i + j < 3]
+    points = [(t, u) for t in _COUNTED for u in (_COUNTED[:3] if apart else (0,))]
+    with torch.device("meta"):
+        model = HEADS[head].from_config(config, attn_implementation="eager").eval()
+    found = [_multiplications(model, config, head, *point) for point in points]
+    design = np.array([[t**i * u**j for i, j in powers] for t, u in points])
+    amounts = np.linalg.lstsq(design, np.array(found, dtype=float), rcond=None)[0].round()
+    if (design @ amounts != found).any():
         raise ValueError(
-            f"model_type must be one of {', '.join(_FORMULAS)}, whose costs are known. "
-            f"Got {config.model_type!r}."
+            f"{config.model_type}: expected FLOPs that are a polynomial of the lengths, of degree "
+            f"two. Got {dict(zip(points, found, strict=True))}."
         )
-    return _FORMULAS[config.model_type](config, head, parameters)
+    known = dict(zip(powers, map(int, amounts), strict=True))
+    products: _Terms = ()
+    if head == "AutoModelForCausalLM":  # of which a prefill makes the last position's only
+        logits = model.get_output_embeddings().weight.numel()
+        known[1, 0] -= logits
+        products = (Term(logits, logits=True),)
+    products += tuple(Term(n, source=i, target=j) for (i, j), n in known.items() if n)
+    return Cost(parameters, products, *_kept(config, apart=apart))
+
+
+def _multiplications(model: Any, config: Any, head: str, length: int, target: int) -> int:
+    """Of one row's forward pass."""
+    row = example(config, head, rows=1, length=length, target_length=target or None)
+    if isinstance(end := config.get_text_config().eos_token_id, int):
+        row["input_ids"][:, -1] = end  # at which some classifiers read
+    if head != SEQ2SEQ:  # whose decoder reads its labels
+        row = {"input_ids": row["input_ids"]}
+    try:
+        return count_flops(model, {n: tensor.to("meta") for n, tensor in row.items()}, False) // 2
+    except Exception as error:  # noqa: BLE001  # every architecture has mistakes of its own
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"{config.model_type} cannot be fed a row of token ids: {why}") from None
+
+
+def _kept(config: PreTrainedConfig, *, apart: bool) -> tuple[_Terms, _Terms]:
+    """Keys and values, of a decoder's own tokens too where it has any; and the tokens read."""
+    text: Any = config.get_text_config(decoder=apart)
+    heads = text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // heads
+    layers = text.num_hidden_layers
+    if apart:
+        names = ("num_decoder_layers", "decoder_layers")
+        layers = next((n for name in names if (n := getattr(text, name, None))), layers)
+    kept = 2 * layers * width * (getattr(text, "num_key_value_heads", None) or heads)
+    target = (Term(kept, source=0, target=1),) if apart else ()
+    return (Term(kept), *target), (Term(1), *((Term(1, source=0, target=1),) if apart else ()))
 
 
 def _layers(layers: int, width: int, feed_forward: int, attention: int) -> _Terms:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -22,7 +23,7 @@ from transformers import (
 from models import kernels
 from models.arms import HEADS, HeadError, Quantity, Shape
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
-from models.heads import set_dropout
+from models.heads import on_meta, set_dropout
 from models.transformer import TransformerArm
 
 LABEL = "MiniLM (pretrained)"
@@ -124,7 +125,15 @@ class CheckpointArm(TransformerArm):
         return kernels.use(model, kernel)
 
     def max_length(self, config: PreTrainedConfig) -> int | None:
-        limit: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        """Learned positions end, those of RoBERTa and its kin before their table does."""
+        text: Any = config.get_text_config()
+        limit: int | None = getattr(text, "max_position_embeddings", None)
+        if limit is None:
+            return None
+        for name, module in on_meta(config, "AutoModel").named_modules():
+            if isinstance(module, nn.Embedding) and name.endswith("position_embeddings"):
+                first = -1 if module.padding_idx is None else module.padding_idx
+                limit = min(limit, module.num_embeddings - 1 - first)
         return limit
 
     def loss_position(

@@ -109,7 +109,7 @@ class Measurement:
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
                 "floor": tasks.floor(
-                    task, length, self.protocol["eval_rows"], self.subject.cell.model.tokenizer
+                    task, length, self.protocol["eval_rows"], self.subject.cell.model.reads_through
                 ),
                 "solved_at": task.SOLVED,
                 "solved": metrics.solved(task.METRIC, test.metric, task.SOLVED),
