@@ -49,7 +49,9 @@ _Powers = Mapping[tuple[Any, ...], Estimate]
 def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each phase, arm and setting, over the lengths measured."""
     frame = evidence["directions"]
-    rows = timing.recurrent_over_attention(frame, list(dict.fromkeys(frame.get("phase", ()))))
+    rows = timing.recurrent_over_attention(
+        frame, [phase for phase in dict.fromkeys(frame.get("phase", ())) if phase != phases.FIRST]
+    )
     together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
     powers, body_powers = (_powers(evidence["growth"], of) for of in ("step_s", "body_s"))
     found = [_apart(series) for series in together]

@@ -60,7 +60,7 @@ class Scores:
 
     @property
     def validation(self) -> float | None:
-        """The score on the validation rows after the last step."""
+        """The score on the validation rows of the weights that were tested."""
         return self._metrics.get("validation_metric", self._metrics.get("validation_accuracy"))
 
     @property

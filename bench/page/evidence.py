@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bench import phases, registry
-from bench.statistics import verdicts
+from bench.statistics import verdicts as judging
+from bench.statistics.verdicts import Verdict
 from bench.store.records import Record
 
 
@@ -61,24 +62,42 @@ class Evidence(Mapping[str, pd.DataFrame]):
         return {record["key"]: record for record in self.records}
 
     @cached_property
-    def compared(self) -> list[verdicts.Verdict]:
+    def compared(self) -> list[Verdict]:
         """Every timed arm beside the reference of its rounds, each as if it were the only one."""
-        return verdicts.of([r for r in self.records if _timed(r)])
+        return judging.of(self._timed)
 
     @cached_property
-    def verdicts(self) -> list[verdicts.Verdict]:
-        """The same as claims have it: a difference that is not certain among so many is none."""
-        why = {
-            (row["record"], row["reference_record"]): row["why"]
+    def settings(self) -> list[Verdict]:
+        """The same of every arm with subnormals flushed, beside itself with them kept."""
+        return judging.of_settings(self._timed)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """Of ``compared`` what stands among all of its claim's comparisons."""
+        return self.standing(self.compared)
+
+    def standing(self, found: Sequence[Verdict]) -> list[Verdict]:
+        """What claims say of comparisons: by the table ``directions``, corrected for their number.
+
+        Args:
+            found: of ``compared`` or ``settings``.
+        """
+        rows = {
+            (row["record"], row["reference_record"]): row
             for row in self["directions"].to_dict("records")
             if row["phase"] != phases.FIRST
         }
-        return [
-            replace(v, veto=v.veto or why.get((v.record["key"], v.reference["key"]), ""))
-            if v.difference
-            else v
-            for v in self.compared
-        ]
+        return [_standing(v, rows[v.record["key"], v.reference["key"]]) for v in found]
+
+    @cached_property
+    def _timed(self) -> list[Record]:
+        return [r for r in self.records if _timed(r)]
+
+
+def _standing(verdict: Verdict, row: Mapping[Any, Any]) -> Verdict:
+    if row["direction"] == "same":
+        return replace(verdict, alike=True)
+    return replace(verdict, veto=verdict.veto or row["why"]) if verdict.difference else verdict
 
 
 def _timed(record: Record) -> bool:

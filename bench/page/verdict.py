@@ -5,6 +5,7 @@ from typing import Any
 from bench import phases, registry
 from bench.page.numbers import between, times
 from bench.page.words import FLUSHED, unusual
+from bench.statistics.directions import DELTA
 from bench.statistics.intervals import Estimate
 from bench.statistics.verdicts import Verdict
 
@@ -28,6 +29,7 @@ def sentence(verdict: Verdict) -> str:
     if verdict.difference is not None:
         return f"{arm} {said} {number} {comparison}{what} than {other} {where}; {control}"
     known = f"undecided, {verdict.why}" if verdict.why else "no difference beyond noise"
+    known = f"the same within {DELTA:.0%}" if verdict.alike else known
     return f"{arm} {said} {number} as fast{what} as {other} {where}: {known}; {control}"
 
 

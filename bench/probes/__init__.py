@@ -16,7 +16,7 @@
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
   median of. A cell timed in turn has several processes, none of which can tell alone
 - ``PARTS``, the same of seconds that not every cell has, and None in both turns of a round that has
-  none. They are kept of the A/A control too
+  none. Both are kept of the A/A control too
 
 Beside it stand
 

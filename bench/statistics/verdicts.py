@@ -40,6 +40,7 @@ class Verdict:
         controls: records that were timed twice in these rounds.
         time: of the arm over that of the reference.
         veto: why nothing is told in this run, whatever the ratio; empty where something may be.
+        alike: whether the two are the same within the share that counts as none.
     """
 
     record: Record
@@ -47,6 +48,7 @@ class Verdict:
     controls: tuple[Record, ...]
     time: Direction
     veto: str
+    alike: bool = False
 
     @cached_property
     def ratio(self) -> intervals.Estimate:
@@ -79,7 +81,7 @@ class Verdict:
     @property
     def difference(self) -> str | None:
         """``faster`` or ``slower``, None where that may be noise or nothing can be told."""
-        if self.why or not self.time.excludes_one:
+        if self.why or self.alike or not self.time.excludes_one:
             return None
         return "slower" if self.time.ratio.low > 1 else "faster"
 

@@ -365,20 +365,29 @@ def headline(judgements: Sequence[Judgement], does: str) -> str:
     kept = [j for j in decided if j not in flushed] or decided
     told, without = (_effects(some, RATIO) for some in (kept, flushed))
     if len(judgements) == 1 or len(told) < 2:
-        return decided[0].sentence
-    least, most = (
+        return kept[0].sentence
+    named = [
         f"{_number(e)} ({registry.label(j.scope['arm'])}, T={e.where['length']})"
         for j, e in (told[0], told[-1])
-    )
+    ]
+    plain = [_number(e) for _, e in (told[0], told[-1])]
     bodies = [_number(e) for _, e in _effects(kept, BODY_RATIO)]
     states = Counter(j.state for j in decided)
     counts = listed(f"{how} in {states[state]}" for state, how in _COUNTED.items() if states[state])
     devices = listed(dict.fromkeys(str(j.scope["device"]) for j in decided))
-    text = f"{does} recurrent networks {least} to {most} times as long as transformers"
+    text, short = (
+        f"{does} recurrent networks {' to '.join(ends)} times as long as transformers"
+        + (" with subnormals flushed" if flushed and kept == decided else "")
+        for ends in (named, plain)
+    )
     ends = [without[0], *without[1:][-1:]] if kept != decided else []
     aside = " to ".join(f"{_number(e)} (T={e.where['length']})" for _, e in ends)
     return fitting(
-        *([f"{text}; without subnormals {aside}, {devices}."] if ends else []),
+        *(
+            [f"{of}; without subnormals {aside}, {devices}." for of in (text, short)]
+            if ends
+            else []
+        ),
         *([f"{text}; the body {bodies[0]} to {bodies[-1]}, {devices}."] if bodies else []),
         f"{text}; {counts} of {len(judgements)} comparisons, {devices}.",
         f"{text}, {devices}.",

@@ -25,14 +25,14 @@ def crossover(evidence: Evidence) -> pd.DataFrame:
     where straight lines have it. ``untold_lengths`` are those at which no side can be told, as
     there are too few rounds or launches, or the A/A controls differ.
     """
-    series: dict[str, list[Verdict]] = {}
-    for verdict in evidence.verdicts:
-        where = without_length(verdict.record)
-        series.setdefault(json.dumps([where, verdict.reference["cell"]["arm"]]), []).append(verdict)
+    series: dict[str, list[tuple[Verdict, Verdict]]] = {}
+    for alone, standing in zip(evidence.compared, evidence.verdicts, strict=True):
+        name = json.dumps([without_length(alone.record), alone.reference["cell"]["arm"]])
+        series.setdefault(name, []).append((alone, standing))
     rows = []
     for text, group in series.items():
         where, reference = json.loads(text)
-        told = {v.record["cell"]["length"]: v for v in group if not v.why}
+        told = {v.record["cell"]["length"]: (v, sure) for v, sure in group if not v.why}
         rows.append(
             where
             | {
@@ -45,18 +45,23 @@ def crossover(evidence: Evidence) -> pd.DataFrame:
     return with_columns(pd.DataFrame(rows), ["at_length" + end for end in ENDS])
 
 
-def _crossing(arm: str, reference: str, told: dict[int, Verdict]) -> dict[str, Any]:
-    """Where two arms are level, in numbers and in words."""
+def _crossing(arm: str, reference: str, told: dict[int, tuple[Verdict, Verdict]]) -> dict[str, Any]:
+    """Where two arms are level, in numbers and in words.
+
+    Args:
+        arm, reference: the two.
+        told: for each length the ratio, and what stands of it.
+    """
     arm, reference = registry.label(arm), registry.label(reference)
     if len(told) < _LEAST_LENGTHS:
         return {"outcome": "undecided, as fewer than two lengths have a ratio with an interval"}
     over = f"{min(told)}–{max(told)}"
     logs = {
         n: log_ratios(v.reference["samples"]["seconds"], v.record["samples"]["seconds"], 2)
-        for n, v in told.items()
+        for n, (v, _) in told.items()
     }
-    launches = {n: v.record["samples"]["launch"] for n, v in told.items()}
-    sides = {n: _SIDES[v.difference] for n, v in told.items()}
+    launches = {n: v.record["samples"]["launch"] for n, (v, _) in told.items()}
+    sides = {n: _SIDES[sure.difference] for n, (_, sure) in told.items()}
     found = crossings.crossover(logs, launches, sides)
     if found.length is not None:
         before = arm if next(filter(None, sides.values())) > 0 else reference

@@ -10,7 +10,6 @@ import pandas as pd
 from bench import phases, registry
 from bench.frames.columns import interval, where
 from bench.page.evidence import Evidence
-from bench.probes.speed import turns
 from bench.statistics import verdicts
 from bench.statistics.directions import Direction, directions, holm
 from bench.statistics.intervals import Estimate
@@ -55,14 +54,15 @@ def table(evidence: Evidence) -> pd.DataFrame:
     A generation has two rows: of the phase ``first_token``, which reads the prompt, and of its own,
     the tokens after it. The former are there where the A/A controls' first tokens are known too.
     """
-    settings = verdicts.of_settings(turns.measured(evidence))
-    compared = [(ARMS, v) for v in evidence.compared] + [(SUBNORMALS, v) for v in settings]
+    compared = [(ARMS, v) for v in evidence.compared]
+    compared += [(SUBNORMALS, v) for v in evidence.settings]
     rows = [(_place(contrast, verdict), verdict) for contrast, verdict in compared]
     steps = [(row, verdict, _STEP) for row, verdict in rows]
     first = [
         (_place(row["contrast"], verdict, phases.FIRST), verdict, _FIRST_TOKEN)
         for row, verdict in rows
-        if row["phase"] == "decode" and _FIRST_TOKEN.again(verdict.reference) is not None
+        if (row["contrast"], row["phase"]) == (ARMS, "decode")
+        and _FIRST_TOKEN.again(verdict.reference) is not None
     ]
     bodies = [(row, v, _BODY) for row, v in rows if _BODY.of(v.record) and _BODY.of(v.reference)]
     _compare(steps + first)

@@ -271,8 +271,8 @@ def _taken(phase: str, frame: pd.DataFrame) -> str:
 def caption(facet: Facet) -> str:
     """What the marks say."""
     return (
-        "Time ratios are paired, with intervals. Filled: claimed; hollow: undecided; grey band: "
-        "within 3%. Other sizes are not shown."
+        "Paired time ratios, with intervals. Filled: claimed; hollow: undecided; grey band: within "
+        "3%. Other sizes, other ways: not shown."
     )
 
 

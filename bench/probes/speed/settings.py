@@ -30,7 +30,7 @@ def settings(evidence: Evidence) -> pd.DataFrame:
     is no verdict.
     """
     records = turns.measured(evidence)
-    pairs = {verdict.record["key"]: verdict for verdict in verdicts.of_settings(records)}
+    pairs = {v.record["key"]: v for v in evidence.standing(evidence.settings)}
     rows = []
     for name, base in _AGAINST.items():
         groups: dict[str, dict[Any, Record]] = {}

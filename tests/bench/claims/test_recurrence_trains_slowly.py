@@ -312,6 +312,21 @@ def test_a_headline_says_what_is_left_without_subnormals():
     assert len(headline.split()) <= MOST_WORDS
 
 
+def test_a_headline_of_flushed_ones_alone_says_so_and_a_long_one_drops_names():
+    flushed = directions((64, 1.2, "longer"), (512, 0.6, "shorter"), arm="rnn", denormals="flush")
+    more = directions((64, 1.1, "longer"), (512, 0.7, "shorter"), denormals="flush")
+    told = claim.headline(claim.judge({"directions": pd.concat([flushed, more])}))
+    assert "times as long as transformers with subnormals flushed" in told
+    kept = directions((256, 9.0, "longer"), (512, 12.7, "longer"), arm="rnn")
+    assert claim.headline(claim.judge({"directions": pd.concat([kept, flushed, more])})) == (
+        "A training step takes recurrent networks 9.00 [8.57, 9.45] to 12.70 [12.10, 13.34] times "
+        "as long as transformers; without subnormals 0.60 [0.57, 0.63] (T=512) to 1.20 "
+        "[1.14, 1.26] (T=64), cpu."
+    )
+    one = pd.concat([directions((256, 9.0, "longer")), flushed])
+    assert "9.00" in claim.headline(claim.judge({"directions": one}))
+
+
 def test_what_is_undecided_at_the_shortest_window_is_not_said_of_it():
     (judgement,) = judged(
         (64, 1.0, "undecided"), (256, 9.0, "longer"), (1024, 2.4, "longer"), (4096, 0.6, "shorter")

@@ -56,6 +56,21 @@ class TestGroups:
                 rounds = [sum(pair) / 2 for pair in zip(*[iter(samples[of])] * 2, strict=True)]
                 assert metrics[name] == pytest.approx(statistics.median(rounds))
             assert metrics["tokens_per_s"] == metrics["tokens_per_step"] / metrics["step_s"]
+            assert metrics["kernel_ran"]
+        (base,) = (cell for cell in group if cell.arm == cell.model.match_to)
+        samples = heard.outcomes[base.key]["samples"]
+        assert len(samples["canary_first_token_seconds"]) == len(samples["first_token_seconds"])
+
+    def test_a_kernel_is_asked_for_once_and_of_no_control(self, monkeypatch, decided):
+        Virtual.install(monkeypatch)
+        group, configs = changed(decided, cells_of("speed")[0], rounds=10)
+        heard = run(None, configs, "", group, Heard())
+        launches = heard.outcomes[group[0].key]["samples"]["launch"][-1] + 1
+        assert launches > 1
+        assert len(Virtual.asked) == launches * (len(group) + 1)
+        first = Virtual.asked[: len(group) + 1]
+        assert sorted(arm for arm, ran in first if ran) == sorted(cell.arm for cell in group)
+        assert not any(ran for _, ran in Virtual.asked[len(group) + 1 :])
 
     def test_a_size_that_stays_imprecise_is_undecided(self, server, decided, fingerprint):
         group, configs = changed(decided, cells_of("speed")[0], precision=1e-9)

@@ -2,6 +2,7 @@
 
 import random
 from types import SimpleNamespace
+from typing import ClassVar
 
 from bench.execute import group, rounds, seats, turns
 
@@ -14,6 +15,8 @@ class Virtual(seats.Seat):
 
     now = 0.0
     chance = random.Random(0)
+    #: Of every process that ended: its arm, and whether its kernel was asked for.
+    asked: ClassVar[list] = []
 
     @classmethod
     def install(cls, monkeypatch):
@@ -22,7 +25,7 @@ class Virtual(seats.Seat):
         for module in (group, rounds, seats):
             monkeypatch.setattr(module, "time", clock)
         monkeypatch.setattr(turns, "Seat", cls)
-        Virtual.now, Virtual.chance = 0.0, random.Random(0)
+        Virtual.now, Virtual.chance, Virtual.asked = 0.0, random.Random(0), []
 
     @classmethod
     def pass_by(cls, seconds):
@@ -43,6 +46,7 @@ class Virtual(seats.Seat):
     def finish(self, *, ran):
         """Times by chance, so that no ratio is ever exact."""
         self.metrics = {"tokens_per_step": 1}
+        Virtual.asked.append((self.cell.arm, ran))
         taken = [
             TURN[self.cell.arm] * Virtual.chance.uniform(0.99, 1.01) for _ in range(self._turns)
         ]

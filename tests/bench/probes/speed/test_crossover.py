@@ -1,5 +1,8 @@
 """Where two arms are level: in the table, in the figure, in words."""
 
+from dataclasses import replace
+from functools import cached_property
+
 import pytest
 
 from bench.drawing import colours
@@ -85,3 +88,22 @@ def test_of_what_has_no_interval_nothing_is_told(costly):
     assert any(
         line.startswith("No claim on a training step at T=48") for line in answers("speed", records)
     )
+
+
+def test_a_side_that_does_not_stand_is_no_side(costly):
+    """One length of three is not certain among so many: it may be on either side."""
+
+    class Corrected(Evidence):
+        @cached_property
+        def verdicts(self):
+            return [
+                replace(
+                    v, veto="not certain among 30 comparisons" * (v.record["cell"]["length"] == 32)
+                )
+                for v in self.compared
+            ]
+
+    records = scaled(training(costly), "lstm", {16: 0.5, 32: 1.6, 48: 0.5})
+    (row,) = Corrected(records)["crossover"].to_dict("records")
+    assert row["outcome"] == "undecided in 16–48"
+    assert row["untold_lengths"] == 0

@@ -8,7 +8,8 @@ from scipy import stats
 
 from bench import claims
 from bench.page.evidence import Evidence
-from bench.statistics.directions import NOMINAL
+from bench.page.verdict import sentence
+from bench.statistics.directions import NOMINAL, Direction
 
 from ....timed import evidence, records
 
@@ -210,3 +211,15 @@ def test_a_verdict_is_no_more_certain_than_the_claim_that_it_is_one_of():
     said = said.loc[row["record"]]
     assert said["verdict"] == "undecided"
     assert "undecided, not certain among" in said["sentence"]
+
+
+def test_what_a_claim_calls_the_same_is_faster_nowhere(monkeypatch):
+    """A difference of less than 3% may be certain, and is none all the same."""
+    monkeypatch.setattr(Direction, "same", lambda direction: direction.excludes_one)
+    now = Evidence(records())
+    same = now["directions"].query("direction == 'same' and contrast == 'arms'")
+    assert len(same)
+    for verdict in now.verdicts:
+        if verdict.record["key"] in set(same["record"]):
+            assert verdict.difference is None
+            assert "the same within 3%" in sentence(verdict)
