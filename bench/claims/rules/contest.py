@@ -75,8 +75,9 @@ class Contest:
         if not self.best.solves or not all(arm.solves is False for arm in self.theirs):
             none = not self.best.solved and not self.rival.solved
             why = "nobody solves it" if none else "a solve rate straddles a half"
-            cut = sum(arm.cut_off for arm in (*self.ours, *self.theirs))
-            why = f"{cut} trainings were cut off while still learning" if cut else why
+            open_ = [arm for arm in (self.best, *self.theirs) if arm.solves is None]
+            if cut := sum(arm.cut_off for arm in open_):
+                why = f"{cut} training{'s' * (cut > 1)} stopped while still learning"
             return Decided(judgement.UNDECIDED, why)
         if p >= _LEVEL:
             return Decided(judgement.UNDECIDED, "exact p of 5% or more")

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
-from bench.outcome import CEILING
+from bench.outcome import STOPPED
 from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
 
 Row = dict[str, Any]
 
 #: What makes two trainings of one length the same, beside the coordinates.
-_TRAINING = ("shortest", "steps", "patience", "batch_size")
+_TRAINING = ("shortest", "steps", "patience", "warmup_steps", "schedule", "batch_size")
 _COLUMNS = (
     "comparison", "task", "data", "length", "arm", "device", "dtype", *_TRAINING, "seed", "metric",
     "higher_is_better", "test_metric", "floor", "solved", "ended", "record",
@@ -42,8 +42,8 @@ class Trained:
 
     @cached_property
     def cut_off(self) -> int:
-        """Seeds that were still learning when their steps were over, and might yet have."""
-        return sum(row["ended"] == CEILING and not row["solved"] for row in self.seeds.values())
+        """Seeds that stopped while still learning, and might yet have."""
+        return sum(row["ended"] in STOPPED and not row["solved"] for row in self.seeds.values())
 
     @property
     def solves(self) -> bool | None:

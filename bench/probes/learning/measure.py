@@ -39,9 +39,16 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
     """Refuse windows that cannot be trained or tested on.
 
     Raises:
-        Unsupported: images of several sizes, or windows that are never as short as the least.
+        Unsupported: images of several sizes, windows that are never as short as the least, or
+            trials that end before the learning rate has risen to the one that is tried.
     """
     shortest, others = cell.protocol["shortest"], cell.protocol["test_lengths"]
+    warmup, trial = cell.protocol["warmup_steps"], cell.protocol["trial_steps"]
+    if len(cell.protocol["learning_rates"]) > 1 and warmup >= trial:
+        raise Unsupported(
+            f"expected trial_steps above warmup_steps, {warmup}. Got {trial}: no learning rate of "
+            "the list would be tried."
+        )
     if head == IMAGE_TEXT and {shortest or cell.length, *others} != {cell.length}:
         raise Unsupported(
             f"{head} reads images of one size, the cell's T={cell.length}. Leave shortest and "
@@ -91,11 +98,12 @@ class Measurement:
                 self.progress(stop / steps)
                 if self.end.get("ended") is not None:
                     break
-            if self._best:
-                model.load_state_dict(self._best)
         except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
+        self._traces = self._samples()  # of the weights as trained, before the best are put back
+        if self._best:
+            model.load_state_dict(self._best)
 
     def result(self) -> Result:
         model = self.trainer.model
@@ -103,7 +111,7 @@ class Measurement:
         task, length = self.subject.task, self.subject.cell.length
         metric = metrics.METRICS[task.METRIC]
         beyond = self._out_of_distribution()
-        samples = self._samples()
+        samples = self._traces
         return Result(
             {
                 "metric": task.METRIC,

@@ -14,11 +14,12 @@ from typing import Any
 
 from bench import registry
 from bench.data import metrics
-from bench.outcome import CONVERGED, DIVERGED, DONE, SOLVED
+from bench.outcome import CONVERGED, DIVERGED, DONE
 from bench.store.records import Record
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "not comparable"
 _MISSED = 0.05  # how often a rate is excluded that is the true one
+_MOST = 0.5  # of seeds that may solve what we say is not solved
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _counts(record: Record, span: list[int] | None) -> bool:
     """
     if span is not None:
         return bool(record["metrics"]["solved"])
-    return record["metrics"].get("ended") in (CONVERGED, SOLVED)
+    return bool(record["metrics"].get("ended") == CONVERGED)
 
 
 def _verdict(theirs: bool, solved: int, failed: int, seeds: int, span: bool) -> tuple[str, str]:
@@ -170,7 +171,7 @@ def _verdict(theirs: bool, solved: int, failed: int, seeds: int, span: bool) -> 
     had = "learned the trained lengths" if span else "converged"
     # How often a seed may solve it, and so many all fail once in twenty times.
     most = 1 - _MISSED ** (1 / failed)
-    return (
-        DISAGREES if theirs else AGREES,
-        f"{count}; {failed} {had}, which excludes that more than {most:.0%} do",
-    )
+    why = f"{count}; {failed} {had}, which excludes at 95% that more than {most:.0%} would"
+    if most > _MOST:
+        return OPEN, f"{why}: too few to say that most would not"
+    return (DISAGREES if theirs else AGREES), why

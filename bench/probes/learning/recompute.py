@@ -64,19 +64,24 @@ def of_end(
 
     Returns:
         ``ended``: ``solved``, the last two validations do; ``converged``, in the last ``patience``
-        of them the loss has not fallen by a thousandth; ``ceiling``, neither was so when the steps
-        were over; None while it goes on. ``best_step``: the validation of the lowest loss.
+        of them the loss has not fallen by a thousandth, those at a learning rate that was still
+        rising not counted, nor any at one that falls, which brings little of itself; ``ceiling``,
+        neither was so when the steps were over; None while it goes on. ``best_step``: the
+        validation of the lowest loss.
     """
     patience = protocol.get("patience", 0)
     if not patience:
         return {}
-    counted = 0  # the last one whose loss has fallen far enough
-    for index, (_, loss, _) in enumerate(curve):
-        counted = index if loss < curve[counted][1] * (1 - _GAIN) else counted
+    constant = protocol.get("schedule", "constant") == "constant"
+    counted = 0  # the last one whose loss has fallen far enough, or which is not counted
+    for index, (step, loss, _) in enumerate(curve):
+        rising = step <= protocol.get("warmup_steps", 0)
+        if rising or loss < curve[counted][1] * (1 - _GAIN):
+            counted = index
     ended = None
     if len(curve) > _SOLVED and all(reached(metric) for *_, metric in curve[-_SOLVED:]):
         ended = SOLVED
-    elif len(curve) - 1 - counted >= patience:
+    elif constant and len(curve) - 1 - counted >= patience:
         ended = CONVERGED
     elif curve[-1][0] >= protocol["steps"]:
         ended = CEILING

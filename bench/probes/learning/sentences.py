@@ -17,7 +17,7 @@ from bench.probes.learning import published
 
 _TRAINING = [
     "comparison", "task", "data", "device", "dtype", "denormals", "threads", "length", "shortest",
-    "steps", "patience", "batch_size", "eval_rows", "clip_norm",
+    "steps", "patience", "warmup_steps", "schedule", "batch_size", "eval_rows", "clip_norm",
 ]  # fmt: skip
 _ONE_ANSWER = "AutoModelForSequenceClassification"
 
@@ -126,7 +126,7 @@ def _scored(row: Row, metric: Metric) -> str:
     if not math.isnan(row["solve_rate"]):
         parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
     if row["cut_off"]:
-        parts.append(f"{row['cut_off']} of {row['seeds']} cut off while still learning")
+        parts.append(f"{row['cut_off']} of {row['seeds']} stopped while still learning")
     return ", ".join(parts)
 
 

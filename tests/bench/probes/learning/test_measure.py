@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from bench.measure.scoring import evaluate
-from bench.probes.learning.measure import Measurement
+from bench.outcome import Unsupported
+from bench.probes.learning.measure import Measurement, refuse
 from bench.probes.learning.recompute import of_end
 
 from ..subjects import subjects
@@ -105,3 +106,44 @@ def test_the_learning_rate_rises_and_falls_as_the_protocol_says(corpus, schedule
         trainer.run([batch])
         found.append(trainer.learning_rate)
     assert found == pytest.approx([1e-3 * share for share in shares])
+
+
+@pytest.mark.parametrize(
+    ("own", "losses", "ended"),
+    [
+        ({"warmup_steps": 20}, [5.0, 5.0, 5.0, 5.0], None),  # two of these at a rate still rising
+        ({"warmup_steps": 20}, [5.0, 5.0, 5.0, 5.0, 5.0], "converged"),
+        ({"schedule": "cosine"}, [5.0, 4.0, 4.0, 4.0], None),
+        ({"schedule": "cosine"}, [5.0, 4.0, 4.0, 4.0, 4.0, 4.0], "ceiling"),
+    ],
+)
+def test_what_the_schedule_has_done_is_no_convergence(own, losses, ended):
+    curve = [(10 * n, loss, 0.5) for n, loss in enumerate(losses)]
+    protocol = {"patience": 2, "steps": 50} | own
+    assert of_end(curve, protocol, lambda score: False)["ended"] == ended
+
+
+def test_what_a_half_type_s_training_changed_is_of_the_training(corpus):
+    """And not of the weights that were put back."""
+    cell = subjects(corpus, "learning")["transformer"].cell
+    protocol = cell.protocol | {
+        "patience": 1,
+        "learning_rates": [3e-1],
+        "steps": 4,
+        "eval_every": 2,
+    }
+    subject = subjects(corpus, "learning", protocol=protocol, dtype="pure_bfloat16")["transformer"]
+    measurement = Measurement(subject, lambda share: None)
+    measurement.round()
+    result = measurement.result()
+    assert result.metrics["best_step"] == 0
+    assert max(share for _, share in result.samples["changed_share"]) > 0.5
+
+
+def test_trials_that_end_while_the_rate_rises_are_refused(corpus):
+    cell = subjects(corpus, "learning")["lstm"].cell
+    protocol = cell.protocol | {"learning_rates": [1e-3, 1e-2], "warmup_steps": 20}
+    asked = cell.model_copy(update={"protocol": protocol | {"trial_steps": 20}})
+    with pytest.raises(Unsupported, match="trial_steps above warmup_steps, 20"):
+        refuse(asked, "AutoModel", None)
+    refuse(cell.model_copy(update={"protocol": protocol | {"trial_steps": 21}}), "AutoModel", None)

@@ -148,5 +148,5 @@ def test_who_was_cut_off_has_not_failed(trained):
         record["metrics"]["ended"] = ended
     (line,) = sentences.learned(Evidence(made)["tasks"])[:1]
     assert "rows after at most " in line
-    assert "solved by 1 of 2, 1 of 2 cut off while still learning" in line
-    assert "solved by 0 of 2, 2 of 2 cut off while still learning" in line
+    assert "solved by 1 of 2, 1 of 2 stopped while still learning" in line
+    assert "solved by 0 of 2, 2 of 2 stopped while still learning" in line
