@@ -7,7 +7,7 @@ from bench.drawing.lines import seeds_and_median
 
 
 def drawn(ended):
-    """Three seeds of ten, ten and four places; the median's line, and how many crosses there are."""
+    """Seeds of ten, ten and four places: the median, and how many crosses there are."""
     _, here = plt.subplots()
     series = [
         (np.arange(1, n + 1), np.full(n, float(value))) for n, value in ((10, 1), (10, 2), (4, 9))
