@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 #: Files that say which tokens they are; the later one counts.
 FILES = ("tokenizer_config.json", "special_tokens_map.json")
+_USUAL = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
 _NAMES = ("bos_token", "cls_token", "sep_token", "eos_token", "pad_token")
 
 
@@ -39,17 +40,21 @@ def read(folder: Path, backend: "Tokenizer") -> Marks:
 
 
 def named(folder: Path, backend: "Tokenizer") -> dict[str, int | None]:
-    """Its marks by their names in transformers, None for what it has not."""
+    """Its marks by their names in transformers, None for what it has not.
+
+    Where no file says which they are, those that BERT's are called, if it has such tokens.
+    """
     said: dict[str, Any] = {}
     for file in FILES:
         path = folder / file
         said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    marks = {name: said.get(name) for name in _NAMES}
+    marks: dict[str, Any] = {name: said.get(name) for name in _NAMES}
+    marks = marks if any(marks.values()) else _USUAL
     return {
         name: backend.token_to_id(mark["content"] if isinstance(mark, dict) else mark)
         if mark
         else None
-        for name, mark in marks.items()
+        for name, mark in ((name, marks.get(name)) for name in _NAMES)
     }
 
 
