@@ -21,6 +21,10 @@ STATUSES = (
 )  # fmt: skip
 FINAL = (DONE, UNDECIDED, DIVERGED, UNSUPPORTED, INVALID)
 MEASURED = (DONE, UNDECIDED)
+#: How a training ends that may do so before its steps are over: the last two validations solve the
+#: task; they bring nothing any more; the steps were over first, and it was still learning.
+SOLVED, CONVERGED, CEILING = "solved", "converged", "ceiling"
+STOPPED = (SOLVED, CEILING)  # while still learning
 #: What records of before call a status that has another name now.
 FORMERLY = {"unstable": UNDECIDED}
 

@@ -183,7 +183,7 @@ def count_flops(model: nn.Module, inputs: Mapping[str, Any], training: bool) -> 
     """FLOPs of a call as PyTorch counts them, with the formulas it lacks.
 
     Args:
-        model: a Hugging Face model, anywhere but on the meta device.
+        model: a Hugging Face model; on the meta device without fused kernels.
         inputs: what to call it with; for ``training`` they should give a ``loss``. Without one
             (``AutoModel``) the sum of the last hidden state stands in.
         training: count the backward pass too.

@@ -1,33 +1,113 @@
-"""What transformers cost, in closed form.
+"""What transformers cost: the suite's own in closed form, others counted.
 
 A layer of width H, attention width A (the heads together) and feed-forward width F has, for each
 token, the products Q, K, V and O (4HA) and two feed-forward ones (2HF), and for each pair of tokens
 a score and the value it weighs (2A). Its state is the keys and values of every token: 2A each.
+
+Of any other architecture PyTorch counts the products of a few short rows on the meta device, where
+nothing is computed; as a polynomial of the lengths they give those of any row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
 from transformers import PreTrainedConfig
 
-from models.autoclasses import SEQ2SEQ
-from models.cost import Cost, Parameters, Term
+from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
+from models.cost import Cost, Parameters, Term, count_flops
+from models.heads import GENERATING, HEADS, example, on_meta
 
 _Terms = tuple[Term, ...]
+_COUNTED = (4, 8, 12, 16)  # tokens of rows that are counted: one more than give the polynomial
 
 
 def of(config: PreTrainedConfig, head: str, parameters: Parameters) -> Cost:
     """The cost of an architecture under a head.
 
     Raises:
-        ValueError: an architecture whose formula is not written down here.
+        ValueError: it cannot be counted; says why.
     """
-    if config.model_type not in _FORMULAS:
+    formula, heads = _FORMULAS.get(config.model_type, (counted, ()))
+    return (formula if head in heads else counted)(config, head, parameters)
+
+
+def counted(config: PreTrainedConfig, head: str, parameters: Parameters) -> Cost:
+    """The cost of any architecture that reads token ids, from the products of a few short rows.
+
+    All scores of its attention are counted, whatever window its layers look through, and a row's
+    gradient takes two products for each of the forward pass.
+
+    Raises:
+        ValueError: it cannot be fed such rows, or what they cost is no polynomial of their length.
+    """
+    apart = head == SEQ2SEQ
+    powers = [(i, j) for i in range(3) for j in range(3 if apart else 1) if i + j < 3]
+    points = [(t, u) for t in _COUNTED for u in (_COUNTED[:3] if apart else (0,))]
+    found = _multiplications(config, head, points)
+    design = np.array([[t**i * u**j for i, j in powers] for t, u in points])
+    amounts = np.linalg.lstsq(design, np.array(found, dtype=float), rcond=None)[0].round()
+    if (design @ amounts != found).any():
         raise ValueError(
-            f"model_type must be one of {', '.join(_FORMULAS)}, whose costs are known. "
-            f"Got {config.model_type!r}."
+            f"{config.model_type}: expected FLOPs that are a polynomial of the lengths, of degree "
+            f"two. Got {dict(zip(points, found, strict=True))}."
         )
-    return _FORMULAS[config.model_type](config, head, parameters)
+    known = dict(zip(powers, map(int, amounts), strict=True))
+    products: _Terms = ()
+    if head == "AutoModelForCausalLM":  # of which a prefill makes the last position's only
+        logits = on_meta(config, head).get_output_embeddings().weight.numel()
+        known[1, 0] -= logits
+        products = (Term(logits, logits=True),)
+    products += tuple(Term(n, source=i, target=j) for (i, j), n in known.items() if n)
+    return Cost(parameters, products, *_kept(config, apart=apart))
+
+
+def _multiplications(
+    config: PreTrainedConfig, head: str, points: Sequence[tuple[int, int]]
+) -> list[int]:
+    """Of the forward pass of one row of each length and target length.
+
+    Where a model looks at values, as some classifiers do for the end of a row, it is really run.
+    """
+    rows = [_row(config, head, *point) for point in points]
+    for device in ("meta", "cpu"):
+        with torch.device(device):
+            model = HEADS[head].from_config(config, attn_implementation="eager").eval()
+        try:
+            return [
+                count_flops(model, {n: value.to(device) for n, value in row.items()}, False) // 2
+                for row in rows
+            ]
+        except Exception as error:  # noqa: BLE001  # every architecture has mistakes of its own
+            why = " ".join(str(error).split())[:200]
+    raise ValueError(f"{config.model_type} cannot be fed a row of token ids: {why}")
+
+
+def _row(config: PreTrainedConfig, head: str, length: int, target: int) -> dict[str, Tensor]:
+    """What the model reads, its end marked where it has a mark for that."""
+    row = example(config, head, rows=1, length=length, target_length=target or None)
+    end: Any = config.get_text_config().eos_token_id
+    if isinstance(end, int):
+        row["input_ids"][:, -1] = end
+    # The decoder of an encoder-decoder reads its labels.
+    return row if head == SEQ2SEQ else {"input_ids": row["input_ids"]}
+
+
+def _kept(config: PreTrainedConfig, *, apart: bool) -> tuple[_Terms, _Terms]:
+    """Keys and values, of a decoder's own tokens too where it has any; and the tokens read."""
+    text: Any = config.get_text_config(decoder=apart)
+    heads = text.num_attention_heads
+    named = (getattr(text, name, None) for name in ("head_dim", "d_kv"))
+    width = next(filter(None, named), text.hidden_size // heads)
+    layers = text.num_hidden_layers
+    if apart:
+        names = ("num_decoder_layers", "decoder_layers")
+        layers = next((n for name in names if (n := getattr(text, name, None))), layers)
+    kept = 2 * layers * width * (getattr(text, "num_key_value_heads", None) or heads)
+    target = (Term(kept, source=0, target=1),) if apart else ()
+    return (Term(kept), *target), (Term(1), *((Term(1, source=0, target=1),) if apart else ()))
 
 
 def _layers(layers: int, width: int, feed_forward: int, attention: int) -> _Terms:
@@ -58,15 +138,6 @@ def _bert(config: Any, head: str, parameters: Parameters) -> Cost:
     return Cost(parameters, products + _readout(config, head, width), (Term(layers * 2 * width),))
 
 
-def _distilbert(config: Any, head: str, parameters: Parameters) -> Cost:
-    """An encoder without a pooler; its sequence classifier has a layer of its own instead."""
-    width, layers = config.dim, config.n_layers
-    products = _layers(layers, width, 2 * width * config.hidden_dim, width)
-    if head == "AutoModelForSequenceClassification":
-        products += (Term(width**2, source=0),)
-    return Cost(parameters, products + _readout(config, head, width), (Term(layers * 2 * width),))
-
-
 def _gpt2(config: Any, head: str, parameters: Parameters) -> Cost:
     """A decoder; causal or not, all scores are counted. The last layer is vocab_size wide."""
     width, layers = config.n_embd, config.n_layer
@@ -84,14 +155,13 @@ def _t5(config: Any, head: str, parameters: Parameters) -> Cost:
     feed_forward = (3 if config.is_gated_act else 2) * width * config.d_ff  # a gate is a matrix
     products = _layers(config.num_layers, width, feed_forward, attention)
     layers = config.num_decoder_layers
-    if head == SEQ2SEQ:
-        products += (
-            Term(layers * (6 * width * attention + feed_forward), source=0, target=1),
-            Term(layers * 2 * width * attention),  # keys and values of the source
-            Term(layers * 2 * attention, source=0, target=2),
-            Term(layers * 2 * attention, source=1, target=1),
-            Term(width * config.vocab_size, source=0, target=1),
-        )
+    products += (
+        Term(layers * (6 * width * attention + feed_forward), source=0, target=1),
+        Term(layers * 2 * width * attention),  # keys and values of the source
+        Term(layers * 2 * attention, source=0, target=2),
+        Term(layers * 2 * attention, source=1, target=1),
+        Term(width * config.vocab_size, source=0, target=1),
+    )
     kept = layers * 2 * attention
     return Cost(
         parameters,
@@ -132,10 +202,11 @@ def _clip(config: Any, head: str, parameters: Parameters) -> Cost:
     return Cost(parameters, products, state, (Term(1), Term(patches, source=0)))
 
 
-_FORMULAS: dict[str, Callable[[Any, str, Parameters], Cost]] = {
-    "bert": _bert,
-    "distilbert": _distilbert,
-    "gpt2": _gpt2,
-    "t5": _t5,
-    "clip": _clip,
+_ENCODER = tuple(head for head in HEADS if head not in (*GENERATING, IMAGE_TEXT))
+#: Architecture -> its formula, and the heads that this is of: those that the suite's own arms have.
+_FORMULAS: dict[str, tuple[Callable[[Any, str, Parameters], Cost], tuple[str, ...]]] = {
+    "bert": (_bert, _ENCODER),
+    "gpt2": (_gpt2, ("AutoModelForCausalLM",)),
+    "t5": (_t5, (SEQ2SEQ,)),
+    "clip": (_clip, (IMAGE_TEXT,)),
 }

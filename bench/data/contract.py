@@ -21,7 +21,7 @@ IGNORED = -100
 OFFLINE = "offline"
 
 #: Whose token ids a comparison reads text through: the corpus's own, trained on its training split,
-#: or the bundled checkpoint's, which every checkpoint that takes part must share.
+#: or its checkpoint's, the bundled one's where it names none.
 TOKENIZERS = CORPUS, CHECKPOINT = ("corpus", "checkpoint")
 
 SPLITS = ("train", "validation", "test")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.data import marks
 from bench.data.corpus import CorpusError
 
 SHARES = {"train": 70, "validation": 15, "test": 15}  # of a hundred images
@@ -28,7 +29,8 @@ class Digits:
         images: (count, 8, 8) from 0, paper, to 16, ink; no two are the same.
         labels: (count,) which digit each one is.
         split: (count,) the split of each one.
-        captions: (10, length) token ids of every digit's caption, padded.
+        captions, masks: (10, length) token ids of every digit's caption, padded, and which are no
+            padding.
         words: how the tokenizer prints the ids of the captions.
         cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
     """
@@ -38,6 +40,7 @@ class Digits:
     labels: npt.NDArray[np.int64]
     split: npt.NDArray[np.str_]
     captions: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.int64]
     words: Mapping[int, str]
     cls_id: int
     sep_id: int
@@ -76,9 +79,12 @@ def open_digits(captions: Sequence[str], length: int, tokenizer: Path) -> Digits
     _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
     kept = np.sort(first)  # what is there twice would stand in one split, but twice
     backend = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
-    marks = backend.get_vocab()
+    try:
+        framed = marks.read(tokenizer, backend)
+    except (OSError, ValueError) as error:
+        raise DigitsError(f"task 'digits' cannot be read through this tokenizer: {error}") from None
     backend.no_truncation()
-    backend.enable_padding(length=length, pad_id=marks["[PAD]"])
+    backend.enable_padding(length=length, pad_id=framed.pad)
     encoded = [backend.encode(caption) for caption in captions]
     if (most := max(len(caption.ids) for caption in encoded)) > length:
         raise DigitsError(
@@ -91,11 +97,12 @@ def open_digits(captions: Sequence[str], length: int, tokenizer: Path) -> Digits
         labels=labels[kept],
         split=np.array([_split(image) for image in images[kept]]),
         captions=np.array([caption.ids for caption in encoded], dtype=np.int64),
+        masks=np.array([caption.attention_mask for caption in encoded], dtype=np.int64),
         words={n: word for one in encoded for n, word in zip(one.ids, one.tokens, strict=True)},
-        cls_id=marks["[CLS]"],
-        sep_id=marks["[SEP]"],
-        pad_id=marks["[PAD]"],
-        vocab_size=backend.get_vocab_size(),
+        cls_id=framed.begin,
+        sep_id=framed.end,
+        pad_id=framed.pad,
+        vocab_size=max(backend.get_vocab().values()) + 1,
     )
 
 

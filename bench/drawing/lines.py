@@ -32,19 +32,33 @@ def thinned(x: Any, most: int = _MOST_POINTS) -> Any:
     return np.unique(np.searchsorted(places, np.linspace(places[0], places[-1], most)))
 
 
-def seeds_and_median(here: Axes, arm: str, series: Sequence[tuple[Any, Any]]) -> None:
-    """Every seed thin, a cross where it diverged, and the median as far as all seeds go."""
-    longest = max(len(x) for x, _ in series)
-    common = min(len(x) for x, _ in series)
-    for x, values in series:
+def seeds_and_median(
+    here: Axes, arm: str, series: Sequence[tuple[Any, Any]], ended: Sequence[bool] = ()
+) -> None:
+    """Every seed thin, a cross where it diverged, and the median as far as all seeds go.
+
+    Args:
+        here: where to draw.
+        arm: whose.
+        series: places and values of each seed, a shorter one's places the first of a longer one's.
+        ended: of each whether it ended because it was done: the median goes on with what it had.
+    """
+    done = ended or [False] * len(series)
+    places = max((x for x, _ in series), key=len)
+    common = min(
+        [len(places), *(len(x) for (x, _), own in zip(series, done, strict=True) if not own)]
+    )
+    lasting = []
+    for (x, values), own in zip(series, done, strict=True):
         if len(series) > 1:
             some = thinned(x, _SEED_POINTS)
             here.plot(x[some], values[some], color=colour(arm), linewidth=0.5, alpha=0.45)
-        if len(x) < longest:
+        if len(x) < len(places) and not own:
             here.plot(x[-1:], values[-1:], color=colour(arm), marker="x")
-    middle = np.median(np.stack([values[:common] for _, values in series]), axis=0)
-    some = thinned(series[0][0][:common])
-    (line,) = here.plot(series[0][0][some], middle[some], color=colour(arm), linewidth=1.6)
+        lasting.append(np.pad(values, (0, max(0, common - len(x))), mode="edge")[:common])
+    middle = np.median(np.stack(lasting), axis=0)
+    some = thinned(places[:common])
+    (line,) = here.plot(places[some], middle[some], color=colour(arm), linewidth=1.6)
     titled(line, f"{label(arm)}, {len(series)} seed{'s' if len(series) > 1 else ''}")
 
 

@@ -28,7 +28,7 @@ class Opened:
         Raises:
             Unavailable: it cannot be had; the same answer each time, so that a hub is asked once.
         """
-        tokenizer = cell.model.tokenizer
+        tokenizer = cell.model.reads_through
         need = cell.task if cell.data != OFFLINE else tasks.needs(cell.task)
         name = need, cell.data, tokenizer if tasks.reads_text(cell.task) else None
         if name in self._reasons:

@@ -9,7 +9,6 @@ import torch
 import models.arms
 from bench import registry, tasks
 from bench.data.contract import CHECKPOINT
-from bench.execute.tokenizer import refuse_tokenizer
 from bench.measure import contract, objective
 from bench.outcome import CellError, Invalid, Unavailable, Unsupported
 from bench.study import Cell
@@ -71,8 +70,6 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     if "pretrained" in (_weights(cell.arm), _weights(cell.model.match_to)):
         _refuse_ids(cell, vocabulary)
     try:
-        if cell.model.checkpoint is not None:
-            refuse_tokenizer(cell.model.checkpoint)
         found = match(
             arm,
             shape,
@@ -142,8 +139,9 @@ def _parameters(found: Match, task: tasks.Task) -> Parameters:
 
 def _tokenizer(cell: Cell, data: Any) -> dict[str, Any]:
     """Whose token ids a cell's rows have, and how many there are."""
+    whose = cell.model.reads_through
     return {
-        "name": MINILM.name if cell.model.tokenizer == CHECKPOINT else cell.model.tokenizer,
+        "name": MINILM.name if whose == CHECKPOINT else whose,
         "vocab_size": data.vocab_size,
         "sha256": getattr(data, "tokenizer_digest", None),  # of the library's
     }

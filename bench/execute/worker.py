@@ -72,7 +72,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
     except Unsupported:  # a cell of an absent device was refused when it was prepared
         raise CellError(f"the {cell.device} device has gone since this was prepared") from None
     settle(cell.denormals, job["threads"])
-    data = tasks.open_data(cell.task, cell.data, job["corpus"], cell.model.tokenizer)
+    data = tasks.open_data(cell.task, cell.data, job["corpus"], cell.model.reads_through)
     subject = Subject(cell, job["config"], data)
 
     def progress(share: float) -> None:

@@ -1,11 +1,14 @@
 """Steps of a training, timed: losses and gradient norms of each, and what the type did to them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
 from bench.measure.devices import synchronize
@@ -53,6 +56,7 @@ class Trainer:
 
     Args:
         model, head, learning_rate, clip_norm, precision: as ``Step`` has them.
+        schedule: what the learning rate is multiplied with, made of the optimizer; 1 by default.
     """
 
     def __init__(
@@ -62,10 +66,12 @@ class Trainer:
         learning_rate: float,
         clip_norm: float,
         precision: Precision = PRECISIONS["float32"],
+        schedule: Callable[[Optimizer], LRScheduler] | None = None,
     ) -> None:
         self.model, self.precision = model.train(), precision
         self.device = str(model.device.type)
         self._optimizer = optimizer(model, learning_rate)
+        self._schedule = None if schedule is None else schedule(self._optimizer)
         self._step = Step(model, head, self._optimizer, clip_norm, precision)
         self._moved = Moved(model)
         self._losses: list[Tensor] = []
@@ -85,6 +91,8 @@ class Trainer:
         last = time.perf_counter_ns()
         for batch in batches:
             loss, norms = self._step(batch)
+            if self._schedule is not None:
+                self._schedule.step()
             synchronize(self.device)
             now = time.perf_counter_ns()
             self._losses.append(loss)
@@ -96,6 +104,11 @@ class Trainer:
             raise self.not_finite(first + finite.index(False) + 1, "the training loss")
         if nonfinite_share(self.model):
             raise self.not_finite(len(self._losses), "a weight")
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def not_finite(self, step: int, what: str) -> CellError:
         """See ``not_finite``."""

@@ -69,7 +69,7 @@ def used(cell: "Cell") -> set[str]:
     """
     if cell.model.tokenizer == CORPUS or not tasks.reads_text(cell.task):
         return set()
-    return {MINILM.name, cell.model.checkpoint or MINILM.name}
+    return {cell.model.checkpoint or MINILM.name}
 
 
 def made_of(names: Iterable[str]) -> dict[str, dict[str, Any]]:

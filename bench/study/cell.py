@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from bench import registry
-from bench.data.contract import CHECKPOINT, OFFLINE
+from bench.data.contract import CHECKPOINT, CORPUS, OFFLINE
 from bench.study.fields import STRICT, Count, one_of
 
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
@@ -42,9 +42,10 @@ class Comparison(BaseModel):
     ``checkpoint`` names the weights of a pretrained arm, the bundled ones where there is none;
     with ``embeddings = "checkpoint"`` recurrent arms start from its word embeddings.
 
-    ``tokenizer`` says through whose token ids text is read, ``corpus`` or ``checkpoint``. A study's
-    comparison that says nothing has the checkpoint's where one takes part and the corpus's where
-    none does; a record that says nothing was read through the checkpoint's.
+    ``tokenizer`` says through whose token ids text is read, ``corpus`` or ``checkpoint``, which is
+    the bundled one where none is named. A study's comparison that says nothing has the checkpoint's
+    where one takes part and the corpus's where none does; a record that says nothing was read
+    through the bundled checkpoint's.
 
     ``multiple_of`` is what the width of a matched arm is a multiple of: tensor cores take 8.
 
@@ -66,6 +67,11 @@ class Comparison(BaseModel):
     embeddings: StrictStr = "scratch"
     checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None
     tokenizer: StrictStr = CHECKPOINT
+
+    @property
+    def reads_through(self) -> str:
+        """Whose tokenizer that is: ``corpus``, ``checkpoint`` for the bundled one, or its name."""
+        return CORPUS if self.tokenizer == CORPUS else self.checkpoint or CHECKPOINT
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

@@ -27,13 +27,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from bench import registry
-from bench.data.contract import CHECKPOINT, IGNORED, OFFLINE, SPLITS, LengthError, Rows
+from bench.data.contract import CHECKPOINT, CORPUS, IGNORED, OFFLINE, SPLITS, LengthError, Rows
 from models import extensions
+
+if TYPE_CHECKING:
+    from models.checkpoints import Checkpoint
 
 __all__ = [
     "BLOCK",
@@ -133,7 +136,8 @@ def open_data(name: str, data: str, library: str, tokenizer: str = CHECKPOINT) -
     Args:
         name, data: of the task.
         library: what :func:`bench.data.corpus.fingerprint` returned.
-        tokenizer: one of ``TOKENIZERS``, where the task is read through one.
+        tokenizer: ``corpus``, ``checkpoint`` for the bundled one's, or a checkpoint's name, where
+            the task is read through one.
 
     Raises:
         CorpusError, DigitsError, CheckpointError: it cannot be had.
@@ -151,20 +155,25 @@ def open_data(name: str, data: str, library: str, tokenizer: str = CHECKPOINT) -
         task: Any = load(name)
         return digits.open_digits(task.CAPTIONS, task.QUERY_LENGTH, _tokenizer(tokenizer, library))
     from bench.data import corpus
-    from models.checkpoints import MINILM
 
-    return corpus.load(library, MINILM if tokenizer == CHECKPOINT else None)
+    return corpus.load(library, None if tokenizer == CORPUS else _checkpoint(tokenizer))
 
 
 def _tokenizer(name: str, library: str) -> Path:
     """The folder of a tokenizer."""
-    if name == CHECKPOINT:
-        from models.checkpoints import MINILM, TOKENIZER
+    if name != CORPUS:
+        from models.checkpoints import tokenizer
 
-        return MINILM.verify(*TOKENIZER)
+        return tokenizer(_checkpoint(name))[0]
     from bench.data.corpus import vocabulary
 
     return vocabulary.folder(library)
+
+
+def _checkpoint(name: str) -> "Checkpoint":
+    from models.checkpoints import MINILM, find
+
+    return MINILM if name == CHECKPOINT else find(name)
 
 
 def vocabulary(task: Task, data: Any) -> Vocabulary:
@@ -179,20 +188,26 @@ def vocabulary(task: Task, data: Any) -> Vocabulary:
 
 def floor(
     task: Task, length: int, candidates: int | None = None, tokenizer: str = CHECKPOINT
-) -> float:
+) -> float | None:
     """What the best guess without looking scores on windows of this length.
+
+    None where that depends on the tokenizer and was counted for the suite's own two only.
 
     Args:
         task: whose floor.
         length: tokens of a window.
         candidates: how many rows there are to choose from, where the task is to find one.
-        tokenizer: one of ``TOKENIZERS``, that it is read through.
+        tokenizer: that it is read through, as of ``open_data``.
     """
     chance: Callable[[int], float | None] = getattr(task, "chance", lambda candidates: None)
     found = None if candidates is None else chance(candidates)
     if found is not None:
         return found
-    given = task.FLOOR if tokenizer == CHECKPOINT else getattr(task, "CORPUS_FLOOR", task.FLOOR)
+    given, other = task.FLOOR, getattr(task, "CORPUS_FLOOR", None)
+    if other is not None and tokenizer != CHECKPOINT:
+        if tokenizer != CORPUS:
+            return None
+        given = other
     if isinstance(given, str):
         return float(cast("Any", task).floor(length))
     return float(given)

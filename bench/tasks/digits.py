@@ -70,11 +70,10 @@ def rows(data: Digits, split: str, length: int, count: int, generator: np.random
         cycles = np.tile(mine, (-(-tens // len(mine)), 1))
         chosen[:, digit] = stream.permuted(cycles, axis=1).reshape(-1)[:tens]
     images, back = np.unique(chosen[np.arange(count) // len(LABELS), labels], return_inverse=True)
-    input_ids = data.captions[labels]
     return {
         "pixel_values": enlarge(data.images[images], side)[back][:, None],
-        "input_ids": input_ids,
-        "attention_mask": (input_ids != data.pad_id).astype(np.int64),
+        "input_ids": data.captions[labels],
+        "attention_mask": data.masks[labels],
     }
 
 

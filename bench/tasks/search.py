@@ -61,12 +61,13 @@ def rows(data: Corpus, split: str, length: int, count: int, generator: np.random
         )
     chosen = generator.permutation(kept)[:count]
     query_ids = np.full((count, QUERY_LENGTH), data.pad_id, dtype=np.int64)
-    for row, function in zip(query_ids, chosen, strict=True):
+    query_mask = np.zeros_like(query_ids)
+    for row, function in enumerate(chosen):
         query = _query(data, function)
-        row[: len(query)] = query
+        query_ids[row, : len(query)], query_mask[row, : len(query)] = query, 1
     return {
         "query_ids": query_ids,
-        "query_mask": (query_ids != data.pad_id).astype(np.int64),
+        "query_mask": query_mask,
         "input_ids": _windows(data, chosen, length),
     }
 

@@ -43,7 +43,7 @@ class Baselines:
     """
 
     length: int
-    floor: float
+    floor: float | None
     majority: float
     bag_of_tokens: float
 

@@ -1,10 +1,12 @@
 """A pretrained transformer: all-MiniLM-L6-v2 (Wang et al., 2020) unless another is named."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -22,7 +24,7 @@ from transformers import (
 from models import kernels
 from models.arms import HEADS, HeadError, Quantity, Shape
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
-from models.heads import set_dropout
+from models.heads import on_meta, set_dropout
 from models.transformer import TransformerArm
 
 LABEL = "MiniLM (pretrained)"
@@ -104,27 +106,29 @@ class CheckpointArm(TransformerArm):
         _refuse_head(checkpoint, config, head)
         folder = checkpoint.verify()
         torch.manual_seed(seed)
-        model: PreTrainedModel
         try:
-            model, loaded = HEADS[head].from_pretrained(
-                folder,
-                config=config,
-                attn_implementation="eager",
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,  # a head of another number of labels is drawn anew
-                output_loading_info=True,
-            )
+            model, new = _loaded(HEADS[head], folder, config)
+            if _holes(model, new):  # some heads call the body otherwise than it was saved
+                body, new = _loaded(HEADS["AutoModel"], folder, config)
+                new = {f"{model.base_model_prefix}.{name}" for name in new}
+                _fill(model.base_model, body)
         except SafetensorError as error:  # a commit may hold damaged weights, proven byte for byte
             raise CheckpointError(
                 f"{checkpoint.name}: its weights cannot be read ({error})."
             ) from None
-        _refuse_holes(checkpoint, model, {*loaded["missing_keys"], *_names(loaded)})
+        _refuse_holes(checkpoint, model, new)
         return kernels.use(model, kernel)
 
     def max_length(self, config: PreTrainedConfig) -> int | None:
-        limit: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        """Learned positions end, those of RoBERTa and its kin before their table does."""
+        text: Any = config.get_text_config()
+        limit: int | None = getattr(text, "max_position_embeddings", None)
+        if limit is None:
+            return None
+        for name, module in on_meta(config, "AutoModel").named_modules():
+            if isinstance(module, nn.Embedding) and name.endswith("position_embeddings"):
+                first = -1 if module.padding_idx is None else module.padding_idx
+                limit = min(limit, module.num_embeddings - 1 - first)
         return limit
 
     def loss_position(
@@ -167,6 +171,8 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
     if head not in ARCHITECTURES:
         raise HeadError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
     has = type(config) in ARCHITECTURES[head]
+    if head == "AutoModel" and config.is_encoder_decoder:  # whose body wants a target
+        has = False
     masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
     if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
         has = False
@@ -177,9 +183,39 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
         )
 
 
-def _names(loaded: dict[str, Any]) -> set[str]:
-    """Names of the tensors that were drawn anew because the checkpoint's have another shape."""
-    return {key if isinstance(key, str) else key[0] for key in loaded["mismatched_keys"]}
+def _loaded(auto: Any, folder: Path, config: PreTrainedConfig) -> tuple[PreTrainedModel, set[str]]:
+    """A model with a folder's weights, and the names of the tensors that were drawn anew."""
+    model, loaded = auto.from_pretrained(
+        folder,
+        config=config,
+        attn_implementation="eager",
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,  # a head of another number of labels is drawn anew
+        output_loading_info=True,
+    )
+    other = {key if isinstance(key, str) else key[0] for key in loaded["mismatched_keys"]}
+    return model, other | set(loaded["missing_keys"])
+
+
+def _fill(body: nn.Module, source: nn.Module) -> None:
+    """Give a body the weights of another of the same architecture, where they fit."""
+    theirs = source.state_dict()
+    with torch.no_grad():
+        for name, tensor in body.state_dict().items():
+            if name in theirs and theirs[name].shape == tensor.shape:
+                tensor.copy_(theirs[name])
+
+
+def _holes(model: PreTrainedModel, new: set[str]) -> list[str]:
+    """Names of tensors outside the head that were drawn at random."""
+    body = {id(weight) for weight in model.base_model.parameters()}
+    return sorted(
+        name
+        for name, weight in model.named_parameters()
+        if name in new and id(weight) in body and not _HEAD.search(name)
+    )
 
 
 def _refuse_holes(checkpoint: Checkpoint, model: PreTrainedModel, new: set[str]) -> None:
@@ -188,13 +224,7 @@ def _refuse_holes(checkpoint: Checkpoint, model: PreTrainedModel, new: set[str])
     Raises:
         CheckpointError: a tensor outside the head was drawn at random.
     """
-    body = {id(weight) for weight in model.base_model.parameters()}
-    holes = sorted(
-        name
-        for name, weight in model.named_parameters()
-        if name in new and id(weight) in body and not _HEAD.search(name)
-    )
-    if holes:
+    if holes := _holes(model, new):
         raise CheckpointError(
             f"{checkpoint.name}: expected weights for the whole {model.config.model_type}. Got "
             f"none of the right shape for {len(holes)} tensors, first {holes[0]}."

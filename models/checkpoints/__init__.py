@@ -16,6 +16,7 @@ and of a folder and a hub's files further: safetensors, none cut short, and no c
 - ``local``: wheels and folders; ``hub``: commits, with ``client`` (what is asked of a hub over the
   network, with deadlines) and ``files`` (what of a commit lies in the cache, for offline use)
 - ``weights``: which files may be loaded, and which are refused; ``digests`` of them
+- ``tokenizers``: the folder of a checkpoint's tokenizer
 - ``embeddings``: the word embeddings of a checkpoint alone
 
 Nothing here imports torch or transformers until tensors are asked for. ``python -m
@@ -28,6 +29,7 @@ from models.checkpoints.digests import MISSING
 from models.checkpoints.embeddings import word_embeddings, word_embeddings_shape
 from models.checkpoints.hub import HubCheckpoint
 from models.checkpoints.local import FolderCheckpoint, WheelCheckpoint
+from models.checkpoints.tokenizers import tokenizer
 from models.checkpoints.weights import CONFIG, TOKENIZER, WEIGHTS
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "WheelCheckpoint",
     "find",
     "for_head",
+    "tokenizer",
     "word_embeddings",
     "word_embeddings_shape",
 ]

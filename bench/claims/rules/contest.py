@@ -74,9 +74,11 @@ class Contest:
             return Decided(judgement.REFUTED, f"{_family(self.theirs)} can")
         if not self.best.solves or not all(arm.solves is False for arm in self.theirs):
             none = not self.best.solved and not self.rival.solved
-            return Decided(
-                judgement.UNDECIDED, "nobody solves it" if none else "a solve rate straddles a half"
-            )
+            why = "nobody solves it" if none else "a solve rate straddles a half"
+            open_ = [arm for arm in (self.best, *self.theirs) if arm.solves is None]
+            if cut := sum(arm.cut_off for arm in open_):
+                why = f"{cut} training{'s' * (cut > 1)} stopped while still learning"
+            return Decided(judgement.UNDECIDED, why)
         if p >= _LEVEL:
             return Decided(judgement.UNDECIDED, "exact p of 5% or more")
         return Decided(judgement.SUPPORTED, f"exact p {p:.2g}")

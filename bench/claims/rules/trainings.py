@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
+from bench.outcome import STOPPED
 from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
 
 Row = dict[str, Any]
 
 #: What makes two trainings of one length the same, beside the coordinates.
-_TRAINING = ("shortest", "steps", "batch_size")
+_TRAINING = ("shortest", "steps", "patience", "warmup_steps", "schedule", "batch_size")
 _COLUMNS = (
     "comparison", "task", "data", "length", "arm", "device", "dtype", *_TRAINING, "seed", "metric",
-    "higher_is_better", "test_metric", "floor", "solved", "record",
+    "higher_is_better", "test_metric", "floor", "solved", "ended", "record",
 )  # fmt: skip
 
 
@@ -39,12 +40,21 @@ class Trained:
         """The share that did."""
         return intervals.share(self.solved, len(self.seeds))
 
+    @cached_property
+    def cut_off(self) -> int:
+        """Seeds that stopped while still learning, and might yet have."""
+        return sum(row["ended"] in STOPPED and not row["solved"] for row in self.seeds.values())
+
     @property
     def solves(self) -> bool | None:
-        """Whether most seeds do, where the interval of their share says so."""
+        """Whether most seeds do, where the interval of their share says so.
+
+        That they do not is said only where it would hold if all that were cut off did.
+        """
         if self.rate.low > 0.5:
             return True
-        return False if self.rate.high < 0.5 else None
+        most = intervals.share(self.solved + self.cut_off, len(self.seeds))
+        return False if most.high < 0.5 else None
 
     @cached_property
     def scores(self) -> dict[int, float]:

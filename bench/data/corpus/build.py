@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.data import marks
 from bench.data.corpus import library
 from bench.data.corpus.documents import open_tokenizer, tokenized
 from bench.data.corpus.leaks import Ids
@@ -30,21 +31,24 @@ def build(folder: Path, tokenizer_file: Path) -> None:
     """Build the corpus and put its files in place in one step.
 
     Raises:
-        CorpusError: there is no library, or the cache cannot be written.
+        CorpusError: there is no library, the tokenizer has no mark to end a text with, or the cache
+            cannot be written.
     """
     sources, undecodable, unread = library.read()
     tokenizer = open_tokenizer(tokenizer_file)
     documents, unparsable, seconds = tokenized(tokenizer, sources)
     unparsable = [*unread, *unparsable]
-    ids = tokenizer.get_vocab()
-    special = {name: ids[f"[{name.upper()}]"] for name in ("cls", "sep", "pad")}
-    stream = Stream(documents, special["sep"])
+    framed = _marks(tokenizer_file.parent, tokenizer)
+    stream = Stream(documents, framed.end)
     functions, repeated = _functions(stream, tokenizer)
     questions = _questions(stream)
     questions["ids"] = _encode(tokenizer, questions["ids"])
     tables = {"": stream.table(), FUNCTIONS: functions, QUESTIONS: questions}
-    corpus = {f"{name}_id": value for name, value in special.items()} | {
-        "vocab_size": len(ids),
+    corpus = {
+        "cls_id": framed.begin,
+        "sep_id": framed.end,
+        "pad_id": framed.pad,
+        "vocab_size": max(tokenizer.get_vocab().values()) + 1,
         "source_bytes": stream.bytes,
     }
     text_bytes = sum(len(document.source.text.encode()) for document in documents)
@@ -66,6 +70,13 @@ def build(folder: Path, tokenizer_file: Path) -> None:
         **stream.counted(),
     }
     _put(folder, tables, {"corpus": corpus, "counted": counted})
+
+
+def _marks(folder: Path, tokenizer: "Tokenizer") -> marks.Marks:
+    try:
+        return marks.read(folder, tokenizer)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"the corpus cannot be read through {folder.name}: {error}") from None
 
 
 def _functions(stream: Stream, tokenizer: "Tokenizer") -> tuple[dict[str, list[Any]], int]:

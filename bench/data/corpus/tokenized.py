@@ -15,7 +15,8 @@ from bench.data import cache
 from bench.data.contract import CORPUS
 from bench.data.corpus import build, library, vocabulary
 from bench.data.corpus.documents import open_tokenizer
-from models.checkpoints import TOKENIZER, WheelCheckpoint
+from models.checkpoints import Checkpoint
+from models.checkpoints import tokenizer as tokenizer_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -184,7 +185,7 @@ class Corpus:
         return open_tokenizer(self.tokenizer)
 
 
-def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
+def load(identity: str, checkpoint: Checkpoint | None = None) -> Corpus:
     """The corpus from the cache, built first where the cache lacks it.
 
     Args:
@@ -192,7 +193,7 @@ def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
         checkpoint: whose tokenizer to use, verified before it is; None for the corpus's own.
 
     Raises:
-        CheckpointError: the tokenizer is missing or is not what it should be.
+        CheckpointError: the tokenizer is missing, is not what it should be, or gives no offsets.
         CorpusError: the cache cannot be written; or the corpus was built elsewhere, and not through
             this tokenizer.
     """
@@ -200,9 +201,8 @@ def load(identity: str, checkpoint: WheelCheckpoint | None = None) -> Corpus:
         name, file = CORPUS, vocabulary.folder(identity) / vocabulary.FILE
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
     else:
-        name, file = checkpoint.name, checkpoint.verify(*TOKENIZER) / "tokenizer.json"
-        made_of = "".join(checkpoint.sha256[name] for name in TOKENIZER)
-        digest = hashlib.sha256(made_of.encode()).hexdigest()
+        name, (place, digest) = checkpoint.name, tokenizer_of(checkpoint)
+        file = place / vocabulary.FILE
     folder = cache.root() / f"corpus-{identity[:16]}-{digest[:8]}"
     if library.elsewhere() == identity:
         library.only(folder.name)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.data import cache
+from bench.data import cache, marks
 from bench.data.contract import SPLITS
 from bench.data.hub import fetch
 from bench.data.hub.entry import Entry
@@ -26,7 +26,6 @@ from bench.data.hub.write import Writer
 
 _FORMAT = "2"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
-_SPECIAL = ("tokenizer_config.json", "special_tokens_map.json")
 #: What opening a cache raises that was cut off or written over.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)
 
@@ -146,7 +145,7 @@ def _identity(entry: Entry, tokenizer: Any) -> str:
         digest.update(tokenizer.backend_tokenizer.to_str().encode())
         digest.update(repr(_marks(tokenizer)).encode())
     else:
-        for name in (_TOKENIZER, *_SPECIAL):
+        for name in (_TOKENIZER, *marks.FILES):
             path = Path(tokenizer) / name
             digest.update(path.read_bytes() if path.is_file() else b"")
             digest.update(b"\0")
@@ -158,18 +157,8 @@ def _marks(tokenizer: Any) -> dict[str, Any]:
     names = ("cls_token", "sep_token", "eos_token", "pad_token")
     if hasattr(tokenizer, "backend_tokenizer"):
         return {name: getattr(tokenizer, f"{name}_id") for name in names}
-    said: dict[str, Any] = {}
-    for file in _SPECIAL:
-        path = Path(tokenizer) / file
-        said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    marks = {name: said.get(name) for name in names}
-    backend = _backend(tokenizer)
-    return {
-        name: backend.token_to_id(mark["content"] if isinstance(mark, dict) else mark)
-        if mark
-        else None
-        for name, mark in marks.items()
-    }
+    found = marks.named(Path(tokenizer), _backend(tokenizer))
+    return {name: found[name] for name in names}
 
 
 def _backend(tokenizer: Any) -> Any:
@@ -209,9 +198,9 @@ def _open(entry: Entry, folder: Path, identity: str) -> Table:
 def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
     """Fetch, check, tokenize, and put the files in place in one step."""
     paths = fetch.parquet(entry)
-    backend, marks = _backend(tokenizer), _marks(tokenizer)
-    end = marks["eos_token"] if marks["sep_token"] is None else marks["sep_token"]
-    pad = end if marks["pad_token"] is None else marks["pad_token"]
+    backend, named = _backend(tokenizer), _marks(tokenizer)
+    end = named["eos_token"] if named["sep_token"] is None else named["sep_token"]
+    pad = end if named["pad_token"] is None else named["pad_token"]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
@@ -231,7 +220,7 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
             "rows": writer.rows,
             "left_out": dict(writer.left_out),
             "marks": {
-                "cls_id": marks["cls_token"],
+                "cls_id": named["cls_token"],
                 "sep_id": end,
                 "pad_id": pad or 0,
                 "vocab_size": backend.get_vocab_size(),

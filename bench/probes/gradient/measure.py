@@ -103,7 +103,7 @@ class Measurement:
         needed = getattr(task, "needed", None)
         found: dict[str, Any] = {
             "floor": tasks.floor(
-                task, cell.length, self.protocol["eval_rows"], cell.model.tokenizer
+                task, cell.length, self.protocol["eval_rows"], cell.model.reads_through
             ),
             "metric": task.METRIC,
             "needed_distance": None if needed is None else needed(cell.length),

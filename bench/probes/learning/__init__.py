@@ -11,12 +11,27 @@ HEADS = [
 ]
 AXES: dict[str, dict[str, list[str]]] = {}
 PROTOCOL = {
-    "steps": {"default": 60, "least": 1, "help": "optimizer steps"},
+    "steps": {"default": 60, "least": 1, "help": "optimizer steps, at most"},
+    "patience": {
+        "default": 0,
+        "least": 0,
+        "help": "validations that bring nothing after which a training ends; 0: after its steps",
+    },
     "batch_size": {"default": 8, "least": 1, "help": "rows of a step"},
     "learning_rates": {
         "default": [1e-3],
         "least": 0.0,
         "help": "tried in turn, the best on validation kept; one trial each for every arm",
+    },
+    "warmup_steps": {
+        "default": 0,
+        "least": 0,
+        "help": "over which the learning rate rises from 0, in trials too",
+    },
+    "schedule": {
+        "default": "constant",
+        "choices": ["constant", "cosine"],
+        "help": "of the learning rate after it has risen; a cosine falls to 0 at the last step",
     },
     "trial_steps": {"default": 20, "least": 1, "help": "steps of a trial, where there are several"},
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},

@@ -65,8 +65,10 @@ def _curves(above: Axes, below: Axes, drawn: Sequence[scores.Scores]) -> None:
     for series in by_arm([s.record for s in drawn]):
         arm = series[0]["cell"]["arm"]
         curves = [np.asarray(s.curve, dtype=float) for s in scores.of(series)]
-        seeds_and_median(above, arm, [(curve[:, 0], curve[:, 2]) for curve in curves])
-        seeds_and_median(below, arm, [by_step(_smooth(r["samples"]["loss"])) for r in series])
+        losses = [by_step(_smooth(r["samples"]["loss"])) for r in series]
+        ended = [r["metrics"].get("ended") is not None for r in series]
+        seeds_and_median(above, arm, [(curve[:, 0], curve[:, 2]) for curve in curves], ended)
+        seeds_and_median(below, arm, losses, ended)
     _limits(above, drawn)
     if (guess := _guess(drawn[0])) is not None:
         below.axhline(guess, color=INK, linestyle="--", linewidth=0.9)

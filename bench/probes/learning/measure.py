@@ -1,10 +1,12 @@
 """Loss, the task's metric and global gradient norm by step, and the training rate."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import PreTrainedModel, get_scheduler
 
 from bench import tasks
 from bench.data import metrics
@@ -14,10 +16,11 @@ from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
 from bench.outcome import Diverged, Invalid, Unsupported
-from bench.probes.learning.recompute import best_rate, of_samples
+from bench.probes.learning.recompute import best_rate, of_end, of_samples
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
 
+_SCHEDULES = {"constant": "constant_with_warmup", "cosine": "cosine"}  # as Hugging Face says
 _LENGTHS = 1  # the stream that draws lengths of batches
 
 
@@ -36,9 +39,16 @@ def refuse(cell: Cell, head: str, limit: int | None) -> None:
     """Refuse windows that cannot be trained or tested on.
 
     Raises:
-        Unsupported: images of several sizes, or windows that are never as short as the least.
+        Unsupported: images of several sizes, windows that are never as short as the least, or
+            trials that end before the learning rate has risen to the one that is tried.
     """
     shortest, others = cell.protocol["shortest"], cell.protocol["test_lengths"]
+    warmup, trial = cell.protocol["warmup_steps"], cell.protocol["trial_steps"]
+    if len(cell.protocol["learning_rates"]) > 1 and warmup >= trial:
+        raise Unsupported(
+            f"expected trial_steps above warmup_steps, {warmup}. Got {trial}: no learning rate of "
+            "the list would be tried."
+        )
     if head == IMAGE_TEXT and {shortest or cell.length, *others} != {cell.length}:
         raise Unsupported(
             f"{head} reads images of one size, the cell's T={cell.length}. Leave shortest and "
@@ -69,24 +79,31 @@ class Measurement:
         self.test = subject.rows("test", rows, seed=0)
         self.trials: list[list[float]] = []  # learning rate and validation loss of each
         self.curve: list[tuple[int, float, float]] = []
+        self.end: dict[str, Any] = {}  # how the training ended, where it may before its steps
+        self._best: dict[str, Tensor] = {}  # the weights that such a one has tested
         self.tokens = 0
 
     def round(self) -> None:
         rate = self._best_learning_rate()
         model = self.subject.build()
         self.initial = self._evaluate(model, self.test).metric
-        self.trainer = self._trainer(model, rate)
-        self._validate(0)
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
+        self.trainer = self._trainer(model, rate, steps)
         try:
+            self._validate(0)
             for start in range(0, steps, every):
                 stop = min(start + every, steps)
                 self.trainer.run(self._batches(start, stop))
                 self._validate(stop)
                 self.progress(stop / steps)
+                if self.end.get("ended") is not None:
+                    break
         except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
+        self._traces = self._samples()  # of the weights as trained, before the best are put back
+        if self._best:
+            model.load_state_dict(self._best)
 
     def result(self) -> Result:
         model = self.trainer.model
@@ -94,13 +111,13 @@ class Measurement:
         task, length = self.subject.task, self.subject.cell.length
         metric = metrics.METRICS[task.METRIC]
         beyond = self._out_of_distribution()
-        samples = self._samples()
+        samples = self._traces
         return Result(
             {
                 "metric": task.METRIC,
                 "higher_is_better": metric.higher_is_better,
                 "floor": tasks.floor(
-                    task, length, self.protocol["eval_rows"], self.subject.cell.model.tokenizer
+                    task, length, self.protocol["eval_rows"], self.subject.cell.model.reads_through
                 ),
                 "solved_at": task.SOLVED,
                 "solved": metrics.solved(task.METRIC, test.metric, task.SOLVED),
@@ -111,6 +128,7 @@ class Measurement:
                 "tokens": self.tokens,
                 "skipped_steps": self.trainer.skipped(),
                 **of_samples(samples, self.protocol, self.tokens),
+                **self.end,
             },
             samples | {"out_of_distribution": beyond},
         )
@@ -160,9 +178,20 @@ class Measurement:
             "trials": self.trials,
         }
 
-    def _trainer(self, model: PreTrainedModel, rate: float) -> Trainer:
-        subject, clip = self.subject, self.protocol["clip_norm"]
-        return Trainer(model, subject.head, rate, clip, subject.precision)
+    def _trainer(self, model: PreTrainedModel, rate: float, steps: int) -> Trainer:
+        subject, protocol = self.subject, self.protocol
+        schedule = partial(
+            get_scheduler,
+            _SCHEDULES[protocol["schedule"]],
+            num_warmup_steps=protocol["warmup_steps"],
+            num_training_steps=steps,
+        )
+        clip = protocol["clip_norm"]
+        return Trainer(model, subject.head, rate, clip, subject.precision, schedule)
+
+    def _solves(self, score: float) -> bool:
+        task = self.subject.task
+        return bool(metrics.solved(task.METRIC, score, task.SOLVED))
 
     def _evaluate(self, model: PreTrainedModel, rows: Batch) -> Score:
         return evaluate(self.subject, model, rows, self.protocol["batch_size"])
@@ -172,16 +201,21 @@ class Measurement:
         if not math.isfinite(score.loss):
             raise self.trainer.not_finite(step, "the validation loss")
         self.curve.append((step, score.loss, score.metric))
+        self.end = of_end(self.curve, self.protocol, self._solves)
+        if self.end and self.end["best_step"] == step:
+            weights = self.trainer.model.state_dict()
+            self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def _best_learning_rate(self) -> float:
         """The rate whose trial has the lowest validation loss; a diverged trial cannot win."""
         rates: list[float] = self.protocol["learning_rates"]
         if len(rates) == 1:
             return rates[0]
-        batches = self._batches(0, min(self.protocol["trial_steps"], self.protocol["steps"]))
+        steps = min(self.protocol["trial_steps"], self.protocol["steps"])
+        batches = self._batches(0, steps)
         for rate in rates:
             model = self.subject.build()
-            trainer = self._trainer(model, rate)
+            trainer = self._trainer(model, rate, steps)
             try:
                 trainer.run(batches)
             except (Diverged, Invalid):

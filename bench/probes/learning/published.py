@@ -1,9 +1,10 @@
 """What others have published of a task beside what the records say: agrees, disagrees, or neither.
 
-Two results agree where both lie on the same side of the task's threshold. An arm that fails here
-says little by itself, as it may only have been trained too briefly. So a failure counts where the
-budget is known to be enough: the same arm does the task on windows of the trained lengths, or
-another arm of the same comparison solves what this one does not.
+Two results agree where both lie on the same side of the task's threshold. A training that fails
+here says little by itself, as it may only have been too short. So a failure counts, for and against
+what was published, where the training was long enough: on longer windows where it has learned the
+trained ones, and on these where it went on until it brought nothing. That another arm solves the
+task with as many steps says nothing of this one.
 """
 
 import statistics
@@ -13,10 +14,12 @@ from typing import Any
 
 from bench import registry
 from bench.data import metrics
-from bench.outcome import DIVERGED, DONE
+from bench.outcome import CONVERGED, DIVERGED, DONE
 from bench.store.records import Record
 
-AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot tell"
+AGREES, DISAGREES, OPEN = "agrees", "disagrees", "not comparable"
+_MISSED = 0.05  # how often a rate is excluded that is the true one
+_MOST = 0.5  # of seeds that may solve what we say is not solved
 
 
 @dataclass(frozen=True)
@@ -85,22 +88,19 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
     scores = [score for r in done if (score := _score(r, span)) is not None]
     literals = registry.tasks()[known["task"]].literals
     metric, threshold = metrics.METRICS[literals["METRIC"]], literals["SOLVED"]
-    solved = [_beyond(score, threshold, metric) for score in scores] + [False] * diverged
+    solved = sum(_beyond(score, threshold, metric) for score in scores)
+    seeds = len(scores) + diverged
     theirs = known.get("solves")
     if theirs is None:
         theirs = _beyond(known["score"], threshold, metric)
     verdict, because = OPEN, "nothing was measured"
-    if solved:
-        others = [r for r in here if r["cell"]["arm"] != known["arm"] and r["status"] == DONE]
-        verdict, because = _verdict(
-            theirs,
-            solved,
-            [bool(r["metrics"]["solved"]) for r in done] if span else [],
-            sorted({
-                registry.label(r["cell"]["arm"]) for r in others
-                if (score := _score(r, span)) is not None and _beyond(score, threshold, metric)
-            }),
-        )  # fmt: skip
+    if seeds:
+        failed = sum(
+            _counts(r, span) and not _beyond(score, threshold, metric)
+            for r in done
+            if (score := _score(r, span)) is not None
+        )
+        verdict, because = _verdict(theirs, solved, failed, seeds, span is not None)
         because += f"; {diverged} diverged" if diverged else ""
     return Row(
         known["task"],
@@ -113,7 +113,7 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
         known["source"],
         tuple(scores),
         diverged,
-        sum(solved),
+        solved,
         verdict,
         because,
     )
@@ -137,26 +137,41 @@ def _beyond(score: float, threshold: float | None, metric: metrics.Metric) -> bo
     return threshold is not None and metric.reaches(score, threshold)
 
 
-def _verdict(
-    theirs: bool, ours: list[bool], trained: list[bool], others: list[str]
-) -> tuple[str, str]:
-    """Which of the three, and why.
+def _counts(record: Record, span: list[int] | None) -> bool:
+    """Whether it would mean something if this training did not solve the task.
+
+    On windows of other lengths than those trained on, it does where it has learned those; else
+    where it went on until it brought nothing.
+    """
+    if span is not None:
+        return bool(record["metrics"]["solved"])
+    return bool(record["metrics"].get("ended") == CONVERGED)
+
+
+def _verdict(theirs: bool, solved: int, failed: int, seeds: int, span: bool) -> tuple[str, str]:
+    """Which of the three, and why: by one rule, whichever of the two it favours.
 
     Args:
         theirs: whether the published figure solves the task.
-        ours: whether each seed does.
-        trained: whether each does on the trained lengths, where it was tested on others.
-        others: arms that solve it here.
+        solved: how many of our seeds do.
+        failed: how many do not, of those that a failure counts of.
+        seeds: of ours.
+        span: whether other lengths were tested than trained on.
     """
-    count = f"{sum(ours)} of {len(ours)} seeds solve it"
-    if any(ours):  # published figures are the best of several seeds
+    count = f"{solved} of {seeds} seeds solve it"
+    if solved:  # published figures are the best of several seeds
         return (AGREES if theirs else DISAGREES), count
-    if any(trained):
-        why = f"{count}; {sum(trained)} of {len(trained)} do at the trained lengths"
-        return (DISAGREES if theirs else AGREES), why
-    if theirs:
-        return OPEN, f"{count}, which more training may change"
-    if others:
-        solve = "solves" if len(others) == 1 else "solve"
-        return AGREES, f"{count}; with the same training {' and '.join(others)} {solve} it"
-    return OPEN, f"{count}, and no arm shows that the training was enough"
+    if not failed:
+        why = (
+            "none has learned the trained lengths"
+            if span
+            else "none was trained until it converged"
+        )
+        return OPEN, f"{count}, and {why}"
+    had = "learned the trained lengths" if span else "converged"
+    # How often a seed may solve it, and so many all fail once in twenty times.
+    most = 1 - _MISSED ** (1 / failed)
+    why = f"{count}; {failed} {had}, which excludes at 95% that more than {most:.0%} would"
+    if most > _MOST:
+        return OPEN, f"{why}: too few to say that most would not"
+    return (DISAGREES if theirs else AGREES), why

@@ -17,7 +17,7 @@ from bench.probes.learning import published
 
 _TRAINING = [
     "comparison", "task", "data", "device", "dtype", "denormals", "threads", "length", "shortest",
-    "steps", "batch_size", "eval_rows", "clip_norm",
+    "steps", "patience", "warmup_steps", "schedule", "batch_size", "eval_rows", "clip_norm",
 ]  # fmt: skip
 _ONE_ANSWER = "AutoModelForSequenceClassification"
 
@@ -42,8 +42,8 @@ def known(frame: pd.DataFrame) -> list[str]:
     counts = frame["verdict"].value_counts()
     lines = [
         f"Of {len(frame)} published figures, ours agree with {counts.get(published.AGREES, 0)} and "
-        f"disagree with {counts.get(published.DISAGREES, 0)}; of {counts.get(published.OPEN, 0)} "
-        "it cannot be told." + _exploratory(frame["seeds"][frame["seeds"] > 0])
+        f"disagree with {counts.get(published.DISAGREES, 0)}; not comparable: "
+        f"{counts.get(published.OPEN, 0)}." + _exploratory(frame["seeds"][frame["seeds"] > 0])
     ]
     for verdict in (published.DISAGREES, published.OPEN):
         for row in frame[frame["verdict"] == verdict].to_dict("records"):
@@ -77,7 +77,7 @@ def learned(frame: pd.DataFrame) -> list[str]:
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (
             f"T={_trained(first)} ({_place(first)}), test {metric.name} on {first['eval_rows']} "
-            f"rows after {first['steps']} steps of batch {first['batch_size']}, "
+            f"rows after {_steps(first)} of batch {first['batch_size']}, "
             f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
             + "; ".join(f"{words.named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
@@ -87,6 +87,11 @@ def learned(frame: pd.DataFrame) -> list[str]:
         if isinstance(first["expected"], str):
             expected[words.task(first)] = first["expected"].rstrip(".")
     return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
+
+
+def _steps(row: Row) -> str:
+    """How long a training was."""
+    return f"{'at most ' if row['patience'] else ''}{row['steps']} steps"
 
 
 def _place(row: Row) -> str:
@@ -120,6 +125,8 @@ def _scored(row: Row, metric: Metric) -> str:
         parts.append(text + (" and are not in the median" if kept else ""))
     if not math.isnan(row["solve_rate"]):
         parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
+    if row["cut_off"]:
+        parts.append(f"{row['cut_off']} of {row['seeds']} stopped while still learning")
     return ", ".join(parts)
 
 
@@ -151,7 +158,7 @@ def longer(frame: pd.DataFrame) -> list[str]:
         floor = f". Floor there {number(floors.iloc[0])}" if len(floors) else ""
         seeds = group["seed"].nunique()
         lines.append(
-            f"Trained at T={_trained(row)} for {row['steps']} steps of batch "
+            f"Trained at T={_trained(row)} for {_steps(row)} of batch "
             f"{row['batch_size']}, tested to T={longest} on {row['eval_rows']} rows "
             f"({_place(row)}, {metric.name}, {seeds} seed{'s' if seeds > 1 else ''}): "
             + ", ".join(_left(group, metric, length, longest))

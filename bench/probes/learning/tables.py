@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.frames import scores
-from bench.outcome import DIVERGED
+from bench.outcome import DIVERGED, STOPPED
 from bench.page.evidence import Evidence
 from bench.probes.learning import published
 from bench.store.records import coordinates, of, tokenizer
@@ -39,6 +39,9 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
                 "diverged_at_step": metrics.get("step"),
+                "trained_steps": len(trained.record["samples"].get("loss") or ()),
+                "best_step": metrics.get("best_step"),
+                "ended": metrics.get("ended"),
                 "record": trained.record["key"],
             }
         )
@@ -49,6 +52,8 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
     """What each arm makes of each task: one row for all seeds of a training.
 
     The median and the range are of the seeds that did not diverge; one that did has not solved it.
+    ``cut_off`` are those that stopped while still learning: that they have not solved it says
+    nothing of the arm.
     """
     groups: dict[str, list[scores.Scores]] = {}
     for trained in _trained(evidence):
@@ -70,6 +75,7 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
                 "solved_at": first.solved_at,
                 "seeds": len(seeds),
                 "diverged": sum(s.diverged for s in seeds),
+                "cut_off": sum(map(_cut_off, seeds)),
                 "initial_median": np.median(known) if known else None,
                 "median": np.median(found) if found else None,
                 "least": min(found, default=None),
@@ -146,12 +152,24 @@ def _trained(evidence: Evidence) -> list[scores.Scores]:
     return scores.of(of(records, "learning") + of(records, "learning", DIVERGED))
 
 
+def _cut_off(trained: scores.Scores) -> bool:
+    """Whether a training stopped while still learning, and has not solved the task.
+
+    One that stopped because it solved the validation rows may still miss the test's.
+    """
+    early = trained.record["metrics"].get("ended") in STOPPED
+    return early and not trained.solves(trained.test)
+
+
 def _training(trained: scores.Scores) -> dict[str, Any]:
     """Where a training stands, and how long it was: all that its seeds have in common."""
     protocol = trained.cell["protocol"]
     return coordinates(trained.cell) | {
         "shortest": trained.shortest,
         "steps": protocol["steps"],
+        "patience": protocol.get("patience", 0),
+        "warmup_steps": protocol.get("warmup_steps", 0),
+        "schedule": protocol.get("schedule", "constant"),
         "batch_size": protocol["batch_size"],
         "eval_rows": protocol["eval_rows"],
         "clip_norm": protocol.get("clip_norm", math.inf),

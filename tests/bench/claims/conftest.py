@@ -69,8 +69,11 @@ def learning():
                         {
                             "comparison": "small", "task": task, "data": "offline", "length": 40,
                             "arm": arm, "device": "cpu", "dtype": "float32", "shortest": 2,
-                            "steps": 100, "batch_size": 8, "seed": seed, "metric": "accuracy",
-                            "higher_is_better": True, "test_metric": score, "floor": 0.5,
+                            "steps": 100, "patience": 0, "warmup_steps": 0,
+                            "schedule": "constant", "ended": None, "batch_size": 8,
+                            "seed": seed,
+                            "metric": "accuracy", "higher_is_better": True,
+                            "test_metric": score, "floor": 0.5,
                             "solved": score is not None and score >= 0.9,
                             "record": f"{task}-{arm}-{seed}",
                         }

@@ -42,6 +42,19 @@ def test_who_learns_what_others_cannot(learning, arms, ours, theirs):
     )  # fmt: skip
 
 
+def test_who_was_cut_off_while_still_learning_has_not_failed(learning):
+    frame = learning(parity={"transformer": SOLVED, "lstm": FAILED})["learning"]
+    for cut_off, state in ((0, SUPPORTED), (1, UNDECIDED), (6, UNDECIDED)):
+        of_lstm = frame["arm"] == "lstm"
+        ended = ["ceiling" if s < cut_off else "converged" for s in frame["seed"]]
+        told = frame.assign(patience=3, ended=pd.Series(ended).where(of_lstm, "solved"))
+        (judgement,) = transformers_learn_more.judge({"learning": told})
+        assert judgement.state == state, cut_off
+        if cut_off:
+            plural = "s" if cut_off > 1 else ""
+            assert f"{cut_off} training{plural} stopped while still learning" in judgement.sentence
+
+
 def test_its_sentence_has_counts_and_scores(learning):
     found = transformers_learn_more.judge(learning(mqar={"transformer": SOLVED, "lstm": FAILED}))
     assert found[0].sentence == (

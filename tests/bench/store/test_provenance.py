@@ -93,7 +93,7 @@ def test_digests_of_what_can_be_had(saved, tmp_path):
     assert provenance.digests(made)["checkpoint gpt2"] == CATALOGUE["gpt2"].revision
 
 
-def test_a_cell_uses_the_bundled_tokenizer_if_it_asks_and_the_weights_it_names():
+def test_a_cell_uses_the_checkpoint_that_it_names_or_the_bundled_one():
     own = study.load(str(TINY)).cells[0]
     assert provenance.used(own) == set()
     cell = own.model_copy(
@@ -101,7 +101,7 @@ def test_a_cell_uses_the_bundled_tokenizer_if_it_asks_and_the_weights_it_names()
     )
     assert provenance.used(cell) == {MINILM.name}
     named = cell.model_copy(update={"model": cell.model.model_copy(update={"checkpoint": "gpt2"})})
-    assert provenance.used(named) == {MINILM.name, "gpt2"}
+    assert provenance.used(named) == {"gpt2"}
 
 
 GRID = """
@@ -144,14 +144,13 @@ def test_each_checkpoint_answers_for_its_own_cells(saved, rvt, tmp_path):
     assert {name: record["status"] for name, record in records.items()} == {
         "own": "done", "foreign": "unavailable", "wrong": "unavailable", "impossible": "failed",
     }, first.err  # fmt: skip
-    assert "tokenizer.save_pretrained" in records["foreign"]["reason"]
+    assert "save_pretrained(folder)" in records["foreign"]["reason"]
     assert "hidden_size" in records["wrong"]["reason"]
     made_with = records["own"]["provenance"]
     assert made_with[f"checkpoint {own}"]
-    assert made_with[f"checkpoint {MINILM.name}"] == MINILM.digest()
+    assert f"checkpoint {MINILM.name}" not in made_with, "it has a tokenizer of its own"
     assert f"checkpoint {wrong}" not in made_with, "it is another cell's"
     assert held[str(own)]["digest"] == made_with[f"checkpoint {own}"]
-    assert held[MINILM.name]["files"] == MINILM.sha256
 
     shutil.copy(own / CONFIG, wrong)  # nothing was made with it, so nothing would be mixed
     spoiled = bytearray((own / WEIGHTS).read_bytes())

@@ -9,7 +9,7 @@ from bench.data.metrics import METRICS
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
-from bench.probes.learning import section, tables
+from bench.probes.learning import section, sentences, tables
 
 from ....records import elsewhere
 from .trainings import ADDING, BEYOND, LANGUAGE, PARITY, cut_short, retold
@@ -73,12 +73,12 @@ class TestSentences:
             ],
         )[:3]
         assert first == (
-            "Of 3 published figures, ours agree with 1 and disagree with 1; of 1 it cannot be told."
+            "Of 3 published figures, ours agree with 1 and disagree with 1; not comparable: 1."
             " Ours have 2 seeds, so this is exploratory."
         )
         assert others[0].startswith("package, LSTM (scratch, T=16, accuracy): published does not ")
         assert "ours 0.6. Disagrees: 1 of 2 seeds solve it. Source: a paper." in others[0]
-        assert "published 0.99, ours 0.55. Cannot tell: 0 of 2" in others[1]
+        assert "published 0.99, ours 0.55. Not comparable: 0 of 2" in others[1]
 
 
 class TestPictures:
@@ -138,3 +138,15 @@ def test_a_page_shows_columns_that_the_table_has(part, trained):
         others = {f"test_{metric.slug}" for metric in METRICS.values()}  # of other heads
         assert set(view.columns) - others <= set(evidence[view.name].columns)
         assert set(view.always) | set(view.once) <= set(view.columns)
+
+
+def test_who_was_cut_off_has_not_failed(trained):
+    made = retold(trained, PARITY, {"lstm": [0.99, 0.5], "transformer": [0.5, 0.6]})
+    for record in made:
+        record["cell"]["protocol"]["patience"] = 3
+        ended = "solved" if record["metrics"]["solved"] else "ceiling"
+        record["metrics"]["ended"] = ended
+    (line,) = sentences.learned(Evidence(made)["tasks"])[:1]
+    assert "rows after at most " in line
+    assert "solved by 1 of 2, 1 of 2 stopped while still learning" in line
+    assert "solved by 0 of 2, 2 of 2 stopped while still learning" in line
