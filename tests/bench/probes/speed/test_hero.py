@@ -1,7 +1,9 @@
 """The strip of paired time ratios: what it draws, and what it says in how many words."""
 
+import itertools
 import math
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from bench.drawing.palette import colour
+from bench.drawing.style import STYLE
 from bench.page.contract import Facet
 from bench.page.evidence import Evidence
 from bench.page.facets import facets
@@ -177,3 +180,26 @@ def test_a_figure_for_each_setting_and_what_has_no_interval_is_in_none():
 def closed():
     yield
     plt.close("all")
+
+
+@pytest.mark.parametrize("phases", [["training"], ["training", "prefill", "decode"]])
+def test_names_of_lengths_hide_one_another_nowhere(phases):
+    """As large as it is printed, and after the layout has given the axes their size."""
+    frame = pd.concat(
+        [
+            directions((64, 0.8, "shorter"), (256, 9.0, "longer"), (1024, 1.8, "longer"),
+                       (4096, 0.45, "shorter"), (8192, 0.3, "shorter"), phase=phase, arm=arm)
+            for phase in phases for arm in ("rnn", "lstm", "gru")
+        ]
+    )  # fmt: skip
+    facet = Facet(evidence(), frame, [])
+    with mpl.rc_context(STYLE):
+        figure = hero.figure(facet)
+        figure.get_layout_engine().execute(figure)
+        renderer = figure.canvas.get_renderer()
+        (here,) = figure.axes
+        names = [text for text in here.texts if text.get_text().startswith("T=")]
+        boxes = [Text.get_window_extent(text, renderer) for text in here.texts]
+    assert {text.get_text() for text in names} >= {"T=64", "T=256", "T=1024", "T=8192"}
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
