@@ -2,6 +2,9 @@
 
 Of each token attention looks at all others, so its work is the square of the window, beside what
 is linear in it; a recurrence's is linear. In short windows the linear part is most of both.
+
+Of arms matched by parameters. Those matched by FLOPs or by state are so at each length: in a longer
+window they are other models, and what grows is no one model's time.
 """
 
 import math
@@ -30,7 +33,10 @@ LOOKS = (
     "after 10, 20, 40 and 80 rounds, at p of .0097, .0105, .0171 and .0255, and when the time is "
     "over; Holm over all cells"
 )
-NEEDS = "probe speed or decode at three lengths, a recurrent arm beside a transformer in 6 rounds"
+NEEDS = (
+    "probe speed or decode at three lengths, a recurrent arm beside a transformer, matched by "
+    "parameters, in 6 rounds"
+)
 PLACE = 300
 SCOPE = (
     "comparison", "task", "data", "phase", "arm", "kernel", "reference", "reference_kernel",
@@ -52,6 +58,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
     rows = timing.recurrent_over_attention(
         frame, [phase for phase in dict.fromkeys(frame.get("phase", ())) if phase != phases.FIRST]
     )
+    rows = [row for row in rows if row.get("match", "params") == "params"]
     together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
     powers, body_powers = (_powers(evidence["growth"], of) for of in ("step_s", "body_s"))
     found = [_apart(series) for series in together]

@@ -80,6 +80,7 @@ def _place(contrast: str, verdict: Verdict, phase: str | None = None) -> dict[st
     family = "subnormals" if contrast == SUBNORMALS else _family(place, base["arm"])
     return place | {
         "contrast": contrast,
+        "match": verdict.record["cell"]["model"].get("match", "params"),
         "family": family,
         "reference": base["arm"],
         "reference_kernel": kernel(verdict.reference),

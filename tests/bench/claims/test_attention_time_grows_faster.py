@@ -46,6 +46,13 @@ def test_states(frame, state):
     assert bool(judgement.why) is (state == UNDECIDED)
 
 
+def test_what_is_another_model_at_every_length_grows_with_none():
+    """Matched by FLOPs at each length, arms have other widths in longer windows."""
+    assert claim.judge(told(power(0.0, match="flops"))) == []
+    assert len(claim.judge(told(power(0.3, match="params")))) == 1
+    assert set(evidence()["directions"]["match"]) == {"params"}
+
+
 def test_a_difference_that_does_not_count_is_said_to_be_none():
     for exponent, sign in ((0.05, ""), (-0.05, "-")):
         (judgement,) = claim.judge(told(power(exponent, log_se=0.015)))
