@@ -53,7 +53,7 @@ def headline(judgements: Sequence[Judgement]) -> str:
 
 
 def _called(row: Row, kernels: Mapping[str, int]) -> str:
-    """An arm, with its kernel where there are several of it."""
+    """A recurrence, with its kernel where there are several of it; attention's is always said."""
     return words.an(row["arm"]) + (f" ({row['kernel']})" if kernels[row["arm"]] > 1 else "")
 
 
@@ -72,7 +72,7 @@ def _judge(
     rows = [*attention, *recurrence]
     grown = Grown(
         what=f"the memory of {_PHASES.get(first['phase'], first['phase'])}",
-        arms=(_called(first, kernels), _called(other, kernels)),
+        arms=(f"{words.an(first['arm'])} ({first['kernel']})", _called(other, kernels)),
         lengths=sorted(of) or sorted({row["length"] for row in rows}),
         place=timing.place(first),
         brief=timing.brief(first),
