@@ -97,14 +97,14 @@ def _row(config: PreTrainedConfig, head: str, length: int, target: int) -> dict[
 
 def _kept(config: PreTrainedConfig, *, apart: bool) -> tuple[_Terms, _Terms]:
     """Keys and values, of a decoder's own tokens too where it has any; and the tokens read."""
-    text: Any = config.get_text_config(decoder=apart)
+    text: Any = config.get_text_config()
     heads = text.num_attention_heads
     named = (getattr(text, name, None) for name in ("head_dim", "d_kv"))
     width = next(filter(None, named), text.hidden_size // heads)
     layers = text.num_hidden_layers
     if apart:
         names = ("num_decoder_layers", "decoder_layers")
-        layers = next((n for name in names if (n := getattr(text, name, None))), layers)
+        layers = next((n for name in names if (n := getattr(config, name, None))), layers)
     kept = 2 * layers * width * (getattr(text, "num_key_value_heads", None) or heads)
     target = (Term(kept, source=0, target=1),) if apart else ()
     return (Term(kept), *target), (Term(1), *((Term(1, source=0, target=1),) if apart else ()))

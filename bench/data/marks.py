@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 #: Files that say which tokens they are; the later one counts.
 FILES = ("tokenizer_config.json", "special_tokens_map.json")
-_USUAL = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
+_USUAL = {
+    "cls_token": ("[CLS]", "<s>"),
+    "sep_token": ("[SEP]", "</s>", "<|endoftext|>"),
+    "pad_token": ("[PAD]", "<pad>"),
+}
 _NAMES = ("bos_token", "cls_token", "sep_token", "eos_token", "pad_token")
 
 
@@ -42,14 +46,20 @@ def read(folder: Path, backend: "Tokenizer") -> Marks:
 def named(folder: Path, backend: "Tokenizer") -> dict[str, int | None]:
     """Its marks by their names in transformers, None for what it has not.
 
-    Where no file says which they are, those that BERT's are called, if it has such tokens.
+    Where no file says which they are, those that they are usually called, if it has such tokens:
+    the files of GPT-2 and RoBERTa say nothing.
     """
     said: dict[str, Any] = {}
     for file in FILES:
         path = folder / file
         said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     marks: dict[str, Any] = {name: said.get(name) for name in _NAMES}
-    marks = marks if any(marks.values()) else _USUAL
+    if not any(marks.values()):
+        there = backend.get_vocab().keys()
+        marks = {
+            name: next((mark for mark in usual if mark in there), None)
+            for name, usual in _USUAL.items()
+        }
     return {
         name: backend.token_to_id(mark["content"] if isinstance(mark, dict) else mark)
         if mark

@@ -84,8 +84,8 @@ class CheckpointArm(TransformerArm):
             raise CheckpointError(f"{checkpoint.name} ({config.model_type}) reads no token ids.")
         if shape.vocab_size > text.vocab_size:
             raise CheckpointError(
-                f"{checkpoint.name}: expected token ids below {text.vocab_size:,}, which is its "
-                f"vocabulary. Got a tokenizer of {shape.vocab_size:,}. Use the checkpoint's own."
+                f"{checkpoint.name}: expected token ids below {text.vocab_size:,}, as many as its "
+                f"table has rows. Got a tokenizer of {shape.vocab_size:,}."
             )
         set_dropout(config, shape.dropout)
         config.num_labels = shape.outputs
@@ -108,10 +108,11 @@ class CheckpointArm(TransformerArm):
         torch.manual_seed(seed)
         try:
             model, new = _loaded(HEADS[head], folder, config)
-            if _holes(model, new):  # some heads call the body otherwise than it was saved
-                body, new = _loaded(HEADS["AutoModel"], folder, config)
-                new = {f"{model.base_model_prefix}.{name}" for name in new}
-                _fill(model.base_model, body)
+            if model.base_model is not model and _holes(model, new):
+                # Some heads call the body otherwise than it was saved.
+                body, lacking = _loaded(HEADS["AutoModel"], folder, config)
+                filled = _fill(model.base_model, body) - lacking
+                new -= {f"{model.base_model_prefix}.{name}" for name in filled}
         except SafetensorError as error:  # a commit may hold damaged weights, proven byte for byte
             raise CheckpointError(
                 f"{checkpoint.name}: its weights cannot be read ({error})."
@@ -171,7 +172,9 @@ def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) ->
     if head not in ARCHITECTURES:
         raise HeadError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
     has = type(config) in ARCHITECTURES[head]
-    if head == "AutoModel" and config.is_encoder_decoder:  # whose body wants a target
+    # Its body wants a target, and its classifiers as many ends in every row.
+    bare = ("AutoModel", "AutoModelForSequenceClassification")
+    if head in bare and config.is_encoder_decoder:
         has = False
     masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
     if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
@@ -199,13 +202,15 @@ def _loaded(auto: Any, folder: Path, config: PreTrainedConfig) -> tuple[PreTrain
     return model, other | set(loaded["missing_keys"])
 
 
-def _fill(body: nn.Module, source: nn.Module) -> None:
-    """Give a body the weights of another of the same architecture, where they fit."""
-    theirs = source.state_dict()
+def _fill(body: nn.Module, source: nn.Module) -> set[str]:
+    """Give a body the weights of another of the same architecture; names of those that fit."""
+    theirs, filled = source.state_dict(), set()
     with torch.no_grad():
         for name, tensor in body.state_dict().items():
             if name in theirs and theirs[name].shape == tensor.shape:
                 tensor.copy_(theirs[name])
+                filled.add(name)
+    return filled
 
 
 def _holes(model: PreTrainedModel, new: set[str]) -> list[str]:

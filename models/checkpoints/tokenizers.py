@@ -13,7 +13,10 @@ from models.checkpoints.weights import CONFIG, TOKENIZER
 
 _FAST = TOKENIZER[0]
 _DECIDE_IDS = ("added_tokens", "normalizer", "pre_tokenizer", "model")
-_SLOW = ("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model")
+_SLOW = (
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
+    "tokenizer.model", "spm.model",
+)  # fmt: skip
 
 
 def tokenizer(checkpoint: Checkpoint) -> tuple[Path, str]:
@@ -26,8 +29,9 @@ def tokenizer(checkpoint: Checkpoint) -> tuple[Path, str]:
         CheckpointError: it has none, none that says where in a text a token stands, or one that
             cannot be read.
     """
-    folder = checkpoint.verify(CONFIG)
-    names = [name for name in TOKENIZER if (folder / name).is_file()]
+    folder, names = checkpoint.verify(CONFIG), list(TOKENIZER)
+    if not isinstance(checkpoint, WheelCheckpoint):  # whose files are known, and must all be there
+        names = [name for name in TOKENIZER if (folder / name).is_file()]
     if _FAST not in names:
         slow = [name for name in _SLOW if (folder / name).is_file()]
         got = f"a slow one ({', '.join(slow)}), which gives no offsets" if slow else "none"

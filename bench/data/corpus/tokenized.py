@@ -173,7 +173,7 @@ class Corpus:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids; a checkpoint's tokenizer has dropped case and white space."""
+        """Text of token ids; some tokenizers have dropped case and white space."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def symbols(self, ids: Sequence[int]) -> list[str]:

@@ -29,7 +29,7 @@ TASKS = {
 }
 SERVED = {
     "gpt2": [*TASKS][:5], "qwen2": [*TASKS][:5], "llama": [*TASKS][:5],
-    "t5": [*TASKS][1:4] + [*TASKS][5:], "bart": [[*TASKS][n] for n in (1, 3, 5)],
+    "t5": [[*TASKS][n] for n in (2, 3, 5)], "bart": [[*TASKS][n] for n in (3, 5)],
 }  # fmt: skip
 STUDY = """
 title = "One"
@@ -161,12 +161,17 @@ class TestRefused:
             library.load(fingerprint, find(str(folder)))
 
     def test_with_no_mark_to_end_a_row(self, folder, fingerprint):
-        config = json.loads((folder / "tokenizer_config.json").read_text())
-        for name in ("bos_token", "eos_token"):
-            config.pop(name, None)
-        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        (folder / "tokenizer_config.json").write_text("{}")
+        text = (folder / "tokenizer.json").read_text()
+        (folder / "tokenizer.json").write_text(text.replace("<|endoftext|>", "<|other|>"))
         with pytest.raises(library.CorpusError, match="a sep_token or an eos_token"):
             library.load(fingerprint, find(str(folder)))
+
+    def test_marks_that_no_file_names_are_the_usual_ones(self, folder, fingerprint):
+        """As in GPT-2's own repository."""
+        (folder / "tokenizer_config.json").write_text('{"model_max_length": 1024}')
+        own = library.load(fingerprint, find(str(folder)))
+        assert own.symbols([own.cls_id, own.sep_id, own.pad_id]) == ["<|endoftext|>"] * 3
 
     def test_more_tokens_than_rows_of_its_table(self, folder, tmp_path, fingerprint):
         config = json.loads((folder / "config.json").read_text())

@@ -1,12 +1,14 @@
 """Checkpoints of any architecture: what they cost, where they end, and whose weights they have."""
 
+import json
+
 import pytest
 import torch
 
 from models import arms
 from models.arms.pretrained import ARCHITECTURES as HEADS_OF
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
-from models.checkpoints import find, tokenizer
+from models.checkpoints import CheckpointError, find, tokenizer
 from models.cost import count_flops
 from models.heads import HEADS, example
 
@@ -60,9 +62,10 @@ def test_every_head_costs_what_pytorch_counts_and_has_the_folder_s_weights(folde
     causal = name in ("gpt2", "qwen2", "llama")
     assert ("AutoModelForCausalLM" in served) == causal
     assert (SEQ2SEQ in served) == (name in ("t5", "bart"))
-    assert ("AutoModel" in served) == (name not in ("t5", "bart"))
+    alone = name not in ("t5", "bart")
+    assert ("AutoModel" in served) == alone
+    assert ("AutoModelForSequenceClassification" in served) == alone
     assert "AutoModelForQuestionAnswering" in served
-    assert "AutoModelForSequenceClassification" in served
 
 
 @pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "t5"])
@@ -77,6 +80,25 @@ def test_the_longest_row_can_be_read_and_no_longer_one(folders, name):
     model(input_ids=ids[:, :128])
     with pytest.raises((IndexError, RuntimeError)):
         model(input_ids=ids)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_a_decoder_keeps_keys_and_values_of_both_its_texts(folders, name):
+    """Two layers, keys and values of 96: of every token of the source and of the target."""
+    cost = arms.load("pretrained").cost(configured(folders(name), SEQ2SEQ), SEQ2SEQ)
+    assert cost.state_bytes(10, 5, itemsize=1) == 2 * 2 * 96 * (10 + 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("bert", "AutoModel"), ("llama", "AutoModelForQuestionAnswering")]
+)
+def test_a_layer_that_is_not_in_the_folder_is_a_hole(tmp_path, name, head):
+    folder = save(name, tmp_path / name)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    arm = arms.load("pretrained")
+    with pytest.raises(CheckpointError, match="Got none of the right shape for"):
+        arm.build(configured(str(folder), head), head, 0, "eager")
 
 
 def test_the_same_tokenizer_is_the_same_however_it_was_saved(folders):
