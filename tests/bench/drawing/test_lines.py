@@ -2,8 +2,15 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 
 from bench.drawing.lines import seeds_and_median
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
 
 
 def drawn(ended):
