@@ -12,10 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from bench.drawing.by_length import series_of
 from bench.drawing.colours import GRID, INK, MUTED, PAPER
-from bench.drawing.lines import MOST_PANELS
+from bench.drawing.lines import spread
 from bench.drawing.palette import colour, label
 from bench.drawing.style import SMALL, STYLE, grid, legend, title, titled
 from bench.frames.parts import SHARES
@@ -32,6 +33,7 @@ _SEGMENTS = (
     ("tables and head: passes", False, 0.2),
     ("tables and head: optimizer", False, 0.45),
 )
+_TICKS = 3  # intervals between them, so that two panels side by side have room for their names
 _STRONG = 0.9  # from here on a number in it is written in the colour of paper
 _LABELLED = 0.08  # of the longest bar, below which a segment has no number in it
 _BAR, _HEAD = 0.36, 0.62  # inches of a bar with its gap, and of what else a panel has
@@ -52,7 +54,7 @@ def draw(facet: Facet) -> Figure | None:
     """Bars of seconds, each segment with its share."""
     if facet.rows.empty:
         return None
-    lengths = _spread(sorted(facet.rows["length"].unique()))
+    lengths = spread(sorted(facet.rows["length"].unique()))
     bars = max(len(series_of(facet.rows[facet.rows["length"] == n])) for n in lengths)
     figure, axes = grid(len(lengths), height=_HEAD + _BAR * bars)
     if len(lengths) == 1:
@@ -65,29 +67,24 @@ def draw(facet: Facet) -> Figure | None:
     return figure
 
 
-def _spread(lengths: list[int]) -> list[int]:
-    """The shortest, the longest, and as many between as there is room for."""
-    if len(lengths) <= MOST_PANELS:
-        return lengths
-    step = (len(lengths) - 1) / (MOST_PANELS - 1)
-    return [lengths[round(step * number)] for number in range(MOST_PANELS)]
-
-
 def _panel(here: Axes, frame: pd.DataFrame) -> None:
     series = series_of(frame)
     several = Counter(arm for (arm, _), _ in series)
     longest = frame["step_s"].max()
-    for place, ((arm, kernel), found) in enumerate(series):
+    for place, ((arm, _), found) in enumerate(series):
         row = found.iloc[0]
         end = _bar(here, place, arm, row, longest)
         here.text(end, place, f" {in_units(row['step_s'], 's')}", va="center", fontsize=SMALL)
-        if several[arm] > 1:
-            here.text(0, place - 0.46, kernel, fontsize=SMALL, va="bottom")
-    here.set_yticks(range(len(series)), [label(arm) for (arm, _), _ in series])
+    names = [
+        label(arm) if several[arm] == 1 else f"{label(arm)}, {kernel}"
+        for (arm, kernel), _ in series
+    ]
+    here.set_yticks(range(len(series)), names)
     here.set_ylim(len(series) - 0.4, -0.6)
     here.set_xlim(0, 1.2 * longest)
     here.tick_params(axis="y", length=0)
     here.grid(visible=False)
+    here.xaxis.set_major_locator(MaxNLocator(_TICKS))
     here.xaxis.set_major_formatter(lambda value, _: in_units(value, "s"))
 
 
