@@ -106,6 +106,19 @@ class Recorder:
         }
 
     @property
+    def trials(self) -> dict[str, Any]:
+        """Trials of learning rates that this or an earlier sweep of the study has made."""
+        found: dict[str, Any] = self._store.meta("trials", {})
+        return found
+
+    def tried(self, cell: Cell, rate: float, loss: float | None, trials: dict[str, Any]) -> None:
+        """A learning rate of a cell's arm has been tried: all trials so far are kept."""
+        with uninterrupted():
+            self._store.set_meta(trials=trials)
+        found = "diverged" if loss is None else f"validation loss {loss:.3g}"
+        self.display.say(f"{cell.name}: learning rate {rate:g} tried, {found}")
+
+    @property
     def pairs(self) -> list[Pair]:
         """All that was timed in turn so far, which says how far launches differ here."""
         return verdicts.pairs(list(self._timed.values()))
@@ -121,7 +134,8 @@ class Recorder:
         self._machine = environment.machine()  # as it is now: load, clocks and temperature change
 
     def _estimate(self, cell: Cell) -> float:
-        estimate: float = self._answers[cell.key].get("estimate_s", 0.0)
+        answer = self._answers.get(cell.key, {})  # a trial is no cell of the plan
+        estimate: float = answer.get("estimate_s", 0.0)
         return estimate
 
 

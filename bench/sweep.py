@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from bench import registry, told
 from bench.data import corpus
 from bench.execute import processes, turns
-from bench.outcome import FINAL, MEASURED, UNSUPPORTED
+from bench.execute.seats import Seat
+from bench.execute.tuning import Tuning
+from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
 from bench.recorder import Recorder
 from bench.report import render
 from bench.store import Store, environment, provenance
@@ -216,38 +218,54 @@ def _measure(
     recorder: Recorder,
 ) -> None:
     keys = {cell.key for cell in pending}
-    answers = decided["cells"]
+    answers, threads = decided["cells"], environment.threads()
+    configs = {key: answer.get("config") for key, answer in answers.items()}
+
+    def measured(trials: Sequence[tuple[Cell, Cell]]) -> Iterator[tuple[Cell, dict[str, Any]]]:
+        seats = [
+            Seat(server, trial, configs[cell.key], library, threads, study.timeout_s, recorder)
+            for trial, cell in trials
+        ]
+        for seat in turns.side_by_side(seats, turns.abreast(trials[0][0], threads)):
+            yield seat.cell, seat.ended_as(DONE)
+
+    tuning = Tuning(measured, recorder.trials, recorder.tried)
     with recorder.display.progress(recorder.estimate_s):
-        for group in study.groups:
+        for batch in turns.batches(study.groups, threads):
+            wanted = [cell for cell in batch if cell.key in keys]
+            tuning.try_rates([cell for cell in wanted if configs[cell.key] is not None])
             runnable = []
-            for cell in group:
-                if cell.key not in keys:
-                    continue
-                answer = answers[cell.key]
-                if "failed" in answer:
-                    recorder.cell_ended(
-                        cell,
-                        {
-                            "status": answer["failed"],
-                            "reason": answer["reason"],
-                            "metrics": {},
-                            "samples": {},
-                            "seconds": 0.0,
-                            "together": None,
-                        },
-                    )
-                else:
+            for cell in wanted:
+                failure = _refusal(answers[cell.key]) or tuning.failure(cell)
+                if failure is None:
                     runnable.append(cell)
+                else:
+                    recorder.cell_ended(cell, failure)
             if runnable:
                 recorder.group_begins()
                 turns.run_group(
                     server,
                     runnable,
-                    {cell.key: answers[cell.key]["config"] for cell in runnable},
+                    {cell.key: configs[cell.key] for cell in runnable},
                     corpus=library,
-                    threads=environment.threads(),
+                    threads=threads,
                     timeout_s=study.timeout_s,
                     listener=recorder,
                     earlier=recorder.pairs,
+                    tried={cell.key: tuning.tried(cell) for cell in runnable},
                 )
                 recorder.group_ended()
+
+
+def _refusal(answer: dict[str, Any]) -> dict[str, Any] | None:
+    """The outcome of a cell that was found not to run before anything was."""
+    if "failed" not in answer:
+        return None
+    return {
+        "status": answer["failed"],
+        "reason": answer["reason"],
+        "metrics": {},
+        "samples": {},
+        "seconds": 0.0,
+        "together": None,
+    }

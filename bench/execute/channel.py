@@ -4,6 +4,7 @@ import json
 import math
 import select
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 _CHUNK = 1 << 16
@@ -68,9 +69,23 @@ class Channel:
             raise Garbled(f"expected a JSON object on a line. Got {line[:60]!r}")
         return message
 
+    @property
+    def full(self) -> bool:
+        """Whether a message has come that nobody has taken yet."""
+        return b"\n" in self._pending
+
     def close(self) -> None:
         """Hang up."""
         self.sock.close()
+
+
+def heard(channels: Sequence[Channel], timeout_s: float) -> Channel | None:
+    """One that has something to say, or has been hung up; None if none has within this time."""
+    for channel in channels:
+        if channel.full:
+            return channel
+    found = select.select([channel.sock for channel in channels], [], [], timeout_s)[0]
+    return next((channel for channel in channels if channel.sock in found), None)
 
 
 def finite(value: Any) -> Any:

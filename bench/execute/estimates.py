@@ -5,7 +5,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from bench import registry
-from bench.execute import group, turns
+from bench.execute import group, tuning, turns
 from bench.measure import contract, objective
 from bench.measure.subject import Batch, Step, Subject, optimizer
 from bench.outcome import UNAVAILABLE
@@ -40,6 +40,7 @@ def add(
             alike.setdefault(
                 (cell.arm, cell.task, cell.data, cell.kernel, *setting, name), []
             ).append(key)
+    trials = tuning.listed(cells.values())
     for keys in alike.values():
 
         def timed(keys: list[str] = keys) -> dict[str, tuple[float, float]]:
@@ -47,7 +48,7 @@ def add(
             with as_set(first):
                 pace = Pace(first, decided[keys[0]]["config"], data(first))
                 by_repeats = sorted(keys, key=lambda key: -_repeats(cells[key]))
-                return {key: _spent(cells[key], pace) for key in by_repeats}
+                return {key: _spent(cells[key], pace, trials.get(key, ())) for key in by_repeats}
 
         try:
             # A thread starts a pool of its own, and with it what its setting does to floats.
@@ -90,12 +91,19 @@ def _in_turn(cell: Cell) -> bool:
     return bool(registry.probes()[cell.probe].literals["INTERLEAVED"])
 
 
-def _spent(cell: Cell, pace: "Pace") -> tuple[float, float]:
-    """Seconds of a process of the cell until its first turn, and those of a turn, or of it all."""
+def _spent(cell: Cell, pace: "Pace", trials: Sequence[Cell]) -> tuple[float, float]:
+    """Seconds of a process of the cell until its first turn, and those of a turn, or of it all.
+
+    Args:
+        cell: what is to run.
+        pace: of its model.
+        trials: that are made before it, for the other seeds of its arm too.
+    """
     probe, started_s = contract.load(cell.probe), _FIXED_S + pace.build_s
     if not _in_turn(cell):
-        steps, passes = probe.work(cell.protocol, cell.axes)
-        return started_s, pace.seconds(cell, steps, passes)
+        works = [probe.work(each.protocol, each.axes) for each in (cell, *trials)]
+        steps, passes = map(sum, zip(*works, strict=True))
+        return started_s * len(works), pace.seconds(cell, steps, passes)
     warmup_s, turn_s = probe.pace(
         cell.protocol, cell.axes, lambda name: pace.once(name, cell, math.inf)
     )

@@ -148,28 +148,45 @@ class Worker:
         Raises:
             CellFailed: the worker reported an error, died, or was silent too long and was killed.
         """
-        try:
+        with contextlib.suppress(Closed):  # found below, with what it said before it died
             if message is not None:
                 self.channel.send(message)
+        while (answer := self.hear(timeout_s, progress)) is None:
+            pass
+        return answer
+
+    def hear(
+        self, timeout_s: float, progress: Callable[[float], None] | None = None
+    ) -> dict[str, Any] | None:
+        """Wait for one message; None where it says no more than how far the worker is.
+
+        Raises:
+            CellFailed: as ``ask`` has it.
+        """
+        try:
             answer = self.channel.receive(timeout_s)
-            while "progress" in answer:
-                if progress:
-                    progress(answer["progress"])
-                answer = self.channel.receive(timeout_s)
         except Closed:
             raise CellFailed(*self._post_mortem()) from None
         except Silent:
-            self.kill()
-            raise CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed") from None
+            raise self.silent(timeout_s) from None
         except Garbled as error:
             self.kill()
             raise CellFailed(FAILED, f"the worker talked nonsense: {error}") from None
+        if "progress" in answer:
+            if progress:
+                progress(answer["progress"])
+            return None
         if "failed" in answer:
             self.end()
             raise CellFailed(
                 answer["failed"], answer["reason"], answer.get("details"), answer.get("samples")
             )
         return answer
+
+    def silent(self, timeout_s: float) -> CellFailed:
+        """What becomes of a worker that has said nothing for so long: it is killed."""
+        self.kill()
+        return CellFailed(TIMEOUT, f"silent for {timeout_s:.0f} s, and killed")
 
     def end(self) -> int:
         """Hang up and wait for the process."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bench import registry
-from bench.execute.channel import Closed
+from bench.execute.channel import Channel, Closed
 from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import FAILED
 from bench.statistics.summaries import PER_ROUND
@@ -42,6 +42,7 @@ class Seat:
         timeout_s: float,
         listener: Listener,
         core: int | None = None,
+        tried: Sequence[Sequence[float | None]] = (),
     ) -> None:
         self.cell = cell
         self._server, self._timeout_s, self._listener = server, timeout_s, listener
@@ -52,10 +53,12 @@ class Seat:
             "corpus": corpus,
             "threads": threads if cell.threads == "all" else cell.threads,
             "core": core,
+            "tried": tried,
         }
         self._worker: Worker | None = None
         self._spent_s = 0.0
-        self._begun = 0.0
+        self._begun = self._heard = 0.0  # of a worker that works beside others
+        self.ended = False
         self._turns = 0  # of the worker that there is now
         self.metrics: dict[str, Any] = {}
         self.samples: dict[str, list[Any]] = {}
@@ -71,7 +74,10 @@ class Seat:
             action()
         except CellFailed as failure:
             self._worker, self.failure = None, failure
-        self._spent_s += time.monotonic() - start
+        if self._begun:  # beside others, and so for longer than it was attended to
+            self._spent_s = time.monotonic() - self._begun
+        else:
+            self._spent_s += time.monotonic() - start
 
     def start(self) -> None:
         """Have a process of its own build and warm the cell's model; nobody waits for it yet."""
@@ -88,20 +94,39 @@ class Seat:
         self._turns += 1
 
     def begin(self) -> None:
-        """Start a worker that measures once and ends, told in advance; nobody waits for it yet."""
-        self._begun = time.monotonic()
+        """Start a worker that measures once and ends, told in advance; see ``abreast``."""
+        self._begun = self._heard = time.monotonic()
         self._worker = self._server.start(self._job)
-        with contextlib.suppress(Closed):  # one that died at once is found when it is followed
+        with contextlib.suppress(Closed):  # one that died at once is found when it is heard
             for message in ({"round": True}, {"finish": True, "ran": True}):
                 self._worker.channel.send(message)
 
-    def follow(self) -> None:
-        """Hear out a worker that was begun, and has worked while another was heard out."""
-        self._spent_s += time.monotonic() - self._begun
-        self._ask(None)
-        self._ask(None)
-        self._turns = 1
-        self._take(self._ask(None))
+    def hear(self) -> None:
+        """Take one message of a worker that was begun, which may be its last."""
+        assert self._worker is not None, "a seat that has not ended has a worker"
+        self._heard = time.monotonic()
+        answer = self._worker.hear(self._timeout_s, self._tell)
+        if answer is not None and "result" in answer:
+            self._turns = 1
+            self._take(answer)
+            self.ended = True
+
+    def wait(self) -> None:
+        """Give up a worker that was begun and has been silent for too long."""
+        if self.patience_s <= 0:
+            assert self._worker is not None, "a seat that has not ended has a worker"
+            raise self._worker.silent(self._timeout_s)
+
+    @property
+    def patience_s(self) -> float:
+        """How much longer a worker that was begun may be silent."""
+        return self._heard + self._timeout_s - time.monotonic()
+
+    @property
+    def channel(self) -> Channel:
+        """To the worker that there is."""
+        assert self._worker is not None, "a seat that has not ended has a worker"
+        return self._worker.channel
 
     def finish(self, *, ran: bool) -> None:
         """End the worker's turns and take what it measured.
@@ -141,6 +166,10 @@ class Seat:
             "seconds": self._spent_s,
             "together": together,
         }
+
+    def ended_as(self, status: str) -> dict[str, Any]:
+        """The outcome of a seat that worked beside others: this status, or how it failed."""
+        return self.outcome(status, None, None) if self.failure is None else self.failed(None)
 
     def failed(self, together: str | None) -> dict[str, Any]:
         """The outcome of a seat that has failed; what was measured before is kept."""

@@ -1,10 +1,12 @@
 """Cells in groups: arms that are timed in turn, and cells one after the other or side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bench import registry
 from bench.execute import affinity
+from bench.execute.channel import heard
 from bench.execute.contrasts import Control
 from bench.execute.group import Group
 from bench.execute.processes import Server
@@ -26,12 +28,13 @@ def run_group(
     timeout_s: float,
     listener: Listener,
     earlier: Sequence[Pair] = (),
+    tried: Mapping[str, Sequence[Sequence[float | None]]] = MappingProxyType({}),
 ) -> None:
-    """Measure the cells of one group and tell the listener of each outcome.
+    """Measure the cells of one group, or of several like it, and tell the listener of each outcome.
 
     An interleaved probe has all its arms alive at once and visits them in turn, see
     :mod:`bench.execute.group`. Any other probe's cells run one after the other, or as many at once
-    as there are threads for where nothing of them is timed, see ``abreast``.
+    as there are threads for where the probe says that they may, see ``abreast``.
 
     Args:
         server: forks the workers.
@@ -42,6 +45,7 @@ def run_group(
         timeout_s: longest silence of a worker.
         listener: who is told.
         earlier: pairs that the run has timed already, which say how far launches differ here.
+        tried: cell key to the trials of its learning rate, where it has several.
     """
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
         place, width = affinity.place_of(cells[0]), beside(cells[0], threads)
@@ -63,20 +67,55 @@ def run_group(
                 canaries += len(again) == len(remaining)  # no arm has failed, so a canary has
                 remaining = again
         return
-    width = abreast(cells[0], threads)
-    for first in range(0, len(cells), width):
-        seats = [
-            Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
-            for cell in cells[first : first + width]
-        ]
-        for alone in seats:
-            alone.attempt(alone.begin)
-        for alone in seats:
-            alone.attempt(alone.follow)
-            done = alone.failure is None
-            listener.cell_ended(
-                alone.cell, alone.outcome(DONE, None, None) if done else alone.failed(None)
-            )
+    seats = [
+        Seat(
+            server, cell, configs[cell.key], corpus, threads, timeout_s, listener,
+            tried=tried.get(cell.key, ()),
+        )
+        for cell in cells
+    ]  # fmt: skip
+    for seat in side_by_side(seats, abreast(cells[0], threads)):
+        listener.cell_ended(seat.cell, seat.ended_as(DONE))
+
+
+def side_by_side(seats: Sequence[Seat], width: int) -> Iterator[Seat]:
+    """Seats in the order in which they end; the next begins as soon as one has.
+
+    Args:
+        seats: none has begun.
+        width: how many are at work at once.
+    """
+    waiting, working = list(reversed(seats)), list[Seat]()
+    while waiting or working:
+        while waiting and len(working) < width:
+            working.append(waiting.pop())
+            working[-1].begin()
+        patience_s = max(0.0, min(seat.patience_s for seat in working))
+        speaker = heard([seat.channel for seat in working], patience_s)
+        for seat in working:
+            seat.attempt(seat.hear if seat.channel is speaker else seat.wait)
+        over = [seat for seat in working if seat.ended or seat.failure is not None]
+        working = [seat for seat in working if seat not in over]
+        yield from over
+
+
+def batches(groups: Iterable[Sequence[Cell]], threads: int) -> list[list[Cell]]:
+    """What is run together: a group that is timed in turn, or neighbours that may run abreast.
+
+    Args:
+        groups: in the order of the plan.
+        threads: of a worker whose cell wants all.
+    """
+    found: list[list[Cell]] = []
+    width = 0  # of the last, 0 where nothing may join it
+    for group in groups:
+        taken = abreast(group[0], threads)
+        if taken > 1 and taken == width:
+            found[-1] += group
+        else:
+            found.append(list(group))
+        width = taken if taken > 1 else 0
+    return found
 
 
 def abreast(cell: Cell, threads: int) -> int:

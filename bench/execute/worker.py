@@ -73,7 +73,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         raise CellError(f"the {cell.device} device has gone since this was prepared") from None
     settle(cell.denormals, job["threads"])
     data = tasks.open_data(cell.task, cell.data, job["corpus"], cell.model.reads_through)
-    subject = Subject(cell, job["config"], data)
+    subject = Subject(cell, job["config"], data, job.get("tried", ()))
 
     def progress(share: float) -> None:
         channel.send({"progress": share})

@@ -27,9 +27,16 @@ class Subject:
         cell: what is to be measured.
         config: of its sized model.
         data: what the task's rows are cut from.
+        tried: learning rate and validation loss of each trial that its arm has had.
     """
 
-    def __init__(self, cell: Cell, config: dict[str, object], data: Any) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        config: dict[str, object],
+        data: Any,
+        tried: Sequence[Sequence[float | None]] = (),
+    ) -> None:
         devices.check(cell.device, cell.dtype)
         self.cell = cell
         self.precision = PRECISIONS[cell.dtype]
@@ -38,7 +45,7 @@ class Subject:
         self.config = models.arms.config_from_dict(config)
         self.task = tasks.load(cell.task, cell.data)
         self.head = self.task.HEAD
-        self.data = data
+        self.data, self.tried = data, tried
 
     def build(self, kernel: str | None = None, dtype: str | None = None) -> PreTrainedModel:
         """The model at its initialisation, on the cell's device.

@@ -99,10 +99,10 @@ class Trainer:
             self._norms.append(norms)
             self._seconds.append((now - last) / 1e9)
             last = now
-        finite = torch.isfinite(torch.stack(self._losses[first:])).tolist()
-        if not all(finite):
-            raise self.not_finite(first + finite.index(False) + 1, "the training loss")
-        if nonfinite_share(self.model):
+        numbers = torch.isfinite(torch.stack(self._losses[first:])).tolist()
+        if not all(numbers):
+            raise self.not_finite(first + numbers.index(False) + 1, "the training loss")
+        if not finite(self.model):
             raise self.not_finite(len(self._losses), "a weight")
 
     @property
@@ -172,8 +172,8 @@ class Steps(Step):
         Raises:
             Invalid: the last loss or a weight is not finite.
         """
-        share = nonfinite_share(self.model)
-        if share or not bool(torch.isfinite(self._loss)):
+        if not (finite(self.model) and bool(torch.isfinite(self._loss))):
+            share = nonfinite_share(self.model)
             raise not_a_number(self.model, self.count, "the training loss or a weight", share)
 
     def begin(self) -> None:
@@ -227,6 +227,16 @@ def shares(by_group: dict[str, float]) -> list[Any]:
 def taken(optimizer: torch.optim.Optimizer) -> int:
     """Steps that an optimizer has made; a scaler keeps it from some."""
     return max((int(state["step"]) for state in optimizer.state.values()), default=0)
+
+
+def finite(model: PreTrainedModel) -> bool:
+    """Whether all of a model's weights are numbers; waits for the device.
+
+    Asked after every few steps of a training, so by their extremes, which NaN spreads to: a tenth
+    of what counting takes.
+    """
+    ends = [end for weight in model.parameters() for end in torch.aminmax(weight.detach())]
+    return bool(torch.stack(ends).isfinite().all())
 
 
 def nonfinite_share(model: PreTrainedModel) -> float:

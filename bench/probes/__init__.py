@@ -12,7 +12,7 @@
 - ``INTERLEAVED``: whether the arms of a group are taken in turn, round by round; such a probe has
   the settings ``ROUNDS`` below too, and leaves the sample ``seconds`` (of one step, twice a
   round) and the metric ``tokens_per_step``: those it really had, padding apart, whatever was asked
-- ``ABREAST``, if cells on few threads may run beside one another, as nothing of them is timed
+- ``ABREAST``, if cells on few threads may run beside one another, as no claim is about their time
 - ``SUMMARIES``, if it leaves further samples of each turn: metric to the sample that it is the
   median of. A cell timed in turn has several processes, none of which can tell alone
 - ``PARTS``, the same of seconds that not every cell has, and None in both turns of a round that has

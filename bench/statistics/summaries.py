@@ -54,3 +54,15 @@ def clipped_share(norms: Sequence[float | None], clip_norm: float) -> float:
 def _median(samples: Sequence[float | None]) -> float:
     measured = [sample for sample in samples if sample is not None]
     return middle(by_round(measured, PER_ROUND).mean(axis=1))
+
+
+def best_rate(trials: Sequence[Sequence[float | None]]) -> float:
+    """The learning rate whose trial has the lowest validation loss; one that diverged has none.
+
+    Args:
+        trials: rate and loss of each, the first of equals wins.
+    """
+    losses = [math.inf if loss is None else loss for _, loss in trials]
+    rate = trials[losses.index(min(losses))][0]
+    assert rate is not None
+    return rate

@@ -53,6 +53,19 @@ def test_every_cell_has_a_record(tiny):
     assert f"report: {tiny.folder / 'README.md'}" in tiny.first.out
 
 
+def test_learning_rates_are_tried_once_for_all_seeds_and_alike_for_all_arms(tiny):
+    with Store(tiny.folder) as store:
+        trained = [r for r in store.records() if r["cell"]["probe"] == "learning"]
+    trials = {(r["cell"]["arm"], r["cell"]["seed"]): r["samples"]["trials"] for r in trained}
+    assert len(trials) == 4
+    for arm in ("lstm", "transformer"):
+        assert trials[arm, 0] == trials[arm, 1]
+    rates = {tuple(rate for rate, _ in found) for found in trials.values()}
+    assert len(rates) == 1
+    assert {1e-3, 3e-3} <= set(*rates)
+    assert tiny.first.out.count("tried, validation loss") == 2 * len(*rates)
+
+
 def test_estimate_was_given_and_time_was_taken_down(tiny):
     with Store(tiny.folder) as store:
         assert store.meta("estimate_s") > 0

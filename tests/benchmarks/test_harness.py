@@ -35,6 +35,15 @@ ROUNDS, STEPS, BATCH, LENGTH = 40, 6, 8, 64
 GOAL = 0.99  # of steps of 10 ms and more
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Two on cores that others use wait for one another at every operation."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def bare_loop(model, optimizer, batches):
     for batch in batches:
         optimizer.zero_grad()
@@ -57,9 +66,9 @@ def trained(arm, corpus):
 
 
 @pytest.fixture(scope="module", params=ARMS)
-def measured(request, corpus):
+def measured(request, own_corpus):
     """Seconds of both loops, round by round, in a random order and its reverse."""
-    ours, batches = trained(request.param, corpus)
+    ours, batches = trained(request.param, own_corpus)
     model = copy.deepcopy(ours.model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
 
@@ -138,9 +147,9 @@ class Given(HuggingFaceTrainer):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_beside_hugging_faces_trainer(arm, corpus, tmp_path):
+def test_beside_hugging_faces_trainer(arm, own_corpus, tmp_path):
     """The same model, batches, optimizer and clipping; it logs and saves nothing."""
-    ours, batches = trained(arm, corpus)
+    ours, batches = trained(arm, own_corpus)
     model, warm = copy.deepcopy(ours.model), 2
     arguments = TrainingArguments(
         str(tmp_path), max_steps=STEPS * (warm + 2 * ROUNDS), max_grad_norm=1.0, use_cpu=True,
@@ -177,7 +186,7 @@ def test_beside_hugging_faces_trainer(arm, corpus, tmp_path):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, corpus):
+def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, own_corpus):
     """Steps of 10 ms and more: the speed probe's blocks against a loop without them."""
     cell = next(
         c
@@ -186,7 +195,7 @@ def test_a_timed_arm_beside_the_same_step_in_a_bare_loop(arm, corpus):
         and (c.axes["phase"], c.length) == ("training", LENGTH)
     )
     cell = cell.model_copy(update={"protocol": cell.protocol | {"batch_size": BATCH}})
-    subject = Subject(cell, sizing.sized(cell, corpus)["config"], corpus)
+    subject = Subject(cell, sizing.sized(cell, own_corpus)["config"], own_corpus)
     timed = speed_probe.Measurement(subject, lambda share: None)
     model = subject.build().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)

@@ -21,7 +21,8 @@ PROTOCOL = {
     "learning_rates": {
         "default": [1e-3],
         "least": 0.0,
-        "help": "tried in turn, the best on validation kept; one trial each for every arm",
+        "help": "tried once for every arm, and further ones where any arm's best is the least or "
+        "the largest; the best on validation is kept for all seeds",
     },
     "warmup_steps": {
         "default": 0,
@@ -33,7 +34,11 @@ PROTOCOL = {
         "choices": ["constant", "cosine"],
         "help": "of the learning rate after it has risen; a cosine falls to 0 at the last step",
     },
-    "trial_steps": {"default": 20, "least": 1, "help": "steps of a trial, where there are several"},
+    "trial_steps": {
+        "default": 20,
+        "least": 1,
+        "help": "of a training at each learning rate, where there are several",
+    },
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
     "eval_every": {"default": 20, "least": 1, "help": "steps between validations"},
     "eval_rows": {"default": 128, "least": 1, "help": "rows of a validation and of the final test"},
@@ -50,3 +55,4 @@ PROTOCOL = {
 }
 TIMED = True
 INTERLEAVED = False
+ABREAST = True

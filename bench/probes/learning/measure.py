@@ -16,7 +16,8 @@ from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
 from bench.outcome import Diverged, Invalid, Unsupported
-from bench.probes.learning.recompute import best_rate, of_end, of_samples
+from bench.probes.learning.recompute import of_end, of_samples
+from bench.statistics.summaries import best_rate
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
 
@@ -25,13 +26,11 @@ _LENGTHS = 1  # the stream that draws lengths of batches
 
 
 def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
-    """Steps of the trials and of the training; passes over the validation and test rows."""
-    rates = len(protocol["learning_rates"])
-    trials = rates if rates > 1 else 0
-    validations = -(-protocol["steps"] // protocol["eval_every"]) + trials
+    """Steps of the training; passes over the validation and test rows."""
+    validations = -(-protocol["steps"] // protocol["eval_every"])
     evaluations = 3 + len(protocol["test_lengths"]) + validations
     passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
-    steps = float(protocol["steps"] + trials * protocol["trial_steps"])
+    steps = float(protocol["steps"])
     return steps * (0.5 if protocol["shortest"] else 1.0), passes  # half as long on the average
 
 
@@ -69,7 +68,7 @@ def windows(cell: Cell) -> list[tuple[str, int]]:
 
 
 class Measurement:
-    """Train one seed: trials of the learning rate first, then the training, then the test."""
+    """Train one seed at the best learning rate of its arm's trials, and test it."""
 
     def __init__(self, subject: Subject, progress: Progress) -> None:
         self.subject, self.progress = subject, progress
@@ -77,14 +76,14 @@ class Measurement:
         rows = self.protocol["eval_rows"]
         self.validation = subject.rows("validation", rows, seed=0)
         self.test = subject.rows("test", rows, seed=0)
-        self.trials: list[list[float]] = []  # learning rate and validation loss of each
         self.curve: list[tuple[int, float, float]] = []
         self.end: dict[str, Any] = {}  # how the training ended, where it may before its steps
         self._best: dict[str, Tensor] = {}  # the weights that such a one has tested
         self.tokens = 0
 
     def round(self) -> None:
-        rate = self._best_learning_rate()
+        rates: list[float] = self.protocol["learning_rates"]
+        rate = best_rate(self.subject.tried) if len(rates) > 1 else rates[0]
         model = self.subject.build()
         self.initial = self._evaluate(model, self.test).metric
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
@@ -175,7 +174,7 @@ class Measurement:
         return training.samples() | {
             "seconds": training.seconds,
             "validation": [list(point) for point in self.curve],
-            "trials": self.trials,
+            "trials": [list(trial) for trial in self.subject.tried],
         }
 
     def _trainer(self, model: PreTrainedModel, rate: float, steps: int) -> Trainer:
@@ -205,24 +204,3 @@ class Measurement:
         if self.end and self.end["best_step"] == step:
             weights = self.trainer.model.state_dict()
             self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
-
-    def _best_learning_rate(self) -> float:
-        """The rate whose trial has the lowest validation loss; a diverged trial cannot win."""
-        rates: list[float] = self.protocol["learning_rates"]
-        if len(rates) == 1:
-            return rates[0]
-        steps = min(self.protocol["trial_steps"], self.protocol["steps"])
-        batches = self._batches(0, steps)
-        for rate in rates:
-            model = self.subject.build()
-            trainer = self._trainer(model, rate, steps)
-            try:
-                trainer.run(batches)
-            except (Diverged, Invalid):
-                self.trials.append([rate, math.inf])
-                continue
-            loss = self._evaluate(trainer.model, self.validation).loss
-            loss = loss if math.isfinite(loss) else math.inf  # the last step may have been too far
-            self.trials.append([rate, loss])
-        self.tokens = 0  # a trial's are not the training's
-        return best_rate(self.trials)

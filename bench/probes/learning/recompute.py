@@ -1,12 +1,11 @@
 """What a training's metrics are, given its samples; those of its tests need the model."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.data.metrics import solved
 from bench.outcome import CEILING, CONVERGED, SOLVED
-from bench.statistics.summaries import clipped_share
+from bench.statistics.summaries import best_rate, clipped_share
 from bench.store.records import Record
 
 _SOLVED = 2  # validations in a row, as one may be luck
@@ -37,10 +36,12 @@ def of_samples(
         tokens: of all steps, without padding.
     """
     seconds, trials = samples["seconds"], samples["trials"]
+    kept = _kept(samples["validation"], protocol)
     steady = sorted(seconds[1:] or seconds)  # the first step builds what the others use
     step_s = steady[len(steady) // 2]
     return {
-        "validation_metric": _kept(samples["validation"], protocol)[2],
+        "validation_loss": kept[1],
+        "validation_metric": kept[2],
         "step_s": step_s,
         "tokens_per_s": tokens / len(samples["loss"]) / step_s,
         "train_s": sum(seconds),
@@ -96,15 +97,3 @@ def _kept(curve: Sequence[Sequence[Any]], protocol: Mapping[str, Any]) -> Sequen
 def _reached(said: Mapping[str, Any]) -> Callable[[float], bool]:
     """Whether a metric of a record solves its task; never where nobody does."""
     return lambda score: bool(solved(said["metric"], score, said.get("solved_at")))
-
-
-def best_rate(trials: Sequence[Sequence[float | None]]) -> float:
-    """The rate whose trial has the lowest validation loss; one that diverged has none.
-
-    Args:
-        trials: learning rate and validation loss of each, the first of equals wins.
-    """
-    losses = [math.inf if loss is None else loss for _, loss in trials]
-    rate = trials[losses.index(min(losses))][0]
-    assert rate is not None
-    return rate

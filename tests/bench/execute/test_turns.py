@@ -282,7 +282,7 @@ class TestAbreast:
             ("gradient", {"threads": 3}, 1),
             ("gradient", {"threads": "all"}, 1),
             ("gradient", {"threads": 1, "device": "cuda"}, 1),
-            ("learning", {"threads": 1}, 1),
+            ("learning", {"threads": 1}, 4),
             ("memory", {"threads": 1}, 1),
         ],
     )

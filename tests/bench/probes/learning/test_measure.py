@@ -28,14 +28,15 @@ def test_evaluation_counts_a_short_last_batch_by_its_rows(corpus):
 
 def test_learning_rate_with_the_best_trial_is_kept(corpus):
     cell = subjects(corpus, "learning")["transformer"].cell
-    protocol = cell.protocol | {"learning_rates": [1e-30, 1e-2], "trial_steps": 3}
+    protocol = cell.protocol | {"learning_rates": [1e-3, 1e-2, 1e-1], "steps": 3}
     subject = subjects(corpus, "learning", protocol=protocol)["transformer"]
+    subject.tried = [[1e-3, 2.0], [1e-2, 1.0], [1e-1, None]]
     measurement = Measurement(subject, lambda share: None)
     measurement.round()
     result = measurement.result()
-    losses = dict(result.samples["trials"])
-    assert result.metrics["learning_rate"] == min(losses, key=losses.get)
-    assert result.metrics["learning_rate_trials"] == 2
+    assert result.samples["trials"] == subject.tried
+    assert result.metrics["learning_rate"] == measurement.trainer.learning_rate == 1e-2
+    assert result.metrics["learning_rate_trials"] == 3
 
 
 def trained(corpus, **protocol):
@@ -68,7 +69,7 @@ def test_a_training_that_still_learns_is_cut_off_by_the_ceiling(corpus):
 
 
 def test_without_patience_a_training_has_its_steps(corpus):
-    _, result = trained(corpus, steps=4, eval_every=1)
+    _, result = trained(corpus, steps=4, eval_every=1, learning_rates=[1e-3])
     assert "ended" not in result.metrics
     assert len(result.samples["loss"]) == 4
 

@@ -1,0 +1,154 @@
+"""Learning rates, tried once for each arm before its seeds are trained, alike for all arms.
+
+A trial is a training of the cell at one rate, of ``trial_steps`` at most, from a seed that no other
+training has, so that nothing that is tested has been tuned on. Where the best rate of any arm is
+the least or the largest tried, all arms of its comparison get a further one beyond it: none is held
+back by the list, and none has had more trials than another.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from bench.outcome import DIVERGED, DONE, INVALID
+from bench.study import Cell
+
+#: Of all trials.
+SEED = 2**31 - 1
+#: How often a list of rates is widened, either way.
+WIDENINGS = 2
+_GAIN = 0.01  # of the loss: by how much a rate at the edge has to be the best
+
+#: Learning rate and validation loss of each trial of an arm, None where it diverged.
+Trials = list[tuple[float, float | None]]
+
+
+def tunes(cell: Cell) -> bool:
+    """Whether a cell's learning rate is to be found by trials."""
+    return len(cell.protocol.get("learning_rates", ())) > 1
+
+
+class Tuning:
+    """The trials of a sweep.
+
+    Args:
+        measure: measures trials, each given with a cell of its arm, and yields them with their
+            outcomes as they end.
+        known: trials of before, by arm as this calls it.
+        remember: called after each trial with its cell, rate and loss, and all trials.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[Sequence[tuple[Cell, Cell]]], Iterable[tuple[Cell, dict[str, Any]]]],
+        known: Mapping[str, Sequence[Sequence[float | None]]],
+        remember: Callable[[Cell, float, float | None, dict[str, Trials]], None],
+    ) -> None:
+        self._measure, self._remember = measure, remember
+        self._known: dict[str, Trials] = {
+            arm: [(float(rate or 0.0), loss) for rate, loss in trials]
+            for arm, trials in known.items()
+        }
+        self._failed: dict[str, dict[str, Any]] = {}
+
+    def try_rates(self, cells: Sequence[Cell]) -> None:
+        """Make the trials that the arms of some cells lack."""
+        arms: dict[str, Cell] = {}
+        for cell in filter(tunes, cells):
+            arms.setdefault(_arm(cell), cell)
+        comparisons: dict[str, list[str]] = {}
+        for name, cell in arms.items():
+            comparisons.setdefault(cell.model_copy(update={"seed": SEED}).alike, []).append(name)
+        self._failed = {}  # a resumed sweep may have more luck
+        while wanted := [
+            (_trial(arms[name], rate), name, rate)
+            for names in comparisons.values()
+            for name, rate in self._lacking(names, arms[names[0]].protocol["learning_rates"])
+        ]:
+            of = {trial.key: (name, rate) for trial, name, rate in wanted}
+            for trial, outcome in self._measure([(trial, arms[n]) for trial, n, _ in wanted]):
+                name, rate = of[trial.key]
+                self._take(arms[name], rate, outcome)
+
+    def tried(self, cell: Cell) -> Trials:
+        """The trials of a cell's arm, in the order of their rates."""
+        return sorted(self._known.get(_arm(cell), []))
+
+    def failure(self, cell: Cell) -> dict[str, Any] | None:
+        """The outcome of a trial that failed and did not diverge, which leaves an arm no rate."""
+        return self._failed.get(_arm(cell))
+
+    def _lacking(self, names: Sequence[str], listed: Sequence[float]) -> list[tuple[str, float]]:
+        """Arms with rates that they have yet to be tried at; the same rates in the end."""
+        names = [name for name in names if name not in self._failed]
+        if not names:
+            return []
+        trials = [self._known.get(name, []) for name in names]
+        rates = sorted({*listed, *(rate for known in trials for rate, _ in known)})
+        lacking = [
+            (name, rate)
+            for name, known in zip(names, trials, strict=True)
+            for rate in rates
+            if rate not in {rate for rate, _ in known}
+        ]
+        if lacking:
+            return lacking
+        return [(name, rate) for rate in beyond(trials, listed) for name in names]
+
+    def _take(self, cell: Cell, rate: float, outcome: dict[str, Any]) -> None:
+        name = _arm(cell)
+        if outcome["status"] not in (DONE, DIVERGED, INVALID):
+            reason = f"at a trial of learning rate {rate:g}: {outcome['reason']}"
+            self._failed[name] = outcome | {"reason": reason, "metrics": {}, "samples": {}}
+            return
+        loss = outcome["metrics"]["validation_loss"] if outcome["status"] == DONE else None
+        self._known.setdefault(name, []).append((rate, loss))
+        self._remember(cell, rate, loss, self._known)
+
+
+def listed(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """The trials that some cells will need at least, by the key of the first of each arm."""
+    firsts: dict[str, Cell] = {}
+    for cell in filter(tunes, cells):
+        firsts.setdefault(_arm(cell), cell)
+    return {
+        cell.key: [_trial(cell, rate) for rate in cell.protocol["learning_rates"]]
+        for cell in firsts.values()
+    }
+
+
+def beyond(trials: Sequence[Trials], listed: Sequence[float]) -> list[float]:
+    """Further rates, where an arm's best is the least or the largest of those tried.
+
+    Args:
+        trials: of each arm, all at the same rates.
+        listed: the rates that a study lists.
+    """
+    rates = sorted({rate for known in trials for rate, _ in known})
+    found = []
+    for edge, inner, outer in (
+        (rates[0], rates[1:2], [rate for rate in rates if rate < min(listed)]),
+        (rates[-1], rates[-2:-1], [rate for rate in rates if rate > max(listed)]),
+    ):
+        if len(outer) < WIDENINGS and any(_leads(edge, dict(known)) for known in trials):
+            ratio = edge / inner[0]
+            found.append(float(f"{edge * ratio:.2g}"))
+    return found
+
+
+def _leads(rate: float, losses: Mapping[float, float | None]) -> bool:
+    """Whether a rate is the best of an arm, and by enough to look further."""
+    found = {tried: math.inf if loss is None else loss for tried, loss in losses.items()}
+    rest = min(loss for tried, loss in found.items() if tried != rate)
+    return found[rate] < rest - _GAIN * abs(rest) if math.isfinite(rest) else found[rate] < rest
+
+
+def _arm(cell: Cell) -> str:
+    """The name of an arm in its comparison, the same for all its seeds."""
+    return cell.model_copy(update={"seed": SEED}).key
+
+
+def _trial(cell: Cell, rate: float) -> Cell:
+    steps = min(cell.protocol["trial_steps"], cell.protocol["steps"])
+    protocol = cell.protocol | {"learning_rates": [rate], "steps": steps, "test_lengths": []}
+    return cell.model_copy(update={"seed": SEED, "protocol": protocol})
