@@ -37,9 +37,9 @@ ATTENTION = ("sdpa", "eager", "compiled", *_BACKENDS)
 
 #: How far a kernel may be from float64, in units of its type's precision (``torch.finfo.eps``):
 #: what a sum of a few dozen products loses. Where the reference kernel in the same type is itself
-#: farther off, because terms cancel or rounding turns the sign of a ReLU's input, or float64 is with
-#: weights that are rounded anew, it may be ``_ROUNDING`` times as far as that, up to ``_MOST`` roots
-#: of eps, beyond which nothing is proven.
+#: farther off, because terms cancel or rounding turns the sign of a ReLU's input, or float64 is
+#: when the weights are rounded anew, it may be ``_ROUNDING`` times as far as that, up to ``_MOST``
+#: roots of eps, beyond which nothing is proven.
 #: (Measured over every head, sizes 8 to 128, float32: either is 1 to 60 eps off, a kernel at most
 #: 2.8 times as far as its reference, or 5 times where that is 5 eps off; TF32, which has float16's
 #: precision, starts at 2,000.)
