@@ -100,22 +100,18 @@ def side_by_side(seats: Sequence[Seat], width: int) -> Iterator[Seat]:
 
 
 def batches(groups: Iterable[Sequence[Cell]], threads: int) -> list[list[Cell]]:
-    """What is run together: a group that is timed in turn, or neighbours that may run abreast.
+    """What is run together: a group, or those that differ by seed alone where cells run abreast.
 
     Args:
         groups: in the order of the plan.
         threads: of a worker whose cell wants all.
     """
-    found: list[list[Cell]] = []
-    width = 0  # of the last, 0 where nothing may join it
+    found: dict[str, list[Cell]] = {}
     for group in groups:
-        taken = abreast(group[0], threads)
-        if taken > 1 and taken == width:
-            found[-1] += group
-        else:
-            found.append(list(group))
-        width = taken if taken > 1 else 0
-    return found
+        wide = abreast(group[0], threads) > 1
+        name = group[0].model_copy(update={"seed": 0}).alike if wide else group[0].alike
+        found.setdefault(name, []).extend(group)
+    return list(found.values())
 
 
 def abreast(cell: Cell, threads: int) -> int:

@@ -30,7 +30,10 @@ SOLVED = 0.9
 LENGTHS = (4, 8192)
 VOCABULARY = 7
 SYMBOLS = ("·", "0", "1", "2", "3", "4", "_")
-EXPECTED = "either, as a positive control: both sides solve it (Delétang et al., 2023, second-hand)"
+EXPECTED = (
+    "either, gated: trained on up to 40 symbols and tested on 41 to 500, LSTM 99.3%, transformer "
+    "91.9%, RNN 27.9% (Delétang et al., 2023)"
+)
 
 _BLANK = 6
 

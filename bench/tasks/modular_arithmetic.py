@@ -33,7 +33,7 @@ VOCABULARY = 10
 SYMBOLS = ("·", "0", "1", "2", "3", "4", "+", "-", "*", "=")
 EXPECTED = (
     "recurrence: trained on up to 40 tokens and tested on 41 to 500, RNN 100%, LSTM 100%, "
-    "transformer 24.2% (Delétang et al., 2023, second-hand)"
+    "transformer 24.2% (Delétang et al., 2023)"
 )
 
 _PLUS, _MINUS, _TIMES, _EQUALS = 6, 7, 8, 9

@@ -28,7 +28,7 @@ VOCABULARY = 3
 SYMBOLS = ("·", "0", "1")
 EXPECTED = (
     "recurrence: trained on up to 40 bits and tested on 41 to 500, RNN and LSTM 100%, transformer "
-    "52% (Delétang et al., 2023, second-hand)"
+    "52.0% (Delétang et al., 2023)"
 )
 
 

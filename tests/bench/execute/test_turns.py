@@ -364,3 +364,15 @@ def test_as_many_are_built_at_once_as_there_are_cores_for():
     ]
     start(seats, 2)
     assert said == ["start 0", "start 1", "ready 0", "ready 1", "start 2", "ready 2"]
+
+
+class TestBatches:
+    def test_seeds_run_together_where_cells_run_abreast(self):
+        groups = cells_of("learning") + cells_of("speed")
+        batches = turns.batches(groups, threads=2)
+        assert [cell for batch in batches for cell in batch] == [c for g in groups for c in g]
+        assert [{cell.seed for cell in batch} for batch in batches][:2] == [{0, 1}, {0}]
+        assert len(batches) == 1 + len(cells_of("speed"))
+
+    def test_alone_each_group_is_its_own(self):
+        assert turns.batches(cells_of("learning"), threads=1) == cells_of("learning")
