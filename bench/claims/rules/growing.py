@@ -118,11 +118,17 @@ def headline(judgements: Sequence[Judgement]) -> str:
     faster, depends = states[judgement.SUPPORTED], states[judgement.DEPENDS]
     if len(judgements) == 1:
         return told.sentence
-    text = f"{told.sentence[:-1]}; faster in {faster} of {len(judgements)}"
+    count = f"; faster in {faster} of {len(judgements)}"
+    text = f"{told.sentence[:-1]}{count}"
     lost = len(judgements) - len(decided)
     rest = f", partly in {depends}" if depends else ""
     rest += f", {lost} undecided" if lost else ""
-    return fitting(f"{text} comparisons{rest}.", f"{text}{rest}.", f"{text}.", told.sentence)
+    candidates = [f"{text} comparisons{rest}.", f"{text}{rest}."]
+    if told.sentence.endswith(")."):  # the place: of it the device is worth its words most
+        candidates.append(
+            f"{told.sentence.rpartition(' (')[0]}, {told.scope['device']}{count}{rest}."
+        )
+    return fitting(*candidates, f"{text}.", told.sentence)
 
 
 def _clear(found: Judgement) -> float:

@@ -73,7 +73,7 @@ def test_a_headline_of_what_depends_on_the_length():
     """What most say is said."""
     bent, straight = curve(1.0, 0.8, 1.2, 1.6), power(0.3, arm="gru")
     text = claim.headline(claim.judge(told(straight, power(0.3, arm="rnn"), bent)))
-    assert text.endswith("(scratch, package, cpu, 1 thread); faster in 2 of 3.")
+    assert text.endswith("exponents 0.30 [0.25, 0.35] apart, cpu; faster in 2 of 3, partly in 1.")
     most = claim.headline(claim.judge(told(bent, bent.assign(arm="rnn"), straight)))
     assert "but more slowly at T=64–128" in most
 
