@@ -425,6 +425,9 @@ def cite(
         Path | None,
         typer.Option(help="Folder to write every form to, with a claim's figure and cards."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files there that say something else.")
+    ] = False,
     form: Annotated[
         str | None, typer.Option("--as", help="text, markdown, bibtex, latex or csl-json.")
     ] = None,
@@ -445,7 +448,7 @@ def cite(
         if to is None:
             print(citing.shown(place, claim, form, within, url), end="")
             return
-        for path in citing.write(place, claim, to, within, url):
+        for path in citing.write(place, claim, to, within, url, force=force):
             print(path)
     except AnswersError as error:
         fail(str(error), 2)

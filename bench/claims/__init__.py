@@ -12,7 +12,8 @@ A claim's file says literally, before anything has been measured:
 - ``SUPPORTED``, ``REFUTED``: what would support it, and what would overturn it
 - ``NEEDS``: what a study must measure to judge it: ``probe speed at two lengths``
 - ``PLACE``, if not last: the order on the page; its hundreds say which part of the sentence it is
-  about, see :mod:`bench.page.sentence`
+  about, see :mod:`bench.page.sentence`, and the rest how much it weighs where there is no room for
+  all: 0 stays longest
 
 and defines ``judge(evidence)``, which returns a judgement for each scope, see
 :mod:`bench.page.judgement`. It may define ``headline(judgements)``: at most 35 words that sum them

@@ -62,7 +62,7 @@ def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:
     found = sizes.exponents(cache, state)
     first, other = attention[0], recurrence[0]
     records = list(dict.fromkeys(row["record"] for row in (*attention, *recurrence)))
-    verdict, why = (judgement.UNDECIDED, FEWER) if found is None else _state(*found[1])
+    verdict, why = (judgement.UNDECIDED, FEWER) if found is None else _state(*found)
     names = words.an(first["arm"]), words.an(other["arm"])
     return Judgement(
         scope={name: first[name] for name in SCOPE}
@@ -72,7 +72,7 @@ def _judge(attention: Sequence[Row], recurrence: Sequence[Row]) -> Judgement:
         records=records,
         figure="state",
         why=why,
-        effects=[] if found is None else _effects(names, cache, found[1], records),
+        effects=[] if found is None else _effects(names, cache, found, records),
     )
 
 

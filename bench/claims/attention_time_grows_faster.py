@@ -21,12 +21,16 @@ from bench.frames.columns import estimate
 from bench.page import words
 from bench.page.evidence import Evidence
 from bench.page.judgement import Judgement
-from bench.statistics.directions import ALPHA, holm
-from bench.statistics.growth import apart
+from bench.statistics import growth
+from bench.statistics.directions import holm
+from bench.statistics.growth import Apart, LogRatio, Span
 from bench.statistics.intervals import Estimate
 
 SENTENCE = "Attention's time grows faster with the window than that of a recurrence"
-QUANTITY = "exponent of the window's length that time grows with, attention's less a recurrence's"
+QUANTITY = (
+    "mean exponent, from the shortest window to the longest, that time grows with, attention's "
+    "less a recurrence's"
+)
 DIRECTION = "above 0"
 DELTA = 0.1  # exponents that differ by less are the same
 LOOKS = (
@@ -44,10 +48,11 @@ SCOPE = (
 )  # fmt: skip
 TABLES = ("directions",)
 SUPPORTED = (
-    "the interval of the difference of exponents, over three lengths or more, lies above 0, and "
-    "not within 0.1 of it"
+    "the interval of the difference of mean exponents, over three lengths or more, lies above 0, "
+    "and not within 0.1 of it; where from one length to the next the difference is below 0 (Holm "
+    "over such steps) and not within 0.1 of it, it depends on the length"
 )
-REFUTED = "the interval of the difference of exponents lies below 0, or within 0.1 of it"
+REFUTED = "the interval of the difference of mean exponents lies below 0, or within 0.1 of it"
 
 _Powers = Mapping[tuple[Any, ...], Estimate]
 
@@ -62,17 +67,16 @@ def judge(evidence: Evidence) -> list[Judgement]:
     together, known = list(timing.series(rows, SCOPE)), timing.kernels(rows)
     powers, body_powers = (_powers(evidence["growth"], of) for of in ("step_s", "body_s"))
     found = [_apart(series) for series in together]
-    stands = holm([p for _, _, p, _ in found])
+    stands = holm([math.nan if apart is None else apart.whole.p for apart in found])
     return [
         growing.judge(
             _grown(series, known, powers, body_powers),
-            difference,
-            level,
+            apart,
             delta=DELTA,
             stands=stood,
-            why=_why(series, difference, fits=fits),
+            why=_why(series, apart),
         )
-        for series, (difference, level, _, fits), stood in zip(together, found, stands, strict=True)
+        for series, apart, stood in zip(together, found, stands, strict=True)
     ]
 
 
@@ -81,15 +85,19 @@ def headline(judgements: Sequence[Judgement]) -> str:
     return growing.headline(judgements)
 
 
-def _apart(series: Sequence[Row]) -> tuple[Estimate | None, float, float, bool]:
-    """The difference, the level of its interval, p as a share of all looks, and if a power fits."""
+def _apart(series: Sequence[Row]) -> Apart | None:
+    """Attention's exponent less the recurrence's; None where it cannot be told."""
     known = _known(series)
-    level = max((row["level"] for row in series), default=1 - ALPHA)
     if len(known) < LEAST_LENGTHS:
-        return None, level, math.nan, True
-    logs = {row["length"]: (-math.log(row["time_ratio"]), row["log_se"]) for row in known}
-    difference, p, fits = apart(logs, min(int(row["freedom"]) for row in known), level)
-    return difference, level, min(1.0, p * ALPHA / (1 - level)), fits
+        return None
+    return growth.apart(
+        {
+            int(row["length"]): LogRatio(
+                -math.log(row["time_ratio"]), row["log_se"], int(row["freedom"]), row["level"]
+            )
+            for row in known
+        }
+    )
 
 
 def _known(series: Sequence[Row]) -> list[Row]:
@@ -97,28 +105,27 @@ def _known(series: Sequence[Row]) -> list[Row]:
     return [row for row in series if not math.isnan(row["log_se"])]
 
 
-def _why(series: Sequence[Row], difference: Estimate | None, *, fits: bool) -> str:
+def _why(series: Sequence[Row], apart: Apart | None) -> str:
     if len(series) < LEAST_LENGTHS:
         return growing.FEWER
-    if difference is None or not all(row["aa_silent"] for row in series):
+    if apart is None or not all(row["aa_silent"] for row in series):
         return timing.reason([row for row in series if row["why"]])
-    return "" if fits or not difference.low <= 0 <= difference.high else growing.BENT
+    return ""
 
 
-def _body(series: Sequence[Row]) -> tuple[Estimate, float] | None:
-    """The same difference of the layers' time alone, and its level; None where it is not known.
+def _body(series: Sequence[Row]) -> Span | None:
+    """The same difference of the layers' time alone; None where it is not known.
 
     Nor is it where the body's own A/A controls differ.
     """
     bodies = [body for row in series if (body := timing.of_body(row)) is not None]
-    bodies = [body for body in bodies if body["aa_silent"]]
-    difference, level, *_ = _apart(bodies)
-    return None if difference is None else (difference, level)
+    apart = _apart([body for body in bodies if body["aa_silent"]])
+    return None if apart is None else apart.whole
 
 
-def _powers(growth: pd.DataFrame, quantity: str) -> _Powers:
+def _powers(table: pd.DataFrame, quantity: str) -> _Powers:
     """The exponent of each arm's own time, where the table has it."""
-    rows = [] if growth.empty else timing.rows_of(growth[growth["quantity"] == quantity])
+    rows = [] if table.empty else timing.rows_of(table[table["quantity"] == quantity])
     return {_key(row, "arm", "kernel"): estimate(row, "exponent") for row in rows}
 
 

@@ -1,10 +1,13 @@
 """``rvt cite``: a claim with everything that a citation needs, printed or as files."""
 
+import filecmp
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
+from bench.page.numbers import listed
 from bench.report import answers, citation, located, quote
 from bench.report.answers import AnswersError
 from bench.report.citation import FORMATS, Cited
@@ -79,16 +82,47 @@ def write(
     folder: Path,
     scope: Mapping[str, str] | None = None,
     url: str = "",
+    *,
+    force: bool = False,
 ) -> list[Path]:
     """Write a citation in every form, a claim's figure, cards and answers too; returns the files.
 
+    Args:
+        place: a report's folder, or one of its pages.
+        claim_id: the claim's name; None for the report.
+        folder: written to; made where it is not there.
+        scope: coordinates of the settings that are quoted.
+        url: where the report can be read.
+        force: replace files that say something else.
+
     Raises:
-        AnswersError: no such report, claim, coordinate or value.
+        AnswersError: no such report, claim, coordinate or value; or files of these names are there
+            that say something else.
         OSError: a file cannot be written.
     """
     source, report = read(place, url)
     cited = _cited(source, report, claim_id, scope)
-    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as made_in:
+        made = _made(source, report, cited, claim_id, Path(made_in))
+        there = [path.name for path in made if _differs(path, folder / path.name)]
+        if there and not force:
+            raise AnswersError(
+                f"expected a folder in which nothing is replaced. Got {folder}, whose "
+                f"{listed(there)} would be: name another one, or replace them with --force"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return [Path(shutil.copyfile(path, folder / path.name)) for path in made]
+
+
+def _differs(made: Path, there: Path) -> bool:
+    """Whether another file is there."""
+    return there.exists() and not filecmp.cmp(made, there, shallow=False)
+
+
+def _made(
+    source: Path, report: Report, cited: Cited, claim_id: str | None, folder: Path
+) -> list[Path]:
+    """The files of a citation, in a folder that has none."""
     name = citation.slug(claim_id or report.raw["study"])
     made = [] if cited.claim is None else _pictures(source, cited, folder, name)
     drawn = folder / f"{name}.png"

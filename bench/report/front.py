@@ -54,17 +54,19 @@ _ROOMS = (
 )  # fmt: skip
 
 
-def chosen(judged: Sequence[Judged]) -> list[Judged]:
+def chosen(judged: Sequence[Judged], most: int = budget.CLAIMS) -> list[Judged]:
     """The claims of screen one, by place: decided ones before others that were looked at.
 
     Every part of the sentence has a seat, though its claims be undecided: that is an answer too.
+    The other seats go by weight, which is a place without its hundreds: the first claim on what no
+    part of the sentence says stays longer than the third on one that is answered already.
     """
     told = [claim for claim in judged if claim.judgements]
-    told.sort(key=lambda claim: claim.state == UNDECIDED)
+    told.sort(key=lambda claim: (claim.state == UNDECIDED, claim.place % 100, claim.place))
     parts = [asked.part(claim.place) for claim in told]
     first = [claim for n, claim in enumerate(told) if parts[n] and parts[n] not in parts[:n]]
     seats = {claim.name: claim for claim in [*first, *told]}
-    return sorted(list(seats.values())[: budget.CLAIMS], key=lambda claim: claim.place)
+    return sorted(list(seats.values())[:most], key=lambda claim: claim.place)
 
 
 def sentence(claim: Judged) -> str:
@@ -139,7 +141,7 @@ def _page(
     figures: Mapping[str, Figure],
     room: Room,
 ) -> Page:
-    told = chosen(content.judged)[: room.claims]
+    told = chosen(content.judged, room.claims)
     blocks: list[Block] = []
     if told:
         lines = [Line(c.state, c.sentence, sentence(c), _anchor(c)) for c in told]

@@ -1,16 +1,17 @@
 """The power of the length that time or memory grows with."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, stdtr, stdtrit
+from scipy.special import stdtrit
 
 from bench.statistics import bootstrap
+from bench.statistics.directions import ALPHA, holm, two_sided
 from bench.statistics.intervals import LEAST_ROUNDS, Estimate
 from bench.statistics.rounds import Floats, by_round, launches_of, logs_of, middle
-
-_MISFIT = 0.05  # how often ratios that follow one power are taken for such that do not
 
 
 def growth(
@@ -54,42 +55,89 @@ def growth(
     return Estimate(value, *(float(end) for end in np.percentile(slopes, [2.5, 97.5])))
 
 
-def apart(
-    ratios: Mapping[int, tuple[float, float]], freedom: int, level: float
-) -> tuple[Estimate, float, bool]:
-    """By how much two exponents differ, of the ratios of two arms timed in the same rounds.
-
-    What lengthens both arms' rounds is in neither, so this is better known than either exponent.
-    Where the ratios lie farther from a power of the length than their errors allow (chi-squared,
-    5%), the interval is the regression's own, from how far they lie: with few lengths it is wide.
+@dataclass(frozen=True)
+class LogRatio:
+    """The log of the ratio of two arms at one length.
 
     Args:
-        ratios: for each length, the log of the ratio and its standard error.
-        freedom: degrees of freedom of these.
-        level: of the interval.
+        value: itself.
+        error: its standard error; 0 where both were counted.
+        freedom: degrees of freedom of the error.
+        level: of intervals made from it, that of the look.
+    """
 
-    Returns:
-        The difference with its interval, the two-sided p of none, and whether one power fits.
+    value: float
+    error: float = 0.0
+    freedom: int = 1
+    level: float = 1 - ALPHA
+
+
+@dataclass(frozen=True)
+class Span:
+    """By how much two exponents differ from one length to another, on average.
+
+    Args:
+        shortest, longest: the lengths.
+        exponent: of the ratio of the two arms, with its interval.
+        level: of that interval.
+        p: two-sided, of no difference, as a share of ``ALPHA`` over all looks.
+    """
+
+    shortest: int
+    longest: int
+    exponent: Estimate
+    level: float
+    p: float
+
+    def same(self, delta: float) -> bool:
+        """Whether the two differ by less, whether or not they differ."""
+        return -delta < self.exponent.low and self.exponent.high < delta
+
+
+def span(ratios: Mapping[int, LogRatio], shortest: int, longest: int) -> Span:
+    """By how much two exponents differ between two lengths.
+
+    The rise of the log ratio over that of the log length, so it is the mean exponent of whatever
+    curve goes through both. Lengths are timed in rounds of their own: errors of both add. What
+    lengthens both arms' rounds is in neither, so this is better known than either exponent.
+    """
+    first, last = ratios[shortest], ratios[longest]
+    width = math.log(longest / shortest)
+    value = (last.value - first.value) / width
+    error = math.hypot(first.error, last.error) / width
+    freedom, level = min(first.freedom, last.freedom), max(first.level, last.level)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p = float(two_sided(np.asarray(value), np.asarray(error), freedom))
+    exponent = Estimate(value, value - half, value + half)
+    return Span(shortest, longest, exponent, level, min(1.0, p * ALPHA / (1 - level)))
+
+
+@dataclass(frozen=True)
+class Apart:
+    """By how much two exponents differ over all lengths, and from each length to the next."""
+
+    whole: Span
+    steps: Sequence[Span]
+
+    def ways(self, delta: float) -> list[Span]:
+        """The steps whose exponents differ beyond chance (Holm) and not by less than delta."""
+        stand = holm([step.p for step in self.steps])
+        return [
+            s for s, stands in zip(self.steps, stand, strict=True) if stands and not s.same(delta)
+        ]
+
+
+def apart(ratios: Mapping[int, LogRatio]) -> Apart:
+    """By how much two exponents differ, of the ratios of two arms at the same lengths.
 
     Raises:
-        ValueError: fewer than three lengths.
+        ValueError: fewer than three lengths, where no step can go another way than the whole.
     """
-    if len(ratios) < 3:
-        raise ValueError(f"expected three lengths or more. Got {sorted(ratios)}")
-    log_lengths = np.log(list(ratios))
-    centred = log_lengths - log_lengths.mean()
-    weights = centred / (centred @ centred)
-    logs, errors = np.array(list(ratios.values())).T
-    value, error = float(weights @ logs), float(np.sqrt(weights**2 @ errors**2))
-    rest = logs - logs.mean() - value * centred
-    beyond = float(((rest / errors) ** 2).sum()) if errors.all() else math.inf * bool(rest.any())
-    fits = float(chdtrc(len(logs) - 2, beyond)) >= _MISFIT
-    if not fits:
-        freedom = len(logs) - 2
-        error = math.sqrt(float(rest @ rest) / freedom / float(centred @ centred))
-    half = float(stdtrit(freedom, (1 + level) / 2)) * error
-    p = 2 * float(stdtr(freedom, -abs(value) / error)) if error else float(value == 0)
-    return Estimate(value, value - half, value + half), p, fits
+    lengths = sorted(ratios)
+    if len(lengths) < 3:
+        raise ValueError(f"expected three lengths or more. Got {lengths}")
+    steps = [span(ratios, *pair) for pair in itertools.pairwise(lengths)]
+    return Apart(span(ratios, lengths[0], lengths[-1]), steps)
 
 
 def _regression(log_lengths: Floats, logs: Floats) -> Estimate:

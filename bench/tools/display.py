@@ -17,6 +17,7 @@ from bench.page.numbers import counted, listed
 from bench.store.records import held
 from bench.study import Cell, Study
 
+_QUANTITIES = {"params": "body parameters", "flops": "forward FLOPs", "state": "state"}
 _TRUST = 0.05  # share of a sweep after which its own pace corrects the estimate
 
 
@@ -68,7 +69,7 @@ class Display:
         answers: dict[str, dict[str, Any]],
         estimate_s: float,
     ) -> None:
-        """The cells by probe and comparison, what cannot run and why, and the time it will take."""
+        """The cells by probe and comparison, sizes, what cannot run and why, and the time."""
         table = Table(
             "probe", "comparison", "cells", "lengths", "a step", "arms", "seeds", "estimate"
         )
@@ -88,6 +89,8 @@ class Display:
                 duration(seconds),
             )
         self.console.print(table)
+        for line in _sizes(cells, answers):
+            self.say(line)
         read = {cell.comparison for cell in cells if tasks.reads_text(cell.task)}
         for name in sorted(read):
             whose = study.comparisons[name].tokenizer
@@ -162,6 +165,28 @@ def _step(cell: Cell) -> str:
     """What a step has at every length: so many rows, or so many tokens."""
     found = held(cell.protocol)
     return found if isinstance(found, str) else counted(found, "row")
+
+
+def _sizes(cells: Sequence[Cell], answers: dict[str, dict[str, Any]]) -> list[str]:
+    """A line for each comparison and arm whose size was solved for: the sizes, and how near.
+
+    Of what is the same at all lengths once, of the rest at each.
+    """
+    found: dict[tuple[str, str, str, str], dict[str, list[int]]] = {}
+    for cell in cells:
+        match = answers[cell.key].get("match") or {}
+        if match.get("size") is not None:
+            size = f"{match['dimension']} {match['size']} ({match['error']:+.1%})"
+            whose = cell.comparison, _QUANTITIES[match["quantity"]], cell.model.match_to, cell.arm
+            found.setdefault(whose, {}).setdefault(size, []).append(cell.length)
+    return [
+        f"{comparison}: {arm} has the {quantity} of {reference} at "
+        + listed(
+            size if len(sizes) == 1 else f"{size} for T={listed(sorted(set(lengths)))}"
+            for size, lengths in sizes.items()
+        )
+        for (comparison, quantity, reference, arm), sizes in found.items()
+    ]
 
 
 def _headline(cell: Cell, outcome: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Sizes of two arms at the same lengths, and the powers that they grow with."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from bench import registry
 from bench.claims.rules import timing
 from bench.claims.rules.growing import LEAST_LENGTHS
 from bench.claims.rules.timing import Row
-from bench.statistics.growth import growth
+from bench.statistics.growth import Apart, LogRatio, apart, growth
 from bench.statistics.intervals import Estimate
 
 #: Length to size.
@@ -48,11 +49,16 @@ def common(one: Sequence[Row], other: Sequence[Row], column: str) -> tuple[Sizes
     return {n: first[n] for n in shared}, {n: second[n] for n in shared}
 
 
-def exponents(one: Sizes, other: Sizes) -> tuple[Estimate, tuple[Estimate, Estimate]] | None:
-    """How far apart two powers are, and each; None with fewer lengths than tell a power.
+def exponents(one: Sizes, other: Sizes) -> tuple[Estimate, Estimate] | None:
+    """The powers that two arms' sizes grow with; None with fewer lengths than tell a power.
 
     Intervals are of the regression: how well one power describes the sizes, each of which is known.
     """
+    return None if len(one) < LEAST_LENGTHS else (growth(one), growth(other))
+
+
+def exponents_apart(one: Sizes, other: Sizes) -> Apart | None:
+    """By how much two powers differ, the one's less the other's, of sizes that are known."""
     if len(one) < LEAST_LENGTHS:
         return None
-    return growth({n: one[n] / other[n] for n in one}), (growth(one), growth(other))
+    return apart({n: LogRatio(math.log(one[n] / other[n])) for n in one})

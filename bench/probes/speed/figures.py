@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.drawing.by_length import by_phase
+from bench.drawing.colours import PAPER
 from bench.drawing.palette import GREY, colour, ink, label
 from bench.drawing.style import SMALL
 
+_NAME = 0.09  # of a panel's height, that the name of a crossing takes
 #: A setting -> the question, and what its ratios are called.
 _SETTINGS = {
     "denormals": (
@@ -38,6 +40,7 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
         if crossings.empty:
             return
         found = crossings[(crossings["phase"] == phase) & crossings["at_length"].notna()]
+        _room_below(here, _NAME * len(found))
         middle = np.sqrt(np.prod(here.get_xlim()))
         for number, row in enumerate(found.to_dict("records")):
             shade = colour(row["arm"])
@@ -45,16 +48,25 @@ def throughput(rows: pd.DataFrame, crossings: pd.DataFrame) -> Figure | None:
             here.axvspan(row["at_length_low"], row["at_length_high"], color=shade, alpha=0.1, lw=0)
             here.text(
                 row["at_length"],
-                0.02 + 0.08 * number,
+                _NAME * (number + 0.25),
                 f" {label(row['arm'])} = {label(row['reference'])} at {row['at_length']:.0f} ",
                 ha="left" if row["at_length"] < middle else "right",
                 color=ink(row["arm"]),
                 fontsize=SMALL,
                 transform=here.get_xaxis_transform(),
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
             )
 
     said = "Who reads more tokens a second, and from which length on?"
     return by_phase(rows, "tokens_per_s", said, "tokens per second", _count, crossed)
+
+
+def _room_below(here: Axes, share: float) -> None:
+    """So much of a panel's height free below its lines, for names that nothing crosses."""
+    scale = here.yaxis.get_transform()
+    low, high = scale.transform(here.get_ylim())
+    (low,) = scale.inverted().transform([low - (high - low) * share / (1 - share)])
+    here.set_ylim(bottom=low)
 
 
 def roofline(rows: pd.DataFrame) -> Figure | None:

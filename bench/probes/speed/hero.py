@@ -40,7 +40,9 @@ _NAMES = 0.12  # of the axis, on both sides, for the names of lengths
 _LETTER, _LINE = 0.62, 1.25  # of its points: how wide a letter and how high a line of text is
 _GAP = 4  # points between a dot's interval and the name of its length
 _BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+_MOST_WORDS = 12  # of half of the title on top
 _WIDEST = 8.0  # as much of an interval is drawn beyond its dot
+NOTHING, RECURRENT = "Which architecture is faster is undecided", "recurrent networks"
 _Line = list[tuple[int, float, float, float]]  # length, ends of its interval, height, of each dot
 _Box = tuple[float, float, float, float]  # left, right, lower and upper end, in pixels
 
@@ -93,7 +95,7 @@ def figure(facet: Facet) -> Figure:
     with mpl.rc_context(STYLE):
         figure, here = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.42 * strips))
         strip(here, facet.rows)
-        style.title(figure, finding(facet))
+        style.title(figure, full_finding(facet))
     return figure
 
 
@@ -249,23 +251,55 @@ def _ratio_axis(here: Axes, frame: pd.DataFrame) -> None:
 
 
 def finding(facet: Facet) -> str:
-    """How long the first phase takes in which anything is claimed, over all lengths where it is."""
-    frame = facet.rows
-    claimed = frame[frame["direction"].isin(["longer", "shorter"])]
+    """How long what is claimed takes, in twelve words: of too many phases, over all of them."""
+    claimed = _claimed(facet)
+    if claimed.empty:
+        return NOTHING
+    if claimed["phase"].nunique() == 1:
+        return full_finding(facet)
+    who, rows = _whose(claimed)
+    whose = f"{who[:1].upper()}{who[1:]}" + ("'" if who == RECURRENT else "'s")
+    spans = (
+        f"{phases.noun(p)} {_span(rows[rows['phase'] == p], '–')}×"
+        for p in phases.in_order(rows["phase"])
+    )
+    text = f"{whose} times: {listed(spans)}"
+    return text if len(text.split()) <= _MOST_WORDS else f"{whose} times: {_span(rows, '–')}×"
+
+
+def full_finding(facet: Facet) -> str:
+    """How long each phase takes in which anything is claimed, over all lengths where it is."""
+    claimed = _claimed(facet)
+    told: list[str] = []
+    before = ""
     for phase in phases.in_order(claimed["phase"]):
-        return _taken(str(phase), claimed[claimed["phase"] == phase])
-    return "Which architecture is faster is undecided"
+        who, rows = _whose(claimed[claimed["phase"] == phase])
+        what = f"{phases.one(phase)} {_span(rows)}"
+        if who != before:
+            what = f"{phases.taking(phase)} {who} {_span(rows)} times as long"
+        told, before = [*told, what], who
+    text = ", ".join(told) or NOTHING
+    return f"{text[:1].upper()}{text[1:]}"
 
 
-def _taken(phase: str, frame: pd.DataFrame) -> str:
+def _claimed(facet: Facet) -> pd.DataFrame:
+    rows: pd.DataFrame = facet.rows[facet.rows["direction"].isin(["longer", "shorter"])]
+    return rows
+
+
+def _whose(frame: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Whose times are told, and their rows: of all recurrent networks, else of the first arm."""
     arms = sorted(set(frame["arm"]), key=rank)
     if len(arms) > 1 and {registry.family(arm) for arm in arms} != {"recurrent"}:
         frame, arms = frame[frame["arm"] == arms[0]], arms[:1]
-    who = words.an(arms[0]) if len(arms) == 1 else "recurrent networks"
+    return words.an(arms[0]) if len(arms) == 1 else RECURRENT, frame
+
+
+def _span(frame: pd.DataFrame, to: str = " to ") -> str:
     ends = (
         cell_text(end, "ratio") for end in (frame["time_ratio"].min(), frame["time_ratio"].max())
     )
-    return f"{phases.begins(phase)} {who} {' to '.join(dict.fromkeys(ends))} times as long"
+    return to.join(dict.fromkeys(ends))
 
 
 def caption(facet: Facet) -> str:

@@ -130,6 +130,26 @@ def test_files_of_every_form(report, name, tmp_path):
     assert run("cite", folder, name).exit_code == 0, "what was written can be quoted again"
 
 
+def test_nothing_else_is_replaced_but_by_force(report, name, tmp_path):
+    """The same again is no loss, and what is refused has written nothing."""
+    run("cite", report, name, "--to", tmp_path)
+    assert run("cite", report, name, "--to", tmp_path).exit_code == 0
+    mine, names = tmp_path / f"{citation.slug(name)}.md", {p.name for p in tmp_path.iterdir()}
+    mine.write_text("a note of mine")
+    done = run("cite", report, name, "--to", tmp_path)
+    assert done.exit_code == 2
+    assert f"whose {mine.name} would be: name another one, or replace them with --force" in (
+        " ".join(done.stderr.split())
+    )
+    assert (mine.read_text(), {p.name for p in tmp_path.iterdir()}) == ("a note of mine", names)
+    assert run("cite", report, name, "--to", tmp_path, "--force").exit_code == 0
+    assert "a note" not in mine.read_text()
+    folder = copied(report, tmp_path / "report")
+    before = (folder / "claim.json").read_bytes()
+    assert run("cite", report, name, "--to", folder).exit_code == 2, "a report keeps its answers"
+    assert (folder / "claim.json").read_bytes() == before
+
+
 def test_of_a_scope_only_that_is_written(report, name, tmp_path):
     assert run("cite", report, name, "--scope", "arm=gru", "--to", tmp_path).exit_code == 0
     (claim,) = json.loads((tmp_path / "claim.json").read_text())["claims"]

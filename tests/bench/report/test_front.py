@@ -103,6 +103,19 @@ def test_any_study_is_within_its_budget(told, tmp_path, scopes):
     assert budget.words(writer.text(made)) <= budget.WORDS
 
 
+def test_what_weighs_most_stays_longest():
+    """A seat for each part of the sentence, then by the place without its hundreds."""
+    states = {100: UNDECIDED, 110: SUPPORTED, 200: REFUTED, 210: SUPPORTED, 220: SUPPORTED,
+              300: SUPPORTED, 310: REFUTED, 500: SUPPORTED, 510: SUPPORTED}  # fmt: skip
+    judged = [claim(f"c{place}", state, place=place) for place, state in states.items()]
+    places = {most: [c.place for c in front.chosen(judged, most)] for most in (3, 4, 7)}
+    assert places == {
+        3: [110, 200, 300],
+        4: [110, 200, 300, 500],
+        7: [110, 200, 210, 300, 310, 500, 510],
+    }
+
+
 def test_few_claims_have_room_for_their_scopes(told, tmp_path):
     made, writer, _ = page(told, tmp_path, claim("one", *[SUPPORTED] * 9, REFUTED))
     items = next(block for block in made.blocks if isinstance(block, Items))

@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from bench.statistics.growth import apart, growth
+from bench.claims.rules import growing
+from bench.claims.rules.growing import Grown
+from bench.page.judgement import REFUTED, SUPPORTED
+from bench.statistics.directions import ALPHA
+from bench.statistics.growth import LogRatio, apart, growth
+
+from .simulation import run
 
 
 def test_growth_of_exact_powers():
@@ -49,35 +55,75 @@ def test_sizes_that_do_not_grow_have_the_power_zero():
 
 
 def test_two_powers_are_as_far_apart_as_their_ratio_grows():
-    """Weights of three lengths in doublings are -1, 0 and 1 over two times log 2."""
-    exact = {n: (0.3 * math.log(n), 0.02) for n in (64, 128, 256)}
-    found, p, fits = apart(exact, freedom=8, level=0.95)
-    assert fits
+    """From the shortest to the longest of lengths, whatever is between."""
+    exact = {n: LogRatio(0.3 * math.log(n), 0.02, 8, 0.95) for n in (64, 128, 256)}
+    found = apart(exact | {128: LogRatio(1.5, 0.02, 8, 0.95)})
     half = 2.306004 * 0.02 * math.sqrt(2) / (2 * math.log(2))
-    assert (found.value, found.low, found.high) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
-    assert p < 1e-4
-    assert apart(dict.fromkeys((1, 2, 4), (0.0, 0.02)), 8, 0.95)[1] == 1
+    whole = found.whole.exponent
+    assert (whole.value, whole.low, whole.high) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+    assert found.whole.p < 1e-4
+    assert apart(dict.fromkeys((1, 2, 4), LogRatio(0.0, 0.02))).whole.p == pytest.approx(1)
     with pytest.raises(ValueError, match=r"three lengths or more. Got \[1, 2\]"):
-        apart({1: (0.0, 0.1), 2: (0.0, 0.1)}, 8, 0.95)
+        apart(dict.fromkeys((1, 2), LogRatio(0.0, 0.1)))
 
 
-def test_ratios_that_follow_no_power_are_known_as_well_as_one_fits_them():
-    """Of 1, 2 and 19 at T=128, 1,024 and 16,384: a bend that errors of 1% do not explain."""
-    bent = {128: (0.0, 0.01), 1024: (math.log(2), 0.01), 16384: (math.log(19), 0.01)}
-    found, p, fits = apart(bent, freedom=20, level=0.95)
-    assert not fits
-    assert found.low < 0 < found.value < found.high
-    assert p > 0.05
-    loose = {length: (ratio, 1.0) for length, (ratio, _) in bent.items()}
-    assert apart(loose, 20, 0.95)[2]
+def test_a_step_that_goes_another_way_is_told():
+    """One that differs beyond chance, and by delta or more."""
+    logs = {64: 0.0, 128: 0.5, 256: 0.3, 512: 0.28, 1024: 1.0}
+    exact, loose = (
+        apart({n: LogRatio(log, error, 99, 0.95) for n, log in logs.items()}).ways(0.1)
+        for error in (0.01, 0.1)
+    )
+    assert [(s.shortest, s.exponent.value > 0) for s in exact] == [
+        (64, True), (128, False), (512, True),
+    ]  # fmt: skip
+    assert [(s.shortest, s.exponent.value > 0) for s in loose] == [(64, True), (512, True)]
 
 
-def test_a_power_is_taken_for_none_as_often_as_is_asked():
-    generator = np.random.default_rng(0)
-    lengths = (64, 256, 1024, 4096, 8192)
-    fits = [
-        apart({n: (0.3 * math.log(n) + generator.normal(0, 0.02), 0.02) for n in lengths}, 99, 0.95)
-        for _ in range(2000)
-    ]
-    share = sum(not fit for *_, fit in fits) / len(fits)
-    assert 0.035 < share < 0.065
+def test_what_is_counted_has_no_error():
+    counted = apart({n: LogRatio(math.log(n)) for n in (64, 128, 256)})
+    assert (counted.whole.exponent.low, counted.whole.p) == (pytest.approx(1.0), 0.0)
+    assert not counted.ways(0.1)[0].same(0.1)
+
+
+LENGTHS = (64, 256, 1024, 4096, 8192)
+
+
+def decided(seed, spread, curve, series=200):
+    """What growth is taken for, and its exponents, of ratios that follow ``curve`` in log length.
+
+    At each length the engine's own looks end the group; launches shift each arm by ``spread``.
+    """
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(series):
+        groups = run(rng, len(LENGTHS), spread, [0.0], busy=False)
+        at = [group[1].final for group in groups]
+        ratios = {
+            n: LogRatio(math.log(f.ratio.value) + curve(math.log(n)), f.log_se, f.freedom, f.level)
+            for n, f in zip(LENGTHS, at, strict=True)
+        }
+        told = apart(ratios)
+        grown = Grown("it", ("one", "another"), LENGTHS, "", "", {}, [], "speed")
+        state = growing.judge(grown, told, delta=0.1, stands=told.whole.p <= ALPHA).state
+        found.append((state, told))
+    return found
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_of_equal_powers_at_most_one_in_twenty_is_called_different(spread):
+    """Over all lengths, in any step, and by the rule, for which less than 0.1 is none."""
+    found = decided(1, spread, lambda _: math.log(0.4))
+    differ = [told.whole.exponent.low > 0 or told.whole.exponent.high < 0 for _, told in found]
+    steps = [bool(told.ways(0.0)) for _, told in found]
+    wrong = [state != REFUTED for state, _ in found]
+    shares = [float(np.mean(each)) for each in (differ, steps, wrong)]
+    print(f"\nover all {shares[0]:.3f}, in a step {shares[1]:.3f}, by the rule {shares[2]:.3f}")
+    assert max(shares) <= 0.05
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_growth_that_bends_is_decided(spread):
+    """A square beside what is linear, where the linear part is most of both at first."""
+    found = decided(2, spread, lambda log: math.log(0.4 + math.exp(log) / 1024))
+    print(f"\nsupported {np.mean([state == SUPPORTED for state, _ in found]):.3f}", end="")
+    assert all(state == SUPPORTED for state, _ in found)

@@ -42,6 +42,32 @@ def test_a_name_is_printed_as_it_is(name, tmp_path, capsys):
     assert any(line.endswith(f"failed: {name}") or f"failed: {name} " in line for line in said)
 
 
+def test_a_plan_has_the_sizes_that_were_solved_for(tmp_path, capsys):
+    """Once where they are the same at every length; of a reference, whose size is its own, none."""
+    path = tmp_path / "sized.toml"
+    path.write_text(
+        STUDY.format(name="sized")
+        .replace("length = 16", "length = [16, 64]")
+        .replace('arm = "lstm"', 'arm = ["lstm", "gru", "transformer"]')
+    )
+    loaded = study.load(str(path))
+    sizes = {"transformer": {16: 20, 64: 20}, "gru": {16: 24, 64: 25}}
+    answers = {
+        cell.key: {"match": {
+            "quantity": "params", "dimension": "hidden_size", "error": 0.004,
+            "size": sizes[cell.arm][cell.length] if cell.arm in sizes else None,
+        }} for cell in loaded.cells
+    }  # fmt: skip
+    Display(console(160)).plan(loaded, loaded.cells, answers, 1.0)
+    said = capsys.readouterr().out.splitlines()
+    told = [line for line in said if "hidden_size" in line]
+    assert sorted(told, reverse=True) == [
+        "sized: transformer has the body parameters of lstm at hidden_size 20 (+0.4%)",
+        "sized: gru has the body parameters of lstm at hidden_size 24 (+0.4%) for T=16, "
+        "hidden_size 25 (+0.4%) for T=64",
+    ]
+
+
 def test_a_bar_shows_a_name_as_it_is(tmp_path):
     path = tmp_path / "names.toml"
     path.write_text(STUDY.format(name="[bold]x"))

@@ -142,16 +142,38 @@ def test_all_that_is_drawn_lies_within_the_axes():
             "A decoded token takes an LSTM 0.50 times as long",
         ),
         (
+            pd.concat([directions((64, 1.2, "longer"), (512, 1.7, "longer"), phase="training"),
+                       directions((64, 0.5, "shorter"), phase="decode")]),
+            "An LSTM's times: training step 1.20–1.70×, decoding 0.50×",
+        ),
+        (
             directions((64, 1.0, "undecided")),
             "Which architecture is faster is undecided",
         ),
     ],
-    ids=["one arm", "several", "another phase", "nothing"],
+    ids=["one arm", "several", "another phase", "all phases", "nothing"],
 )  # fmt: skip
 def test_the_finding_is_what_is_claimed(frame, finding):
     facet = Facet(evidence(), frame, [])
     assert hero.finding(facet) == finding
     assert len(finding.split()) <= 12
+
+
+def test_a_figure_s_title_is_of_all_its_phases():
+    frame = pd.concat([
+        directions((64, 1.2, "longer"), (512, 1.7, "longer")),
+        directions((64, 0.5, "shorter"), phase="decode"),
+        directions((64, 1.0, "undecided"), phase="forward"),
+        directions((64, 2.0, "longer"), phase="forward", arm="gru"),
+    ])  # fmt: skip
+    assert hero.full_finding(Facet(evidence(), frame, [])) == (
+        "A training step takes an LSTM 1.20 to 1.70 times as long, a forward pass takes a GRU 2.00 "
+        "times as long, a decoded token takes an LSTM 0.50 times as long"
+    )
+    alike = hero.full_finding(Facet(evidence(), frame[frame["arm"] == "lstm"], []))
+    assert alike == (
+        "A training step takes an LSTM 1.20 to 1.70 times as long, a decoded token 0.50"
+    )
 
 
 def test_the_contract_of_the_page_s_top():
