@@ -42,7 +42,7 @@ class Seat:
         timeout_s: float,
         listener: Listener,
         core: int | None = None,
-        tried: Sequence[Sequence[float | None]] = (),
+        tried: Sequence[Sequence[Any]] = (),
     ) -> None:
         self.cell = cell
         self._server, self._timeout_s, self._listener = server, timeout_s, listener

@@ -2,15 +2,15 @@
 
 A trial is a training of the cell at one rate, of ``trial_steps`` at most, from a seed that no other
 training has, so that nothing that is tested has been tuned on. Where the best rate of any arm is
-the least or the largest tried, all arms of its comparison get a further one beyond it: none is held
-back by the list, and none has had more trials than another.
+the least or the largest tried, and does not solve the task, all arms of its comparison get a
+further one beyond it: none is held back by the list, and none has had more trials than another.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.outcome import DIVERGED, DONE, INVALID
+from bench.outcome import DIVERGED, DONE, INVALID, SOLVED
 from bench.study import Cell
 
 #: Of all trials.
@@ -19,8 +19,9 @@ SEED = 2**31 - 1
 WIDENINGS = 2
 _GAIN = 0.01  # of the loss: by how much a rate at the edge has to be the best
 
-#: Learning rate and validation loss of each trial of an arm, None where it diverged.
-Trials = list[tuple[float, float | None]]
+#: Learning rate, validation loss (None where it diverged) of each trial of an arm, and whether it
+#: solved the task.
+Trials = list[tuple[float, float | None, bool]]
 
 
 def tunes(cell: Cell) -> bool:
@@ -41,12 +42,12 @@ class Tuning:
     def __init__(
         self,
         measure: Callable[[Sequence[tuple[Cell, Cell]]], Iterable[tuple[Cell, dict[str, Any]]]],
-        known: Mapping[str, Sequence[Sequence[float | None]]],
+        known: Mapping[str, Sequence[tuple[float, float | None, bool]]],
         remember: Callable[[Cell, float, float | None, dict[str, Trials]], None],
     ) -> None:
         self._measure, self._remember = measure, remember
         self._known: dict[str, Trials] = {
-            arm: [(float(rate or 0.0), loss) for rate, loss in trials]
+            arm: [(rate, loss, solved) for rate, loss, solved in trials]
             for arm, trials in known.items()
         }
         self._failed: dict[str, dict[str, Any]] = {}
@@ -84,12 +85,12 @@ class Tuning:
         if not names:
             return []
         trials = [self._known.get(name, []) for name in names]
-        rates = sorted({*listed, *(rate for known in trials for rate, _ in known)})
+        rates = sorted({*listed, *(rate for known in trials for rate, *_ in known)})
         lacking = [
             (name, rate)
             for name, known in zip(names, trials, strict=True)
             for rate in rates
-            if rate not in {rate for rate, _ in known}
+            if rate not in {rate for rate, *_ in known}
         ]
         if lacking:
             return lacking
@@ -101,8 +102,10 @@ class Tuning:
             reason = f"at a trial of learning rate {rate:g}: {outcome['reason']}"
             self._failed[name] = outcome | {"reason": reason, "metrics": {}, "samples": {}}
             return
-        loss = outcome["metrics"]["validation_loss"] if outcome["status"] == DONE else None
-        self._known.setdefault(name, []).append((rate, loss))
+        done, metrics = outcome["status"] == DONE, outcome["metrics"]
+        loss = metrics["validation_loss"] if done else None
+        solved = done and metrics.get("ended") == SOLVED
+        self._known.setdefault(name, []).append((rate, loss, solved))
         self._remember(cell, rate, loss, self._known)
 
 
@@ -124,23 +127,25 @@ def beyond(trials: Sequence[Trials], listed: Sequence[float]) -> list[float]:
         trials: of each arm, all at the same rates.
         listed: the rates that a study lists.
     """
-    rates = sorted({rate for known in trials for rate, _ in known})
+    rates = sorted({rate for known in trials for rate, *_ in known})
     found = []
     for edge, inner, outer in (
         (rates[0], rates[1:2], [rate for rate in rates if rate < min(listed)]),
         (rates[-1], rates[-2:-1], [rate for rate in rates if rate > max(listed)]),
     ):
-        if len(outer) < WIDENINGS and any(_leads(edge, dict(known)) for known in trials):
+        if len(outer) < WIDENINGS and any(_leads(edge, known) for known in trials):
             ratio = edge / inner[0]
             found.append(float(f"{edge * ratio:.2g}"))
     return found
 
 
-def _leads(rate: float, losses: Mapping[float, float | None]) -> bool:
-    """Whether a rate is the best of an arm, and by enough to look further."""
-    found = {tried: math.inf if loss is None else loss for tried, loss in losses.items()}
-    rest = min(loss for tried, loss in found.items() if tried != rate)
-    return found[rate] < rest - _GAIN * abs(rest) if math.isfinite(rest) else found[rate] < rest
+def _leads(rate: float, trials: Trials) -> bool:
+    """Whether a rate is the best of an arm, by enough to look further, where none will do."""
+    if any(solved for *_, solved in trials):
+        return False
+    losses = {tried: math.inf if loss is None else loss for tried, loss, _ in trials}
+    rest = min(loss for tried, loss in losses.items() if tried != rate)
+    return losses[rate] < (rest - _GAIN * abs(rest) if math.isfinite(rest) else rest)
 
 
 def _arm(cell: Cell) -> str:

@@ -28,7 +28,7 @@ def run_group(
     timeout_s: float,
     listener: Listener,
     earlier: Sequence[Pair] = (),
-    tried: Mapping[str, Sequence[Sequence[float | None]]] = MappingProxyType({}),
+    tried: Mapping[str, Sequence[Sequence[Any]]] = MappingProxyType({}),
 ) -> None:
     """Measure the cells of one group, or of several like it, and tell the listener of each outcome.
 

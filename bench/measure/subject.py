@@ -27,7 +27,7 @@ class Subject:
         cell: what is to be measured.
         config: of its sized model.
         data: what the task's rows are cut from.
-        tried: learning rate and validation loss of each trial that its arm has had.
+        tried: learning rate, loss and whether it solved the task, of each trial of its arm.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Subject:
         cell: Cell,
         config: dict[str, object],
         data: Any,
-        tried: Sequence[Sequence[float | None]] = (),
+        tried: Sequence[Sequence[Any]] = (),
     ) -> None:
         devices.check(cell.device, cell.dtype)
         self.cell = cell

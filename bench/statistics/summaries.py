@@ -56,13 +56,19 @@ def _median(samples: Sequence[float | None]) -> float:
     return middle(by_round(measured, PER_ROUND).mean(axis=1))
 
 
-def best_rate(trials: Sequence[Sequence[float | None]]) -> float:
-    """The learning rate whose trial has the lowest validation loss; one that diverged has none.
+def best_rate(trials: Sequence[Sequence[Any]]) -> float:
+    """The learning rate that an arm's trials speak for.
+
+    Of those that solve the task the middle one (the lower of two), as its neighbours do so too: a
+    loss that is lower still says more of this trial's luck. Where none does, the one of the lowest
+    validation loss; one that diverged has none.
 
     Args:
-        trials: rate and loss of each, the first of equals wins.
+        trials: rate, loss and whether it solved its task, of each; records of before have no third,
+            and the first of equals wins.
     """
-    losses = [math.inf if loss is None else loss for _, loss in trials]
-    rate = trials[losses.index(min(losses))][0]
-    assert rate is not None
-    return rate
+    solving = sorted(rate for rate, _, *solved in trials if any(solved))
+    if solving:
+        return float(solving[(len(solving) - 1) // 2])
+    losses = [math.inf if loss is None else loss for _, loss, *_ in trials]
+    return float(trials[losses.index(min(losses))][0])

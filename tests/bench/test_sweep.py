@@ -60,7 +60,7 @@ def test_learning_rates_are_tried_once_for_all_seeds_and_alike_for_all_arms(tiny
     assert len(trials) == 4
     for arm in ("lstm", "transformer"):
         assert trials[arm, 0] == trials[arm, 1]
-    rates = {tuple(rate for rate, _ in found) for found in trials.values()}
+    rates = {tuple(rate for rate, *_ in found) for found in trials.values()}
     assert len(rates) == 1
     assert {1e-3, 3e-3} <= set(*rates)
     assert tiny.first.out.count("tried, validation loss") == 2 * len(*rates)

@@ -7,6 +7,7 @@ import pytest
 from bench.execute import tuning
 from bench.execute.tuning import SEED, Tuning, beyond
 from bench.outcome import DIVERGED, DONE, KILLED
+from bench.statistics.summaries import best_rate
 
 from .groups import cells_of
 
@@ -19,6 +20,11 @@ def arms(**protocol):
         for seed in (0, 1, 2)
         for cell in group
     ]
+
+
+def made(rates, losses, solved=()):
+    """Trials as an arm has them."""
+    return [(rate, loss, rate in solved) for rate, loss in zip(rates, losses, strict=True)]
 
 
 class Machine:
@@ -57,7 +63,7 @@ def test_an_arm_is_tried_once_for_all_its_seeds():
     found.try_rates(cells)
     assert len(machine.measured) == len(set(machine.measured)) == 6
     for cell in cells:
-        assert [rate for rate, _ in found.tried(cell)] == [1e-3, 3e-3, 1e-2]
+        assert [rate for rate, *_ in found.tried(cell)] == [1e-3, 3e-3, 1e-2]
         assert found.failure(cell) is None
     again = machine.tuning(machine.remembered)  # a sweep that is resumed makes none anew
     again.try_rates(cells)
@@ -70,7 +76,7 @@ def test_one_arms_best_at_the_edge_widens_the_list_of_all():
     cells = arms(learning_rates=[1e-3, 3e-3, 1e-2], trial_steps=5)
     found = machine.tuning()
     found.try_rates(cells)
-    tried = {cell.arm: [rate for rate, _ in found.tried(cell)] for cell in cells}
+    tried = {cell.arm: [rate for rate, *_ in found.tried(cell)] for cell in cells}
     assert tried["lstm"] == tried["transformer"] == [1e-3, 3e-3, 1e-2, 0.033, 0.11]
 
 
@@ -79,18 +85,33 @@ def test_a_best_rate_that_never_comes_is_not_looked_for_for_ever():
     cells = arms(learning_rates=[1e-3, 1e-2], trial_steps=5)
     found = machine.tuning()
     found.try_rates(cells)
-    assert [rate for rate, _ in found.tried(cells[0])] == [1e-5, 1e-4, 1e-3, 1e-2]
+    assert [rate for rate, *_ in found.tried(cells[0])] == [1e-5, 1e-4, 1e-3, 1e-2]
 
 
 def test_a_rate_that_is_hardly_better_widens_nothing():
-    level = [(1e-3, 1.0), (3e-3, 1.0), (1e-2, 0.995)]
-    assert beyond([level], [1e-3, 3e-3, 1e-2]) == []
-    assert beyond([level, [(1e-3, 1.0), (3e-3, 1.0), (1e-2, 0.98)]], [1e-3, 3e-3, 1e-2]) == [0.033]
+    rates = [1e-3, 3e-3, 1e-2]
+    level, better = made(rates, [1.0, 1.0, 0.995]), made(rates, [1.0, 1.0, 0.98])
+    assert beyond([level], rates) == []
+    assert beyond([level, better], rates) == [0.033]
+
+
+def test_an_arm_that_solves_its_task_is_held_back_by_no_list():
+    rates = [1e-3, 3e-3, 1e-2]
+    assert beyond([made(rates, [1.0, 0.5, 0.1], solved=[1e-2])], rates) == []
+
+
+def test_of_rates_that_solve_a_task_the_middle_one_is_kept():
+    rates = [1e-3, 3e-3, 1e-2, 3e-2]
+    assert best_rate(made(rates, [0.9, 1e-4, 1e-5, 1e-6], solved=rates[1:])) == 1e-2
+    assert best_rate(made(rates, [0.9, 1e-4, 1e-5, 1e-6], solved=rates)) == 3e-3
+    assert best_rate(made(rates, [0.9, 0.5, 0.8, None])) == 3e-3
+    assert best_rate([[1e-3, None], [1e-2, 0.5]]) == 1e-2  # as records of before have it
 
 
 def test_rates_that_diverged_are_no_edge():
-    assert beyond([[(1e-3, 1.0), (1e-2, None)]], [1e-3, 1e-2]) == [1e-4]
-    assert beyond([[(1e-3, None), (1e-2, None)]], [1e-3, 1e-2]) == []
+    rates = [1e-3, 1e-2]
+    assert beyond([made(rates, [1.0, None])], rates) == [1e-4]
+    assert beyond([made(rates, [None, None])], rates) == []
 
 
 def test_a_trial_that_failed_leaves_its_arm_without_a_rate_until_it_is_made():
@@ -104,7 +125,7 @@ def test_a_trial_that_failed_leaves_its_arm_without_a_rate_until_it_is_made():
     machine.status = DIVERGED
     found.try_rates(cells)
     assert found.failure(cells[0]) is None
-    assert found.tried(cells[0]) == [(1e-3, None), (3e-3, None), (1e-2, None)]
+    assert found.tried(cells[0]) == made([1e-3, 3e-3, 1e-2], [None] * 3)
 
 
 def test_one_rate_needs_no_trial():
@@ -128,4 +149,4 @@ def test_the_step_beyond_is_as_wide_as_the_one_before(edge):
     rates = [1e-4, 1e-3, 3e-3]
     losses = [1.0, 1.0, 1.0]
     losses[edge] = 0.5
-    assert beyond([list(zip(rates, losses, strict=True))], rates) == [[1e-5], None, [9e-3]][edge]
+    assert beyond([made(rates, losses)], rates) == [[1e-5], None, [9e-3]][edge]

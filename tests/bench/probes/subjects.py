@@ -18,6 +18,6 @@ def subjects(corpus, probe, **changes):
         changed = cell.model_copy(update=changes)
         if changed.arm not in found:
             decided = sizing.sized(changed, corpus)
-            tried = [[rate, 1.0] for rate in changed.protocol.get("learning_rates", ())]
+            tried = [[rate, 1.0, False] for rate in changed.protocol.get("learning_rates", ())]
             found[changed.arm] = Subject(changed, decided["config"], corpus, tried)
     return found

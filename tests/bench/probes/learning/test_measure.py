@@ -30,7 +30,7 @@ def test_learning_rate_with_the_best_trial_is_kept(corpus):
     cell = subjects(corpus, "learning")["transformer"].cell
     protocol = cell.protocol | {"learning_rates": [1e-3, 1e-2, 1e-1], "steps": 3}
     subject = subjects(corpus, "learning", protocol=protocol)["transformer"]
-    subject.tried = [[1e-3, 2.0], [1e-2, 1.0], [1e-1, None]]
+    subject.tried = [[1e-3, 2.0, False], [1e-2, 1.0, False], [1e-1, None, False]]
     measurement = Measurement(subject, lambda share: None)
     measurement.round()
     result = measurement.result()
