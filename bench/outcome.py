@@ -21,6 +21,8 @@ STATUSES = (
 )  # fmt: skip
 FINAL = (DONE, UNDECIDED, DIVERGED, UNSUPPORTED, INVALID)
 MEASURED = (DONE, UNDECIDED)
+#: What a seed can be lost to that was to be trained; one that is unsupported was not.
+LOST = (UNAVAILABLE, INVALID, FAILED, OOM, KILLED, TIMEOUT)
 #: How a training ends that may do so before its steps are over: the last two validations solve the
 #: task; they bring nothing any more; the steps were over first, and it was still learning.
 SOLVED, CONVERGED, CEILING = "solved", "converged", "ceiling"

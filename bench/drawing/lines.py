@@ -33,18 +33,24 @@ def thinned(x: Any, most: int = _MOST_POINTS) -> Any:
 
 
 def seeds_and_median(
-    here: Axes, arm: str, series: Sequence[tuple[Any, Any]], ended: Sequence[bool] = ()
+    here: Axes,
+    arm: str,
+    series: Sequence[tuple[Any, Any]],
+    ended: Sequence[bool] = (),
+    places: Any = None,
 ) -> None:
     """Every seed thin, a cross where it diverged, and the median as far as all seeds go.
 
     Args:
         here: where to draw.
         arm: whose.
-        series: places and values of each seed, a shorter one's places the first of a longer one's.
+        series: places and values of each seed.
         ended: of each whether it ended because it was done: the median goes on with what it had.
+        places: of the median, as many as the longest has; by default the longest's, where a
+            shorter one's places are the first of a longer one's.
     """
     done = ended or [False] * len(series)
-    places = max((x for x, _ in series), key=len)
+    places = max((x for x, _ in series), key=len) if places is None else places
     common = min(
         [len(places), *(len(x) for (x, _), own in zip(series, done, strict=True) if not own)]
     )

@@ -13,7 +13,7 @@ from typing import Any
 from bench import registry, tasks
 from bench.data.hub.catalogue import CATALOGUE
 from bench.data.metrics import METRICS, Metric
-from bench.outcome import DIVERGED
+from bench.outcome import DIVERGED, LOST
 from bench.store.records import Record
 from bench.tasks import OFFLINE
 
@@ -102,6 +102,23 @@ class Scores:
     def diverged(self) -> bool:
         """Whether its loss stopped being a number."""
         return bool(self.record["status"] == DIVERGED)
+
+    @property
+    def missing(self) -> str | None:
+        """What the seed was lost to, a status; None where it was trained."""
+        status = str(self.record["status"])
+        return status if status in LOST else None
+
+    @property
+    def worth(self) -> float | None:
+        """The test score with more being better, to compare seeds by; None without one.
+
+        A training that diverged scores what guessing does, so that leaving it out helps nobody.
+        """
+        score = self.floor if self.diverged else self.test
+        if score is None or not math.isfinite(score):
+            return None
+        return score if self.metric.higher_is_better else -score
 
     @property
     def curve(self) -> list[list[float]]:

@@ -63,6 +63,11 @@ def in_units(value: float, unit: str) -> str:
     return f"{number(value / scale)} {prefix}{unit}"
 
 
+def compact(count: float) -> str:
+    """``674k``, ``1.35M``: a large count, in three digits."""
+    return in_units(count, "").replace(" ", "")
+
+
 def cell_text(value: Any, column: str = "") -> str:
     """A value of a table as a person reads it."""
     if value is None or (isinstance(value, float) and value != value):
@@ -75,6 +80,8 @@ def cell_text(value: Any, column: str = "") -> str:
         return percent(value, 1)
     if column == "solve_rate":
         return percent(value)
+    if column.startswith("target_") and math.isinf(value):
+        return "never"
     if column.endswith("_bytes"):
         return in_units(value, "B")
     if column.endswith("_s") and not column.endswith("_per_s"):

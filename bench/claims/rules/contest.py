@@ -23,8 +23,10 @@ from bench.page import judgement, words
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
 from bench.page.judgement import Effect, Judgement
-from bench.statistics import intervals
+from bench.page.numbers import percent
 from bench.statistics.exact import holm, sign_flip
+from bench.statistics.intervals import Estimate
+from bench.statistics.seeds import better, paired_difference
 
 _LEVEL = 0.05
 
@@ -76,6 +78,8 @@ class Contest:
             none = not self.best.solved and not self.rival.solved
             why = "nobody solves it" if none else "a solve rate straddles a half"
             open_ = [arm for arm in (self.best, *self.theirs) if arm.solves is None]
+            if lost := sum(arm.missing for arm in open_):
+                why = f"{lost} training{'s are' if lost > 1 else ' is'} missing"
             if cut := sum(arm.cut_off for arm in open_):
                 why = f"{cut} training{'s' * (cut > 1)} stopped while still learning"
             return Decided(judgement.UNDECIDED, why)
@@ -124,19 +128,28 @@ def _judge(contest: Contest, p: float) -> Judgement:
     undecided = decided.state == judgement.UNDECIDED
     place = f"{contest.scope['comparison']}, T={contest.scope['length']:,}"
     task = registry.named(contest.scope["task"], contest.scope["data"])
+    more = _more(best, rival) if best.solves == rival.solves else ""
+    end = f"; {'undecided, ' if undecided else ''}{decided.why}."
+
+    def told(*, intervals: bool) -> str:
+        first, second = _counted(best, intervals, " seeds"), _counted(rival, intervals)
+        return (
+            f"{task} ({place}, {contest.scope['device']}): {words.an(best.arm)} solves {first} "
+            f"({_metric(best).name} {_score(best)}), {words.an(rival.arm)} {second} "
+            f"({_score(rival)})"
+        )
+
+    # The intervals of rates that do not tell are the first to go where a sentence has no room.
+    full = f"{told(intervals=True)}{more}{end}"
+    fits = len(full.split()) <= judgement.MOST_WORDS
     return Judgement(
         scope=contest.scope,
         state=decided.state,
-        sentence=(
-            f"{task} ({place}, {contest.scope['device']}): {words.an(best.arm)} solves "
-            f"{_counted(best)} seeds ({_metric(best).name} {_score(best)}), {words.an(rival.arm)} "
-            f"{_counted(rival)} ({_score(rival)}); "
-            f"{'undecided, ' if undecided else ''}{decided.why}."
-        ),
+        sentence=full if fits else said.whole(told(intervals=False), more, end),
         records=[key for arm in (*contest.ours, *contest.theirs) for key in arm.records],
         figure="learning_curves",
         why=decided.why if undecided else "",
-        effects=[_rate(best), _rate(rival), *_apart(best, rival)],
+        effects=[_rate(best), _rate(rival), *_apart(best, rival), *_better(best, rival)],
     )
 
 
@@ -154,8 +167,28 @@ def _paired(ours: Trained, theirs: Trained) -> list[float]:
     return [ours.scores[seed] - theirs.scores[seed] for seed in both]
 
 
-def _counted(arm: Trained) -> str:
-    return f"{arm.solved} of {len(arm.seeds)}"
+def _counted(arm: Trained, interval: bool, noun: str = "") -> str:
+    """``6 of 6 [61%, 100%]``; of seven of which one is missing ``6 of 7, 1 missing``.
+
+    Few seeds, and such of which some are missing, have no interval.
+    """
+    text = f"{arm.solved} of {len(arm.seeds) + arm.missing}{noun}"
+    if arm.missing:
+        return f"{text}, {arm.missing} missing"
+    if not interval or len(arm.seeds) < EXPLORATORY:
+        return text
+    return f"{text} [{percent(arm.rate.low)}, {percent(arm.rate.high)}]"
+
+
+def _more(ours: Trained, theirs: Trained) -> str:
+    """In how many pairs of seeds ours is better; of few seeds nothing."""
+    if min(len(ours.scores), len(theirs.scores)) < EXPLORATORY:
+        return ""
+    return f"; the former is better in {said.ranged(_pairs(ours, theirs), percent)} of pairs"
+
+
+def _pairs(ours: Trained, theirs: Trained) -> Estimate:
+    return better([*ours.scores.values()], [*theirs.scores.values()])
 
 
 def _metric(arm: Trained) -> Metric:
@@ -181,11 +214,24 @@ def _apart(ours: Trained, theirs: Trained) -> list[Effect]:
     found = np.asarray(_paired(ours, theirs))
     if not len(found):
         return []
-    apart = intervals.of_rounds(found, (0,) * len(found))
+    apart = paired_difference(found)
     row = next(iter(ours.seeds.values()))
     return [
         Effect(
-            "difference in score, more being better", str(row["metric"]), apart.value,
+            "mean difference in score, more being better", str(row["metric"]), apart.value,
             *said.ends(apart), len(found), [*ours.records, *theirs.records],
+        )
+    ]  # fmt: skip
+
+
+def _better(ours: Trained, theirs: Trained) -> list[Effect]:
+    """Of all pairs of seeds the share in which ours is better."""
+    if not ours.scores or not theirs.scores:
+        return []
+    found, seeds = _pairs(ours, theirs), min(len(ours.scores), len(theirs.scores))
+    return [
+        Effect(
+            "pairs of seeds in which it is better", "share", found.value, *said.ends(found),
+            seeds, [*ours.records, *theirs.records], {"arm": ours.arm, "reference": theirs.arm},
         )
     ]  # fmt: skip

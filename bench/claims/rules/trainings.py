@@ -19,16 +19,23 @@ Row = dict[str, Any]
 _TRAINING = ("shortest", "steps", "patience", "warmup_steps", "schedule", "batch_size")
 _COLUMNS = (
     "comparison", "task", "data", "length", "arm", "device", "dtype", *_TRAINING, "seed", "metric",
-    "higher_is_better", "test_metric", "floor", "solved", "ended", "record",
+    "higher_is_better", "test_metric", "floor", "solved", "ended", "missing", "record",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One arm's trainings of one task, by seed."""
+    """One arm's trainings of one task.
+
+    Args:
+        arm: whose.
+        seeds: by seed, those that were trained, whether they diverged or not.
+        missing: further seeds that were to be, and were lost.
+    """
 
     arm: str
     seeds: dict[int, Row]
+    missing: int = 0
 
     @property
     def solved(self) -> int:
@@ -49,12 +56,13 @@ class Trained:
     def solves(self) -> bool | None:
         """Whether most seeds do, where the interval of their share says so.
 
-        That they do not is said only where it would hold if all that were cut off did.
+        Each is said only where it would hold whatever had become of those that were cut off, and
+        of those that are missing.
         """
-        if self.rate.low > 0.5:
+        total, open_ = len(self.seeds) + self.missing, self.cut_off + self.missing
+        if intervals.share(self.solved, total).low > 0.5:
             return True
-        most = intervals.share(self.solved + self.cut_off, len(self.seeds))
-        return False if most.high < 0.5 else None
+        return False if intervals.share(self.solved + open_, total).high < 0.5 else None
 
     @cached_property
     def scores(self) -> dict[int, float]:
@@ -82,6 +90,8 @@ def trainings(
 ) -> list[tuple[Row, list[Trained]]]:
     """The scopes with the arms that were trained in each; of several trainings the longest.
 
+    An arm none of whose seeds was is not among them.
+
     Args:
         frame: the table ``learning``.
         names: in what the trainings of one scope agree.
@@ -99,9 +109,14 @@ def trainings(
     told = []
     for place, found in scopes.items():
         longest = max(found, key=lambda training: (len(found[training]), training[1]))
-        each = [Trained(arm, seeds) for arm, seeds in found[longest].items()]
-        told.append((dict(zip(names, place, strict=True)), each))
+        each = [_trained(arm, seeds) for arm, seeds in found[longest].items()]
+        told.append((dict(zip(names, place, strict=True)), [arm for arm in each if arm.seeds]))
     return told
+
+
+def _trained(arm: str, rows: dict[int, Row]) -> Trained:
+    kept = {seed: row for seed, row in rows.items() if pd.isna(row["missing"])}
+    return Trained(arm, kept, len(rows) - len(kept))
 
 
 def weights(arm: str) -> str:

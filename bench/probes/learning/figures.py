@@ -4,14 +4,18 @@ Every function takes records of one facet and returns a figure, or None where th
 draw.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench import registry
 from bench.data.metrics import Metric
@@ -22,8 +26,15 @@ from bench.drawing.palette import colour, label, labels
 from bench.drawing.style import SMALL, STYLE, grid, handles, legend, title, titled
 from bench.frames import scores
 from bench.frames.groups import arms, by_arm
+from bench.page.numbers import compact, in_units, number
+from bench.probes.learning import costs
 from bench.store.records import Record, coordinate
 
+#: What a training is said to have cost, to how it is computed, called and written.
+_COSTS: dict[str, tuple[Callable[..., Any], str, Callable[[float], str]]] = {
+    "tokens": (costs.tokens, "tokens seen", compact),
+    "seconds": (costs.seconds, "seconds of training steps on this machine", number),
+}
 _LOW_SHARE = 0.4  # a figure of shares below it is drawn larger
 
 
@@ -73,6 +84,85 @@ def _curves(above: Axes, below: Axes, drawn: Sequence[scores.Scores]) -> None:
     if (guess := _guess(drawn[0])) is not None:
         below.axhline(guess, color=INK, linestyle="--", linewidth=0.9)
         _beside(below, guess, f"guessing\n{guess:.2f}", "center")
+
+
+@mpl.rc_context(STYLE)
+def learning_costs(records: Sequence[Record]) -> Figure | None:
+    """The task's metric by tokens seen and by seconds, of the shortest and the longest window.
+
+    A thin line a seed, a thick one the median over seeds of both the score and what it took.
+    """
+    lengths = spread(sorted({r["cell"]["length"] for r in records}), MOST_PANELS // 2)
+    if not lengths:
+        return None
+    drawn = [s for s in scores.of(records) if s.cell["length"] in lengths]
+    figure, panels = grid(2 * len(lengths))
+    for here, (length, cost) in zip(panels, itertools.product(lengths, _COSTS), strict=True):
+        spent, name, text = _COSTS[cost]
+        shown = [s for s in drawn if s.cell["length"] == length]
+        for series in by_arm([s.record for s in shown]):
+            _by_cost(here, scores.of(series), spent)
+        _limits(here, shown)
+        here.set_title(_trained_on(shown))
+        here.set_xlabel(name)
+        here.set_xlim(left=0)
+        here.xaxis.set_major_locator(MaxNLocator(6))
+        here.xaxis.set_major_formatter(FuncFormatter(partial(_tick, text)))
+    _score_axis(panels, drawn, [point[2] for s in drawn for point in s.curve])
+    for here in panels[::2]:
+        here.set_ylabel(f"validation {_name(drawn[0].metric)}")
+    title(figure, _cheapest(drawn))
+    legend(figure, handles([s.cell["arm"] for s in drawn]))
+    return figure
+
+
+def _tick(text: Callable[[float], str], value: float, _: object) -> str:
+    return text(value)
+
+
+def _by_cost(here: Axes, series: Sequence[scores.Scores], spent: Callable[..., Any]) -> None:
+    """One arm; of seeds that ended the median goes on, at what each of their steps took."""
+    curves = [np.asarray(s.curve, dtype=float) for s in series]
+    longest = max(curves, key=len)[:, 0]
+    seeds_and_median(
+        here,
+        series[0].cell["arm"],
+        [(spent(s, c[:, 0]), c[:, 2]) for s, c in zip(series, curves, strict=True)],
+        [s.record["metrics"].get("ended") is not None for s in series],
+        np.median([spent(s, longest) for s in series], axis=0),
+    )
+
+
+def _cheapest(drawn: Sequence[scores.Scores]) -> str:
+    """Who reaches the threshold on the longest windows with fewest tokens, and in how long."""
+    longest = max(s.cell["length"] for s in drawn)
+    drawn = [s for s in drawn if s.cell["length"] == longest]
+    of = (coordinate(drawn[0].cell, name) for name in ("task", "data"))
+    task = f"{registry.named(*of)} (T = {longest})"
+    targets: dict[str, list[costs.Target]] = {}
+    for s in drawn:
+        if (target := costs.to_target(s)) is not None:
+            targets.setdefault(s.cell["arm"], []).append(target)
+    if not targets:
+        return f"Who learns {task} from the fewest tokens, and who soonest?"
+    median = {
+        arm: [float(np.median(each)) for each in zip(*map(astuple, found), strict=True)]
+        for arm, found in targets.items()
+    }
+    reaching = {arm: spent for arm, spent in median.items() if math.isfinite(spent[0])}
+    if not reaching:
+        some = any(math.isfinite(target.steps) for found in targets.values() for target in found)
+        return f"None of these learns {task}{' in most seeds' if some else ''}"
+    fewest, soonest = (min(reaching, key=lambda arm: reaching[arm][by]) for by in (1, 2))
+    tokens, seconds = compact(reaching[fewest][1]), in_units(reaching[soonest][2], "s")
+    if fewest != soonest:
+        return (
+            f"{label(fewest)} learns {task} from the fewest tokens, {tokens}; {label(soonest)} in "
+            f"the shortest time, {seconds}"
+        )
+    if len(reaching) == 1:
+        return f"Only {label(fewest)} learns {task}: {tokens} tokens, {seconds}"
+    return f"{label(fewest)} learns {task} soonest: {tokens} tokens, {seconds}"
 
 
 def _who(drawn: Sequence[scores.Scores]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import registry
 from bench.data import metrics
-from bench.outcome import CONVERGED, DIVERGED, DONE
+from bench.outcome import CONVERGED, DIVERGED, DONE, LOST
 from bench.store.records import Record
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "not comparable"
@@ -102,6 +102,8 @@ def _compare(known: dict[str, Any], records: list[Record]) -> Row:
         )
         verdict, because = _verdict(theirs, solved, failed, seeds, span is not None)
         because += f"; {diverged} diverged" if diverged else ""
+    if lost := sum(r["status"] in LOST for r in own):
+        because += f"; {lost} missing"
     return Row(
         known["task"],
         known["arm"],

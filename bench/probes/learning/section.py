@@ -9,7 +9,7 @@ from bench.page import captions, types
 from bench.page.contract import WHERE, Excerpt, Facet, Picture, Question, Section, TableView
 from bench.page.evidence import Evidence
 from bench.page.numbers import listed
-from bench.probes.learning import figures, sentences
+from bench.probes.learning import contrasts, figures, sentences
 from bench.probes.learning.published import AGREES, DISAGREES, OPEN
 from bench.store.records import Record, coordinates, of
 
@@ -45,6 +45,13 @@ def _curves_caption(facet: Facet) -> str:
     if any(map(_pretrained, records)):
         text += "Pretrained weights compare systems, not architectures. "
     return text + "It does not say who learns better in the end."
+
+
+def _costs_caption(facet: Facet) -> str:
+    text = "Thin: seeds, thick: median of score and cost. "
+    if len(captions.distinct(facet.records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
+        text += "Exploratory. "
+    return text + "Trials of learning rates and validations are not counted."
 
 
 def _pretrained(record: Record) -> bool:
@@ -97,7 +104,8 @@ SECTIONS = [
     Section(
         600,
         "Learning",
-        "Every task by its own metric, and the loss, by step. The dashed line is the floor: what "
+        "Every task by its own metric, and the loss, by step; then the metric by tokens seen and "
+        "by seconds on this machine. The dashed line is the floor: what "
         "the best guess without looking scores. The dash-dotted one is the threshold from which "
         "the task counts as solved, where it has one.",
         pictures=[
@@ -106,24 +114,40 @@ SECTIONS = [
                 _drawn,
                 lambda facet: figures.learning_curves(facet.records),
                 _curves_caption,
-            )
+            ),
+            Picture(
+                "learning_costs",
+                _drawn,
+                lambda facet: figures.learning_costs(facet.records),
+                _costs_caption,
+            ),
         ],
         tables=[
             TableView(
                 "tasks",
                 [
                     "task", "data", "comparison", "head", "length", "metric", "floor", "solved_at",
-                    "arm", *_WHERE, "steps", "seeds", "diverged", "cut_off", "initial_median",
-                    "median", "least", "most", "solve_rate", "expected",
+                    "arm", *_WHERE, "steps", "seeds", "missing_why", "diverged", "cut_off",
+                    "initial_median", "median", "iqm", "least", "most", "solve_rate",
+                    "target_steps", "target_tokens", "target_s", "rates_tried", "trial_steps",
+                    "at_edge", "expected",
                 ],
                 always=("task",),
                 once={"expected": ["task", "data"]},
             ),
             TableView(
+                "learning_differences",
+                [
+                    "comparison", "length", "task", "data", "arm", "reference", *_WHERE, "metric",
+                    "seeds", "exploratory", "difference", "p", "holm_p", "better_share",
+                ],
+            ),
+            TableView(
                 "learning",
                 [
-                    "comparison", "length", "arm", "task", "data", *_WHERE, "seed", "trained_steps",
-                    "best_step", "ended", "learning_rate", "metric", "test_metric", "test_loss",
+                    "comparison", "length", "arm", "task", "data", *_WHERE, "seed", "missing",
+                    "trained_steps", "best_step", "ended", "learning_rate", "at_edge", "metric",
+                    "test_metric", "target_steps", "target_tokens", "target_s", "test_loss",
                     *(f"test_{metric.slug}" for metric in METRICS.values()), "tokens_per_s",
                     "diverged_at_step",
                 ],
@@ -168,8 +192,23 @@ QUESTIONS = [
     ),
     Question(
         600,
-        "Who learned, in this short a training?",
+        "Who learned, in trainings of this length?",
         lambda evidence: sentences.learned(evidence["tasks"]),
+    ),
+    Question(
+        602,
+        "What did it take to solve a task?",
+        lambda evidence: contrasts.took(evidence["tasks"]),
+    ),
+    Question(
+        604,
+        "How did the trainings end, and how were they tuned?",
+        lambda evidence: contrasts.ended(evidence["tasks"]),
+    ),
+    Question(
+        606,
+        "How far apart are they on the same seeds?",
+        lambda evidence: contrasts.apart(evidence["learning_differences"]),
     ),
     Question(
         610,

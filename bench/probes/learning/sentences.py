@@ -1,6 +1,10 @@
-"""What trainings say in sentences: known results, who learned, what is left on longer windows."""
+"""What trainings say in sentences: known results, who learned, what is left on longer windows.
+
+What it took, and how far apart arms are, is in :mod:`bench.probes.learning.contrasts`.
+"""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -8,14 +12,17 @@ import pandas as pd
 from bench import registry
 from bench.data.metrics import METRICS, Metric
 from bench.drawing.palette import rank
+from bench.frames.columns import estimate
 from bench.frames.groups import groups
 from bench.page import words
 from bench.page.captions import EXPLORATORY
-from bench.page.numbers import fixed, number
+from bench.page.numbers import fixed, number, percent
 from bench.page.words import Row
 from bench.probes.learning import published
+from bench.statistics.intervals import Estimate
 
-_TRAINING = [
+#: What all arms of one training have in common.
+TRAINING = [
     "comparison", "task", "data", "device", "dtype", "denormals", "threads", "length", "shortest",
     "steps", "patience", "warmup_steps", "schedule", "batch_size", "eval_rows", "clip_norm",
 ]  # fmt: skip
@@ -70,15 +77,17 @@ def learned(frame: pd.DataFrame) -> list[str]:
         return []
     lines: list[str] = []
     expected: dict[str, str] = {}
-    for rows in groups(frame, _TRAINING):
+    for rows in groups(frame, TRAINING):
         # An arm none of whose seeds ended does not know its metric.
-        first = max(rows, key=lambda row: bool(row["seeds"] > row["diverged"]))
-        metric, seeds = _metric(first), max(row["seeds"] for row in rows)
+        first = max(rows, key=lambda row: bool(_kept(row)))
+        metric, seeds = metric_of(first), max(row["seeds"] for row in rows)
+        few = max(map(_kept, rows)) < EXPLORATORY
+        how = ", ".join(["median and range"] * (seeds > 1) + ["exploratory"] * few)
         direction = "" if metric.higher_is_better else ", lower is better"
         line = (
-            f"T={_trained(first)} ({_place(first)}), test {metric.name} on {first['eval_rows']} "
+            f"{where(first)}, test {metric.name} on {first['eval_rows']} "
             f"rows after {_steps(first)} of batch {first['batch_size']}, "
-            f"{seeds} seed{'s (median and range)' if seeds > 1 else ''}{direction}: "
+            f"{seeds} seed{'s' * (seeds > 1)}{f' ({how})' if how else ''}{direction}: "
             + "; ".join(f"{words.named(row, rows)} {_scored(row, metric)}" for row in rows)
         )
         if not math.isnan(first["floor"]):
@@ -87,6 +96,16 @@ def learned(frame: pd.DataFrame) -> list[str]:
         if isinstance(first["expected"], str):
             expected[words.task(first)] = first["expected"].rstrip(".")
     return lines + [f"Expected of {task}: {text}." for task, text in expected.items()]
+
+
+def where(row: Row) -> str:
+    """A training: its windows, comparison and task."""
+    return f"T={_trained(row)} ({_place(row)})"
+
+
+def _kept(row: Row) -> int:
+    """Seeds that have a score: neither lost nor diverged."""
+    return int(row["seeds"] - row["missing"] - row["diverged"])
 
 
 def _steps(row: Row) -> str:
@@ -106,7 +125,8 @@ def _trained(row: Row) -> str:
     return str(length) if shortest == length else f"{shortest}–{length}"
 
 
-def _metric(row: Row) -> Metric:
+def metric_of(row: Row) -> Metric:
+    """The task's, also where it is not registered here."""
     known = METRICS.get(row["metric"])
     return known or Metric(row["metric"], row["metric"], row["higher_is_better"], scale="linear")
 
@@ -114,20 +134,42 @@ def _metric(row: Row) -> Metric:
 def _scored(row: Row, metric: Metric) -> str:
     """What an arm scores: the median and the range of its seeds, and how many solved it."""
     parts = []
-    kept = row["seeds"] - row["diverged"]
+    kept, ended = _kept(row), row["seeds"] - row["missing"]
     if kept:
         text = metric.text(row["median"])
         if kept > 1:
             text += f" ({metric.text(row['least'])}–{metric.text(row['most'])})"
         parts.append(text)
+    if kept >= EXPLORATORY:
+        mean = said(estimate(row, "iqm"), metric.text)
+        parts.append(f"interquartile mean {mean}")
     if row["diverged"]:
         text = f"{row['diverged']} of {row['seeds']} seeds diverged"
         parts.append(text + (" and are not in the median" if kept else ""))
     if not math.isnan(row["solve_rate"]):
-        parts.append(f"solved by {round(row['solve_rate'] * row['seeds'])} of {row['seeds']}")
+        text = f"solved by {row['solved']:.0f} of {ended}"
+        if ended >= EXPLORATORY:
+            text += f" [{percent(row['solve_rate_low'])}, {percent(row['solve_rate_high'])}]"
+        parts.append(text)
     if row["cut_off"]:
-        parts.append(f"{row['cut_off']} of {row['seeds']} stopped while still learning")
-    return ", ".join(parts)
+        parts.append(f"{row['cut_off']} of {ended} stopped while still learning")
+    return ", ".join([*parts, *lost(row)])
+
+
+def lost(row: Row) -> list[str]:
+    """``1 of 2 seeds is missing: killed``: those that were to be trained, and that have no end."""
+    count, seeds = row["missing"], row["seeds"]
+    if not count:
+        return []
+    what = f"{count} of {seeds} seeds" if count < seeds or seeds > 1 else "its seed"
+    return [f"{what} {'is' if count == 1 else 'are'} missing: {row['missing_why']}"]
+
+
+def said(number: Estimate, text: Callable[[float], str]) -> str:
+    """A number with its interval, where there is one."""
+    if math.isnan(number.low):
+        return text(number.value)
+    return f"{text(number.value)} [{text(number.low)}, {text(number.high)}]"
 
 
 def _noise(row: Row, metric: Metric) -> str:
@@ -148,7 +190,7 @@ def longer(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     lines = []
-    for key, group in frame.groupby([*_TRAINING, "metric"], sort=False):
+    for key, group in frame.groupby([*TRAINING, "metric"], sort=False):
         row: Row = {str(name): value for name, value in group.iloc[0].items()}
         metric = METRICS.get(str(key[-1])) or Metric(str(key[-1]), str(key[-1]))
         length, longest = row["length"], int(group["test_length"].max())

@@ -2,29 +2,58 @@
 
 import json
 import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.drawing.palette import rank
 from bench.frames import scores
-from bench.outcome import DIVERGED, STOPPED
+from bench.frames.columns import interval
+from bench.outcome import (
+    CEILING,
+    CONVERGED,
+    DIVERGED,
+    DONE,
+    LOST,
+    OOM,
+    SOLVED,
+    STOPPED,
+    TIMEOUT,
+)
+from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
-from bench.probes.learning import published
+from bench.probes.learning import costs, published
+from bench.statistics.exact import holm, sign_flip
+from bench.statistics.intervals import Estimate, of_rounds, share
+from bench.statistics.seeds import better, interquartile_mean, paired_difference
 from bench.store.records import coordinates, of, tokenizer
+
+#: Statuses in words.
+_LOST = {status: status for status in LOST} | {OOM: "out of memory", TIMEOUT: "timed out"}
+_NONE = Estimate(math.nan, math.nan, math.nan)
 
 
 def learning(evidence: Evidence) -> pd.DataFrame:
-    """One row for every seed; divergences stay in, with the step."""
+    """One row for every seed; divergences stay in, with the step, and lost ones with the status.
+
+    ``target_steps``, ``target_tokens`` and ``target_s`` are what it took until a validation first
+    reached the task's threshold, infinite where none did; see :mod:`bench.probes.learning.costs`.
+    """
     rows = []
-    for trained in _trained(evidence):
+    for trained in _trained(evidence, *LOST):
         metrics = trained.record["metrics"]
         rows.append(
             _training(trained)
             | {
                 "seed": trained.cell["seed"],
+                "missing": trained.missing,
                 "learning_rate": metrics.get("learning_rate"),
                 "learning_rate_trials": metrics.get("learning_rate_trials"),
+                "at_edge": _at_edge(trained),
                 "metric": trained.metric.name,
                 "higher_is_better": trained.metric.higher_is_better,
                 "initial_metric": trained.initial,
@@ -34,11 +63,12 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 **trained.others,
                 "floor": trained.floor,
                 "solved_at": trained.solved_at,
-                "solved": trained.solves(trained.test),
+                "solved": None if trained.missing else trained.solves(trained.test),
+                **_target(None if trained.missing else costs.to_target(trained)),
                 "tokens": metrics.get("tokens"),
                 "train_s": metrics.get("train_s"),
                 "tokens_per_s": metrics.get("tokens_per_s"),
-                "diverged_at_step": metrics.get("step"),
+                "diverged_at_step": metrics.get("step") if trained.diverged else None,
                 "trained_steps": len(trained.record["samples"].get("loss") or ()),
                 "best_step": metrics.get("best_step"),
                 "ended": metrics.get("ended"),
@@ -51,20 +81,22 @@ def learning(evidence: Evidence) -> pd.DataFrame:
 def tasks(evidence: Evidence) -> pd.DataFrame:
     """What each arm makes of each task: one row for all seeds of a training.
 
-    The median and the range are of the seeds that did not diverge; one that did has not solved it.
-    ``cut_off`` are those that stopped while still learning: that they have not solved it says
-    nothing of the arm.
+    ``seeds`` are all that were to be trained, ``missing`` those of them that were lost, and
+    ``missing_why`` to what; everything else is of the rest. Median, interquartile mean and range
+    are of the seeds that did not diverge; one that did has not solved the task. ``cut_off`` are
+    those that stopped while still learning: that they have not solved it says nothing of the arm.
+    ``reached`` are those of which a validation reached the threshold, ``target_*`` the medians of
+    what it took, infinite where most never did.
     """
-    groups: dict[str, list[scores.Scores]] = {}
-    for trained in _trained(evidence):
-        alike = json.dumps([_training(trained), trained.cell["protocol"]], sort_keys=True)
-        groups.setdefault(alike, []).append(trained)
     rows = []
-    for seeds in groups.values():
-        first = seeds[0]
+    for lot in _lots(evidence):
+        seeds = [s for s in lot if not s.missing]
+        first = (seeds or lot)[0]
         found = [s.test for s in seeds if s.test is not None]
         known = [s.initial for s in seeds if s.initial is not None]
-        solved = [first.solves(s.test) for s in seeds]
+        solved = None if first.solved_at is None else sum(bool(s.solves(s.test)) for s in seeds)
+        ended = Counter(s.record["metrics"].get("ended") for s in seeds)
+        lost = Counter(s.missing for s in lot if s.missing)
         rows.append(
             _training(first)
             | {
@@ -73,18 +105,79 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
                 "higher_is_better": first.metric.higher_is_better,
                 "floor": math.nan if first.floor is None else first.floor,
                 "solved_at": first.solved_at,
-                "seeds": len(seeds),
+                "seeds": len(lot),
+                "missing": sum(lost.values()),
+                "missing_why": _why(lost),
                 "diverged": sum(s.diverged for s in seeds),
+                **{f"ended_{how}": ended[how] for how in (SOLVED, CONVERGED, CEILING)},
                 "cut_off": sum(map(_cut_off, seeds)),
+                "learning_rates": ", ".join(f"{rate:g}" for rate in _rates(first)),
+                "rates_tried": len(_rates(first)),
+                "trial_steps": _trial_steps(first),
+                "at_edge": sum(bool(_at_edge(s)) for s in seeds),
                 "initial_median": np.median(known) if known else None,
-                "median": np.median(found) if found else None,
+                **interval("median", _median(found)),
+                **interval("iqm", interquartile_mean(found) if found else _NONE),
                 "least": min(found, default=None),
                 "most": max(found, default=None),
-                "solve_rate": math.nan if None in solved else sum(map(bool, solved)) / len(solved),
+                "solved": solved,
+                **interval("solve_rate", _NONE if solved is None else share(solved, len(seeds))),
+                "reached": None if solved is None else sum(map(_reached, seeds)),
+                **_target(_median_target(seeds)),
                 "expected": first.literals.get("EXPECTED"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def differences(evidence: Evidence) -> pd.DataFrame:
+    """Every arm beside the reference of its training, on the seeds that both have.
+
+    The reference is the arm that the others' sizes are solved for; where it was not trained, the
+    first of the legend: neither is chosen by its score. ``difference`` is the mean over seeds,
+    more being better, with a BCa interval and ``p`` of all flips of its signs, ``holm_p`` the same
+    corrected for all rows here, over tasks and lengths; ``better_share`` is the share of pairs of
+    seeds in which the arm scores more. A training that diverged scores what guessing does.
+    """
+    trainings: dict[str, list[list[scores.Scores]]] = {}
+    for lot in _lots(evidence):
+        place = {n: v for n, v in _training(lot[0]).items() if n not in ("arm", "kernel")}
+        alike = json.dumps([place, lot[0].cell["protocol"]], sort_keys=True)
+        trainings.setdefault(alike, []).append(lot)
+    rows = []
+    for lots in trainings.values():
+        base = _reference(lots)
+        rows += [_beside(lot, base) for lot in lots if lot is not base]
+    rows = [row for row in rows if row["seeds"]]
+    corrected = holm([row["p"] for row in rows])
+    return pd.DataFrame([row | {"holm_p": p} for row, p in zip(rows, corrected, strict=True)])
+
+
+def _reference(lots: Sequence[list[scores.Scores]]) -> list[scores.Scores]:
+    wanted = lots[0][0].cell["model"].get("match_to")
+    given = [lot for lot in lots if lot[0].cell["arm"] == wanted]
+    return given[0] if given else min(lots, key=lambda lot: rank(lot[0].cell["arm"]))
+
+
+def _beside(lot: Sequence[scores.Scores], base: Sequence[scores.Scores]) -> dict[str, Any]:
+    ours, theirs = _worths(lot), _worths(base)
+    apart = np.array([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
+    few = len(apart) < EXPLORATORY
+    scored = [*ours.values()], [*theirs.values()]
+    return _training(lot[0]) | {
+        "reference": base[0].cell["arm"],
+        "reference_kernel": base[0].cell["kernel"],
+        "metric": lot[0].metric.name,
+        "seeds": len(apart),
+        "exploratory": few,
+        **interval("difference", paired_difference(apart) if len(apart) else _NONE),
+        "p": math.nan if few else sign_flip(apart),
+        **interval("better_share", better(*scored) if all(scored) else _NONE),
+    }
+
+
+def _worths(lot: Sequence[scores.Scores]) -> dict[int, float]:
+    return {s.cell["seed"]: s.worth for s in lot if s.worth is not None}
 
 
 def out_of_distribution(evidence: Evidence) -> pd.DataFrame:
@@ -141,15 +234,74 @@ def beside_published(evidence: Evidence) -> pd.DataFrame:
 TABLES = {
     "learning": learning,
     "tasks": tasks,
+    "learning_differences": differences,
     "out_of_distribution": out_of_distribution,
     "published": beside_published,
 }
 
 
-def _trained(evidence: Evidence) -> list[scores.Scores]:
-    """Trainings that ended, and those that diverged."""
+def _trained(evidence: Evidence, *others: str) -> list[scores.Scores]:
+    """Trainings that ended, those that diverged, and those of other statuses that are wanted."""
     records = evidence.records
-    return scores.of(of(records, "learning") + of(records, "learning", DIVERGED))
+    found = [of(records, "learning", status) for status in (DONE, DIVERGED, *others)]
+    return scores.of(record for each in found for record in each)
+
+
+def _lots(evidence: Evidence) -> list[list[scores.Scores]]:
+    """The seeds of each arm's training, lost ones last."""
+    lots: dict[str, list[scores.Scores]] = {}
+    for trained in _trained(evidence, *LOST):
+        cell = {name: value for name, value in trained.cell.items() if name != "seed"}
+        lots.setdefault(json.dumps(cell, sort_keys=True), []).append(trained)
+    return list(lots.values())
+
+
+def _why(lost: Mapping[Any, int]) -> str | None:
+    """``killed``, ``1 killed, 2 out of memory``: what seeds were lost to; None where none were."""
+    if len(lost) < 2:
+        return next(iter(map(_LOST.get, lost)), None)
+    return ", ".join(f"{count} {_LOST[status]}" for status, count in lost.items())
+
+
+def _median(found: Sequence[float]) -> Estimate:
+    return of_rounds(np.asarray(found, dtype=float), (0,) * len(found))
+
+
+def _target(found: costs.Target | None) -> dict[str, float | None]:
+    """As columns, empty without a threshold."""
+    steps, tokens, seconds = (None,) * 3 if found is None else astuple(found)
+    return {"target_steps": steps, "target_tokens": tokens, "target_s": seconds}
+
+
+def _reached(trained: scores.Scores) -> bool:
+    return costs.to_target(trained) not in (None, costs.MISSED)
+
+
+def _median_target(seeds: Sequence[scores.Scores]) -> costs.Target | None:
+    """Each by itself over seeds; None without a threshold."""
+    found = [target for s in seeds if (target := costs.to_target(s)) is not None]
+    if not found:
+        return None
+    return costs.Target(*np.median([astuple(target) for target in found], axis=0).tolist())
+
+
+def _rates(trained: scores.Scores) -> list[float]:
+    """The learning rates that were tried, ascending."""
+    trials = trained.record["samples"].get("trials")
+    asked: list[float] = trained.cell["protocol"]["learning_rates"]
+    return sorted({rate for rate, _ in trials} if trials else set(asked))
+
+
+def _trial_steps(trained: scores.Scores) -> int | None:
+    """Steps of each trial; None where one rate needed none."""
+    protocol = trained.cell["protocol"]
+    return min(protocol["trial_steps"], protocol["steps"]) if len(_rates(trained)) > 1 else None
+
+
+def _at_edge(trained: scores.Scores) -> bool | None:
+    """Whether the best learning rate is the least or the largest tried; None where one was."""
+    rates, best = _rates(trained), trained.record["metrics"].get("learning_rate")
+    return None if best is None or len(rates) < 2 else best in (rates[0], rates[-1])
 
 
 def _cut_off(trained: scores.Scores) -> bool:

@@ -58,12 +58,49 @@ def test_who_was_cut_off_while_still_learning_has_not_failed(learning):
 def test_its_sentence_has_counts_and_scores(learning):
     found = transformers_learn_more.judge(learning(mqar={"transformer": SOLVED, "lstm": FAILED}))
     assert found[0].sentence == (
-        "mqar (small, T=40, cpu): a transformer solves 6 of 6 seeds (accuracy 0.96), "
-        "an LSTM 0 of 6 (0.50); exact p 0.031."
+        "mqar (small, T=40, cpu): a transformer solves 6 of 6 seeds [61%, 100%] (accuracy 0.96), "
+        "an LSTM 0 of 6 [0%, 39%] (0.50); exact p 0.031."
     )
     assert transformers_learn_more.headline(found) == (
         "On mqar a transformer solves 100% of 6 seeds, an LSTM 0% of 6; supported in 1 of 1 scope."
     )
+
+
+def test_where_both_or_neither_solves_it_the_better_score_is_said_and_decides_nothing(learning):
+    higher = [score + 0.1 for score in FAILED]
+    (neither,) = transformers_learn_more.judge(
+        learning(mqar={"transformer": higher, "lstm": FAILED})
+    )
+    assert (neither.state, neither.why) == (UNDECIDED, "nobody solves it")
+    assert neither.sentence == (
+        "mqar (small, T=40, cpu): a transformer solves 0 of 6 seeds (accuracy 0.60), an LSTM 0 of "
+        "6 (0.50); the former is better in 100% [69%, 100%] of pairs; undecided, nobody solves it."
+    )
+    (both,) = transformers_learn_more.judge(learning(mqar={"transformer": SOLVED, "lstm": SOLVED}))
+    assert both.state == REFUTED
+    assert "; the former is better in 50% [22%, 78%] of pairs; " in both.sentence
+    apart, better = both.effects[-2:]
+    assert (apart.value, better.value, better.n) == (0, 0.5, 6)
+    assert better.where == {"arm": "transformer", "reference": "lstm"}
+    (few,) = transformers_learn_more.judge(learning(a={"transformer": [0.6], "lstm": [0.5]}))
+    assert "of pairs" not in few.sentence
+
+
+def test_missing_seeds_leave_open_what_they_could_have_changed(learning):
+    """Had two of nine solved it, and seven not, so might half of all seeds: [6%, 55%]."""
+    for lost, state in ((0, SUPPORTED), (1, SUPPORTED), (2, UNDECIDED)):
+        arms = {"transformer": SOLVED[:1] * 9, "lstm": FAILED[:1] * 9}
+        frame = learning(mqar=arms)["learning"].astype({"solved": object})
+        gone = (frame["arm"] == "lstm") & (frame["seed"] < lost)
+        told = frame.assign(missing=pd.Series("killed", frame.index).where(gone))
+        told.loc[gone, ["test_metric", "solved"]] = None
+        (judgement,) = transformers_learn_more.judge({"learning": told})
+        assert judgement.state == state, lost
+        if lost:
+            assert f"an LSTM 0 of 9, {lost} missing" in judgement.sentence
+    assert judgement.why == "2 trainings are missing"
+    told["missing"] = told["missing"].where(told["arm"] != "lstm", "oom")
+    assert transformers_learn_more.judge({"learning": told}) == [], "no other family was trained"
 
 
 def test_many_tasks_need_more_seeds(learning):

@@ -25,6 +25,7 @@ def levels(here):
 
 def test_nothing_measured_is_no_figure(trained):
     assert figures.learning_curves([]) is None
+    assert figures.learning_costs([]) is None
     assert figures.out_of_distribution([]) is None
     assert figures.out_of_distribution(trained) is None, "tested on no other length"
 
@@ -115,3 +116,58 @@ def test_a_floor_that_depends_on_the_length_is_drawn_as_it_does(trained, halving
     figure = figures.out_of_distribution(made)
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
     assert [list(line.get_ydata()) for line in dashed] == [[1 / 16, 1 / 32, 1 / 64]]
+
+
+def test_costs_are_drawn_by_tokens_and_by_seconds_with_the_median_of_both(trained):
+    made = retold(trained, PARITY, {"lstm": [1.0, 1.0], "transformer": [0.5, 0.6]})
+    for record in made:
+        seed, steps = record["cell"]["seed"], len(record["samples"]["loss"])
+        record["samples"]["seconds"] = [1.0 + 2 * seed] * steps
+        record["metrics"]["tokens"] = 100 * steps
+    tokens, seconds = (figure := figures.learning_costs(made)).axes
+    assert (tokens.get_xlabel(), seconds.get_xlabel()) == (
+        "tokens seen", "seconds of training steps on this machine",
+    )  # fmt: skip
+    steps = [point[0] for point in made[0]["samples"]["validation"]]
+    for here, each in ((tokens, 100), (seconds, 2)):  # seeds of 1 and 3 seconds a step
+        medians = [line for line in here.lines if line.get_linewidth() == 1.6]
+        assert [list(line.get_xdata()) for line in medians] == [[each * s for s in steps]] * 2
+    assert levels(tokens) == levels(seconds) == {0.5, 0.95}
+    last = steps[-1]
+    said = f"Only LSTM learns package (T = 16): {100 * last} tokens, {2 * last} s"
+    assert figure.get_suptitle() == said
+
+
+def test_of_seeds_that_ended_the_median_goes_on_in_costs_too(trained):
+    made = retold(trained, PARITY, {"lstm": [1.0, 1.0], "transformer": [0.5, 0.6]})
+    early = next(r for r in made if r["cell"]["arm"] == "lstm")
+    early["samples"]["validation"] = early["samples"]["validation"][:2]
+    points = len(made[-1]["samples"]["validation"])
+    drawn = {}
+    for ended in ("converged", None):
+        early["metrics"]["ended"] = ended
+        here = figures.learning_costs(made).axes[0]
+        drawn[ended] = [len(x.get_xdata()) for x in here.lines if x.get_linewidth() == 1.6]
+    assert drawn["converged"] == [points, points]
+    assert sorted(drawn[None]) == [2, points]
+
+
+@pytest.mark.parametrize(
+    ("scores", "title"),
+    [
+        ({"lstm": [0.5, 0.5], "transformer": [0.5, 0.6]}, "None of these learns package (T = 16)"),
+        (
+            {"lstm": [1.0, 0.5], "transformer": [0.5, 0.6]},
+            "None of these learns package (T = 16) in most seeds",
+        ),
+    ],
+)
+def test_a_title_of_costs_says_who_never_gets_there(trained, scores, title):
+    figure = figures.learning_costs(retold(trained, PARITY, scores))
+    assert figure.get_suptitle().replace("\n", " ") == title
+
+
+def test_without_a_threshold_a_title_of_costs_asks(trained):
+    made = retold(trained, LANGUAGE, {"lstm": [2.1, 2.0], "transformer": [1.9, 1.8]})
+    title = figures.learning_costs(made).get_suptitle()
+    assert title == "Who learns package (T = 16) from the fewest tokens, and who soonest?"

@@ -43,6 +43,23 @@ def retold(trained, says, scores, beyond=None, shortest=0):
     return retold
 
 
+def seeded(trained, seeds):
+    """As many seeds of each arm, alike but for their names."""
+    first = {record["cell"]["arm"]: record for record in trained}
+    made = []
+    for arm, record in first.items():
+        for seed in range(seeds):
+            copied = copy.deepcopy(record) | {"key": f"{arm}-{seed}"}
+            copied["cell"]["seed"] = seed
+            made.append(copied)
+    return made
+
+
+def lost(record, status):
+    """The same seed, had it ended otherwise."""
+    return record | {"status": status, "metrics": {}, "samples": {}, "reason": "for a test"}
+
+
 def cut_short(record):
     """The same training, diverged at its third step."""
     samples = {name: values[:2] for name, values in record["samples"].items()}
