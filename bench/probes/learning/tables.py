@@ -289,7 +289,7 @@ def _rates(trained: scores.Scores) -> list[float]:
     """The learning rates that were tried, ascending."""
     trials = trained.record["samples"].get("trials")
     asked: list[float] = trained.cell["protocol"]["learning_rates"]
-    return sorted({rate for rate, _ in trials} if trials else set(asked))
+    return sorted({rate for rate, *_ in trials} if trials else set(asked))
 
 
 def _trial_steps(trained: scores.Scores) -> int | None:
