@@ -5,17 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-    MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
-    MODEL_MAPPING,
     AutoConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -24,6 +18,7 @@ from transformers import (
 from models import kernels
 from models.arms import HEADS, HeadError, Quantity, Shape
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
+from models.checkpoints.heads import served
 from models.heads import on_meta, set_dropout
 from models.transformer import TransformerArm
 
@@ -34,16 +29,6 @@ FAMILY = "transformer"
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash", "efficient", "math")
 
-#: Head -> the architectures that have it. An image-text model is what can match the two unseen.
-ARCHITECTURES: dict[str, Any] = {
-    "AutoModel": MODEL_MAPPING,
-    "AutoModelForSequenceClassification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    "AutoModelForTokenClassification": MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-    "AutoModelForQuestionAnswering": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    "AutoModelForCausalLM": MODEL_FOR_CAUSAL_LM_MAPPING,
-    "AutoModelForSeq2SeqLM": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-    "AutoProcessor": MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
-}
 #: Parts that a checkpoint may lack, though some architectures count them to the body: its own head
 #: did not need them.
 _HEAD = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
@@ -163,26 +148,21 @@ def _read_config(checkpoint: Checkpoint) -> PreTrainedConfig:
 def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) -> None:
     """Refuse a head that the architecture has not, or has only in name.
 
-    BERT is listed among the causal language models, but reads both ways: what was pretrained to
-    fill masks is no language model unless it was made a decoder.
-
     Raises:
         HeadError: naming the heads, or the checkpoints that have this one.
     """
-    if head not in ARCHITECTURES:
-        raise HeadError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
-    has = type(config) in ARCHITECTURES[head]
-    # Its body wants a target, and its classifiers as many ends in every row.
-    bare = ("AutoModel", "AutoModelForSequenceClassification")
-    if head in bare and config.is_encoder_decoder:
-        has = False
-    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
-    if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
-        has = False
-    if not has:
+    if head not in HEADS:
+        raise HeadError(f"head must be one of {', '.join(HEADS)}. Got {head!r}.")
+    heads = served(
+        lambda table: type(config) in getattr(transformers, table),
+        encoder_decoder=bool(config.is_encoder_decoder),
+        decoder=bool(getattr(config, "is_decoder", False)),
+    )
+    if head not in heads:
+        has = f"It has: {', '.join(heads)}. " if heads else ""
         raise HeadError(
-            f"{checkpoint.name} ({config.model_type}) has no head for {head}. Checkpoints that "
-            f"have: {', '.join(for_head(head))}."
+            f"{checkpoint.name} ({config.model_type}) has no head for {head}. {has}Checkpoints "
+            f"that have this one: {', '.join(for_head(head))}."
         )
 
 

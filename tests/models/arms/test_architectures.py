@@ -6,16 +6,15 @@ import pytest
 import torch
 
 from models import arms
-from models.arms.pretrained import ARCHITECTURES as HEADS_OF
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
-from models.checkpoints import CheckpointError, find, tokenizer
+from models.checkpoints import CheckpointError, find, heads, tokenizer
 from models.cost import count_flops
 from models.heads import HEADS, example
 
 from ...architectures import ARCHITECTURES, OFFSET, save
 from ..small import shape
 
-TEXT = [head for head in HEADS_OF if head != IMAGE_TEXT]
+TEXT = [head for head in HEADS if head != IMAGE_TEXT]
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +65,7 @@ def test_every_head_costs_what_pytorch_counts_and_has_the_folder_s_weights(folde
     assert ("AutoModel" in served) == alone
     assert ("AutoModelForSequenceClassification" in served) == alone
     assert "AutoModelForQuestionAnswering" in served
+    assert heads.of(find(folders(name))) == tuple(served), "as it is listed"
 
 
 @pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "t5"])
