@@ -141,7 +141,8 @@ def checkpoints(names: Sequence[str] = ()) -> Iterator[Table]:
     Raises:
         CheckpointError: one of the names is none.
     """
-    from models.checkpoints import CATALOGUE, find, heads
+    from models.checkpoints import CATALOGUE, find
+    from models.checkpoints.architectures import heads
 
     listed = {entry.name: entry for entry in (*CATALOGUE.values(), *map(find, names))}.values()
     with ThreadPoolExecutor(max_workers=len(listed)) as pool:
@@ -156,7 +157,7 @@ def checkpoints(names: Sequence[str] = ()) -> Iterator[Table]:
         caption_justify="left",
     )
     for entry, state in zip(listed, states, strict=True):
-        served = ", ".join(head.removeprefix("AutoModelFor") for head in heads.of(entry))
+        served = ", ".join(head.removeprefix("AutoModelFor") for head in heads(entry))
         revision = (getattr(entry, "revision", None) or "")[:8]
         wheel = entry.install.startswith("pip ") and state != "present"
         table.add_row(

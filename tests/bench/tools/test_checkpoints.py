@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from bench.tools import inventory, listings
-from models.checkpoints import CATALOGUE, CONFIG, WEIGHTS, HubCheckpoint, find, heads
+from models.checkpoints import CATALOGUE, CONFIG, WEIGHTS, HubCheckpoint, architectures, find
 
 from ...hub import Hub
 
@@ -104,22 +104,22 @@ def test_heads_of_what_is_here_and_of_what_is_not(listed, saved, tmp_path):
 
 def test_what_is_meant_for_a_head_serves_it():
     for entry in CATALOGUE.values():
-        assert set(entry.heads) <= set(heads.of(entry)), entry.name
+        assert set(entry.heads) <= set(architectures.heads(entry)), entry.name
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model_type": "vit"}'])
 def test_a_folder_that_reads_no_tokens_serves_none(saved, tmp_path, text):
     folder = shutil.copytree(saved, tmp_path / "own")
     (folder / CONFIG).write_text(text)
-    assert heads.of(find(str(folder))) == ()
+    assert architectures.heads(find(str(folder))) == ()
 
 
 def test_the_tables_are_those_of_transformers():
     """Read from its source; what is registered in this process beside them is not in there."""
     import transformers
 
-    tables = heads._tables()
-    assert tables.keys() == {*heads.TABLES.values(), heads.MASKED}
+    tables = architectures._tables()
+    assert tables.keys() == {*architectures.TABLES.values(), architectures.MASKED}
     for name, listed in tables.items():
         own = set(getattr(transformers, name)._model_mapping) - {"recurrent"}
         assert listed == own, name

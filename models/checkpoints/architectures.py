@@ -1,7 +1,8 @@
-"""Which heads a checkpoint serves, told from its configuration; nothing heavy is imported.
+"""What a checkpoint's architecture has, told from its configuration; nothing heavy is imported.
 
-transformers lists the architectures of every AutoClass in one file of literal tables. They are read
-from its source, as importing it takes seconds and torch.
+transformers lists the architectures of every AutoClass in one file of literal tables, and each says
+in its own whether it has PyTorch's fused attention. Both are read from the source, as importing it
+takes seconds and torch.
 """
 
 import ast
@@ -28,7 +29,8 @@ TABLES: Mapping[str, str] = {
     IMAGE_TEXT: "MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING",
 }
 MASKED = "MODEL_FOR_MASKED_LM_MAPPING"
-_SOURCE = Path("models", "auto", "modeling_auto.py")
+_AUTO = Path("models", "auto", "modeling_auto.py")
+_FUSED = "_supports_sdpa = True"
 
 
 def served(
@@ -36,9 +38,10 @@ def served(
 ) -> tuple[str, ...]:
     """The heads of an architecture, those apart that it has only in name.
 
-    The body of an encoder-decoder wants a target, and its classifiers as many ends in every row;
-    that of two towers wants an image. BERT is listed among the causal language models, but reads
-    both ways: what was pretrained to fill masks is no language model unless it was made a decoder.
+    The body of an encoder-decoder wants a target, its classifiers as many ends in every row, and
+    its decoder alone was never trained. The body of two towers wants an image. BERT is listed among
+    the causal language models, but reads both ways: what was pretrained to fill masks is no
+    language model unless it was made a decoder.
 
     Args:
         listed: whether a table of transformers, one of ``TABLES`` or ``MASKED``, lists it.
@@ -46,7 +49,7 @@ def served(
     """
     lacks = set()
     if encoder_decoder:
-        lacks |= {"AutoModel", "AutoModelForSequenceClassification"}
+        lacks |= {"AutoModel", "AutoModelForSequenceClassification", "AutoModelForCausalLM"}
     if listed(TABLES[IMAGE_TEXT]):
         lacks.add("AutoModel")
     if listed(MASKED) and not decoder:
@@ -54,22 +57,18 @@ def served(
     return tuple(head for head in NAMES if head not in lacks and listed(TABLES[head]))
 
 
-def of(checkpoint: Checkpoint) -> tuple[str, ...]:
+def heads(checkpoint: Checkpoint) -> tuple[str, ...]:
     """The heads that a checkpoint serves: by its configuration where it is here.
 
     Of one that is not, what is known of its architecture, or what it is meant for; none where its
     configuration is not to be read.
     """
-    try:
-        config = read_json(checkpoint.path() / CONFIG, checkpoint.name)
-    except CheckpointError:
-        known: str | None = getattr(checkpoint, "architecture", None)
-        return checkpoint.heads if known is None else _by_fields({"model_type": known})
-    reads = isinstance(config, dict) and {"vocab_size", "text_config"} & config.keys()
-    return _by_fields(config) if reads else ()
-
-
-def _by_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
+    config = _config(checkpoint)
+    if config is None:
+        return checkpoint.heads
+    here = config.keys() != {"model_type"}
+    if here and not {"vocab_size", "text_config"} & config.keys():  # it reads no token ids
+        return ()
     tables, name = _tables(), config.get("model_type")
     writes = name in tables.get(TABLES[SEQ2SEQ], ())
     return served(
@@ -79,15 +78,35 @@ def _by_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def has_fused_attention(checkpoint: Checkpoint) -> bool | None:
+    """Whether its architecture has PyTorch's fused attention; None where that cannot be told."""
+    name = (_config(checkpoint) or {}).get("model_type")
+    if not isinstance(name, str) or (root := _root()) is None:
+        return None
+    sources = list((root / "models" / name.replace("-", "_")).glob("modeling_*.py"))
+    texts = [source.read_text(encoding="utf-8") for source in sources]
+    return any(_FUSED in text for text in texts) if texts else None
+
+
+def _config(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """Its configuration; of one that is not here its architecture alone, None if unknown."""
+    try:
+        config = read_json(checkpoint.path() / CONFIG, checkpoint.name)
+    except CheckpointError:
+        known: str | None = getattr(checkpoint, "architecture", None)
+        return None if known is None else {"model_type": known}
+    return config if isinstance(config, dict) else {}
+
+
 @functools.cache
 def _tables() -> dict[str, frozenset[str]]:
     """Name of a table -> the architectures in it; none where transformers is not found."""
-    source = _source()
-    if source is None:
+    root = _root()
+    if root is None:
         return {}
     wanted = {f"{table}_NAMES": table for table in (*TABLES.values(), MASKED)}
     found = {}
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+    for node in ast.parse((root / _AUTO).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             (target,) = node.targets
             if isinstance(target, ast.Name) and target.id in wanted:
@@ -96,8 +115,8 @@ def _tables() -> dict[str, frozenset[str]]:
     return found
 
 
-def _source() -> Path | None:
-    """The file with the tables, of an installed transformers or of a checkout of it."""
+def _root() -> Path | None:
+    """The folder of transformers, installed or a checkout of it."""
     places = []
     try:
         distribution = metadata.distribution("transformers")
@@ -106,4 +125,4 @@ def _source() -> Path | None:
         return None
     spec = find_spec("transformers")
     places += [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
-    return next((file for place in places if (file := place / _SOURCE).is_file()), None)
+    return next((place for place in places if (place / _AUTO).is_file()), None)
