@@ -117,13 +117,27 @@ def list_entries(
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help=f"One of {', '.join(listings.KINDS)}.")
     ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Checkpoints beside the listed ones: folders, or owner/name@commit.",
+        ),
+    ] = None,
 ) -> None:
     """What there is, a line each; of the arms, what every head costs too."""
+    from models.checkpoints import CheckpointError
+
     if kind not in listings.KINDS:
         fail(registry.unknown("kind", kind, listings.KINDS), 2)
+    if names and kind != "checkpoints":
+        fail(f"expected names behind checkpoints only. Got {kind} {' '.join(names)}.", 2)
     screen = console(160)
-    for table in listings.KINDS[kind]():
-        screen.print(table)
+    try:
+        for table in listings.checkpoints(names) if names else listings.KINDS[kind]():
+            screen.print(table)
+    except CheckpointError as error:
+        fail(str(error), 2)
 
 
 @app.command()

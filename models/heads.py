@@ -86,7 +86,7 @@ def example(
     def draw(below: int, *size: int) -> Tensor:
         return torch.randint(below, size, generator=generator)
 
-    text = getattr(config, "text_config", config)
+    text: Any = config.get_text_config()
     ids = draw(text.vocab_size, rows, length)
     labels = config.num_labels or 0
     if head == "AutoModel":

@@ -97,10 +97,14 @@ def use(model: PreTrainedModel, kernel: str) -> PreTrainedModel:
         raise ValueError(f"kernel must be one of {', '.join(ATTENTION)}. Got {kernel!r}.")
     implementation = _IMPLEMENTATIONS.get(kernel, kernel)
     parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
-    for part in parts:  # older versions do not reach the stacks of an encoder-decoder by themselves
-        part.set_attn_implementation(implementation)
+    # transformers raises what it knows, and only warns of an architecture that cannot be set.
+    with contextlib.suppress(ValueError):
+        for part in parts:  # older versions do not reach the stacks of an encoder-decoder
+            part.set_attn_implementation(implementation)
     if {part.config._attn_implementation for part in parts} != {implementation}:
-        raise ValueError(f"{type(model).__name__} has no attention kernel {kernel!r}.")
+        raise ValueError(
+            f"{type(model).__name__} has no attention kernel {kernel!r}: ask for 'eager'."
+        )
     if kernel == "compiled":
         model.compile()
     return model

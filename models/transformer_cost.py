@@ -96,18 +96,66 @@ def _row(config: PreTrainedConfig, head: str, length: int, target: int) -> dict[
 
 
 def _kept(config: PreTrainedConfig, *, apart: bool) -> tuple[_Terms, _Terms]:
-    """Keys and values, of a decoder's own tokens too where it has any; and the tokens read."""
+    """Keys and values, of a decoder's own tokens too where it has any; and the tokens read.
+
+    Raises:
+        ValueError: it keeps something else, or what it keeps cannot be told.
+    """
+    read = (Term(1), *((Term(1, source=0, target=1),) if apart else ()))
+    if not apart and (found := _cached(config)) is not None:
+        return (Term(found),), read
     text: Any = config.get_text_config()
-    heads = text.num_attention_heads
+    heads, layers = (getattr(text, n, None) for n in ("num_attention_heads", "num_hidden_layers"))
     named = (getattr(text, name, None) for name in ("head_dim", "d_kv"))
+    if not heads or not layers:
+        raise ValueError(
+            f"{config.model_type}: expected num_attention_heads and num_hidden_layers, from which "
+            "the keys and values of a token are counted. Got none: choose another architecture."
+        )
     width = next(filter(None, named), text.hidden_size // heads)
-    layers = text.num_hidden_layers
     if apart:
         names = ("num_decoder_layers", "decoder_layers")
         layers = next((n for name in names if (n := getattr(config, name, None))), layers)
     kept = 2 * layers * width * (getattr(text, "num_key_value_heads", None) or heads)
-    target = (Term(kept, source=0, target=1),) if apart else ()
-    return (Term(kept), *target), (Term(1), *((Term(1, source=0, target=1),) if apart else ()))
+    return (Term(kept), *((Term(kept, source=0, target=1),) if apart else ())), read
+
+
+def _cached(config: PreTrainedConfig) -> int | None:
+    """Numbers that a decoder keeps of a token, as its own cache holds them; None without a cache.
+
+    No two architectures call their number of keys and values alike, and some compress them.
+
+    Raises:
+        ValueError: they are not as many for every token, as where a state is kept instead.
+    """
+    found = []
+    for length in _COUNTED[:2]:
+        row = {"input_ids": torch.zeros(1, length, dtype=torch.long, device="meta")}
+        with torch.device("meta"), torch.no_grad():
+            model = HEADS["AutoModel"].from_config(config, attn_implementation="eager").eval()
+            try:
+                outputs = model(**row, use_cache=True)
+            except Exception:  # noqa: BLE001  # it cannot be fed on the meta device
+                return None
+        cache = getattr(outputs, "past_key_values", None)
+        cache = getattr(outputs, "cache_params", None) if cache is None else cache
+        if cache is None:
+            return None
+        held = [getattr(n, kind, None) for n in cache.layers for kind in ("keys", "values")]
+        tensors = [tensor for tensor in held if isinstance(tensor, Tensor)]
+        if len(tensors) < len(held):
+            raise ValueError(
+                f"{config.model_type}: expected layers that keep keys and values of every token. "
+                "Got one with a state of another kind: choose another architecture."
+            )
+        found.append(sum(tensor.numel() for tensor in tensors))
+    short, long = _COUNTED[:2]
+    if found[0] * long != found[1] * short:
+        raise ValueError(
+            f"{config.model_type}: expected as much kept of every token. Got "
+            f"{dict(zip((short, long), found, strict=True))} numbers of so many tokens."
+        )
+    return found[0] // short
 
 
 def _layers(layers: int, width: int, feed_forward: int, attention: int) -> _Terms:

@@ -91,11 +91,11 @@ ARCHITECTURES = {
 OFFSET = ("mpnet", "roberta")
 
 
-def save(name: str, folder: Path) -> Path:
-    """A checkpoint of this architecture, random weights, in a new folder."""
+def save(name: str, folder: Path, **fields: object) -> Path:
+    """A checkpoint of this architecture and these fields, random weights, in a new folder."""
     kind, configuration, auto, sizes = ARCHITECTURES[name]
     tokenizer = _tokenizer(kind)
-    config = configuration(vocab_size=len(tokenizer) + _SPARE, **sizes)
+    config = configuration(vocab_size=len(tokenizer) + _SPARE, **sizes, **fields)
     for mark in ("pad", "bos", "eos", "cls", "sep"):
         setattr(config, f"{mark}_token_id", getattr(tokenizer, f"{mark}_token_id"))
     if name in OFFSET:

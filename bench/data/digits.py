@@ -84,25 +84,30 @@ def open_digits(captions: Sequence[str], length: int, tokenizer: Path) -> Digits
     except (OSError, ValueError) as error:
         raise DigitsError(f"task 'digits' cannot be read through this tokenizer: {error}") from None
     backend.no_truncation()
-    backend.enable_padding(length=length, pad_id=framed.pad)
-    encoded = [backend.encode(caption) for caption in captions]
-    if (most := max(len(caption.ids) for caption in encoded)) > length:
+    backend.no_padding()
+    encoded = backend.encode_batch(list(captions), add_special_tokens=False)
+    rows = [[framed.begin, *caption.ids, framed.end] for caption in encoded]
+    if (most := max(map(len, rows))) > length:
         raise DigitsError(
-            f"task 'digits' expected captions of at most {length} tokens. Got {most} through the "
-            "tokenizer of this corpus: ask for tokenizer = 'checkpoint'."
+            f"task 'digits' expected captions of at most {length} tokens. Got {most} through "
+            "this tokenizer: choose one with longer words, as the bundled checkpoint's."
         )
+    ids = np.full((len(rows), length), framed.pad, dtype=np.int64)
+    masks = np.zeros_like(ids)
+    for row, caption in enumerate(rows):
+        ids[row, : len(caption)], masks[row, : len(caption)] = caption, 1
     return Digits(
         hash=SHA256,
         images=images[kept],
         labels=labels[kept],
         split=np.array([_split(image) for image in images[kept]]),
-        captions=np.array([caption.ids for caption in encoded], dtype=np.int64),
-        masks=np.array([caption.attention_mask for caption in encoded], dtype=np.int64),
-        words={n: word for one in encoded for n, word in zip(one.ids, one.tokens, strict=True)},
+        captions=ids,
+        masks=masks,
+        words={index: str(backend.id_to_token(index)) for index in np.unique(ids).tolist()},
         cls_id=framed.begin,
         sep_id=framed.end,
         pad_id=framed.pad,
-        vocab_size=max(backend.get_vocab().values()) + 1,
+        vocab_size=framed.size,
     )
 
 

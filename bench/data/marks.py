@@ -1,22 +1,20 @@
 """The marks of a tokenizer: what begins a row, what ends it, and what fills it up."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from models.checkpoints.tokenizers import MARKS, said
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-#: Files that say which tokens they are; the later one counts.
-FILES = ("tokenizer_config.json", "special_tokens_map.json")
 _USUAL = {
     "cls_token": ("[CLS]", "<s>"),
     "sep_token": ("[SEP]", "</s>", "<|endoftext|>"),
     "pad_token": ("[PAD]", "<pad>"),
 }
-_NAMES = ("bos_token", "cls_token", "sep_token", "eos_token", "pad_token")
 
 
 @dataclass(frozen=True)
@@ -26,21 +24,24 @@ class Marks:
     Args:
         begin: of what has no start of its own the end, as where GPT-2 was trained.
         end: ends a row, and stands between two documents.
-        pad: of what was never padded the end.
+        pad: ends no row. Of what was never padded, or with its end, the last id that is no mark:
+            where a classifier looks for a row's last token, it looks for the last that is not this.
+        size: of the vocabulary, one more than its last id.
     """
 
     begin: int
     end: int
     pad: int
+    size: int
 
 
 def read(folder: Path, backend: "Tokenizer") -> Marks:
     """The marks of the tokenizer in a folder.
 
     Raises:
-        ValueError: it has none that ends a text.
+        ValueError: it has none that ends a text, or its files name something else than texts.
     """
-    return chosen(named(folder, backend))
+    return chosen(named(folder, backend), max(backend.get_vocab().values()) + 1)
 
 
 def named(folder: Path, backend: "Tokenizer") -> dict[str, int | None]:
@@ -49,27 +50,24 @@ def named(folder: Path, backend: "Tokenizer") -> dict[str, int | None]:
     Where no file says which they are, those that they are usually called, if it has such tokens:
     the files of GPT-2 and RoBERTa say nothing.
     """
-    said: dict[str, Any] = {}
-    for file in FILES:
-        path = folder / file
-        said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    marks: dict[str, Any] = {name: said.get(name) for name in _NAMES}
-    if not any(marks.values()):
+    marks: Mapping[str, str | None] = said(folder)
+    if not marks:
         there = backend.get_vocab().keys()
         marks = {
             name: next((mark for mark in usual if mark in there), None)
             for name, usual in _USUAL.items()
         }
     return {
-        name: backend.token_to_id(mark["content"] if isinstance(mark, dict) else mark)
-        if mark
-        else None
-        for name, mark in ((name, marks.get(name)) for name in _NAMES)
+        name: backend.token_to_id(mark) if (mark := marks.get(name)) else None for name in MARKS
     }
 
 
-def chosen(marks: Mapping[str, int | None]) -> Marks:
+def chosen(marks: Mapping[str, int | None], size: int) -> Marks:
     """Which of them frame a row.
+
+    Args:
+        marks: id of each by its name in transformers, None where there is none.
+        size: one more than the last id.
 
     Raises:
         ValueError: none ends a text.
@@ -78,10 +76,13 @@ def chosen(marks: Mapping[str, int | None]) -> Marks:
     if end is None:
         raise ValueError(
             "expected a tokenizer with a sep_token or an eos_token, to end a row with. Got "
-            f"{', '.join(name for name in _NAMES if marks.get(name) is not None) or 'no mark'}."
+            f"{', '.join(name for name in MARKS if marks.get(name) is not None) or 'no mark'}."
         )
-    begin, pad = _first(marks, "cls_token", "bos_token"), _first(marks, "pad_token")
-    return Marks(end if begin is None else begin, end, end if pad is None else pad)
+    begin, pad = _first(marks, "cls_token", "bos_token"), marks.get("pad_token")
+    begin = end if begin is None else begin
+    if pad is None or pad == end:
+        pad = next(index for index in range(size - 1, -1, -1) if index not in (begin, end))
+    return Marks(begin, end, pad, size)
 
 
 def _first(marks: Mapping[str, int | None], *names: str) -> int | None:

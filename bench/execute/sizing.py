@@ -49,6 +49,8 @@ def sized(cell: Cell, data: Any) -> dict[str, Any]:
     target_length: int | None = getattr(task, "TARGET_LENGTH", None)
     vocabulary = tasks.vocabulary(task, data)
     images = {"image_size": math.isqrt(cell.length), "patch_size": 1} if _sees(task) else {}
+    if (channels := getattr(task, "CHANNELS", None)) is not None:
+        images["num_channels"] = channels
     shape = models.arms.Shape(
         head=task.HEAD,
         num_labels=len(task.LABELS) or 1,  # a number, where there are no classes

@@ -24,6 +24,10 @@ from bench.study.schema import (
     published_model,
     wrong_data,
 )
+from models.checkpoints import MINILM, find
+from models.checkpoints.architectures import has_fused_attention
+
+_EAGER = "eager"  # attention written out, which every architecture has
 
 
 @dataclass(frozen=True)
@@ -175,10 +179,15 @@ def _plan(
 
 
 def _complete(name: str, comparison: Comparison, grids: Sequence[Any]) -> Comparison:
-    """A comparison with the tokenizer that it has where it says none."""
+    """A comparison with the tokenizer that it has where it says none.
+
+    The bundled checkpoint written out is the same as none, which means it.
+    """
     arms = {arm for grid in grids if grid.comparison == name for arm in grid.arm}
     usual = CHECKPOINT if idle.pretrained(comparison, arms) else CORPUS
-    return Comparison(**comparison.model_dump() | {"tokenizer": comparison.tokenizer or usual})
+    named = None if comparison.checkpoint == MINILM.name else comparison.checkpoint
+    said = {"tokenizer": comparison.tokenizer or usual, "checkpoint": named}
+    return Comparison(**comparison.model_dump() | said)
 
 
 def _together(cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -233,7 +242,7 @@ def _product(
     cells = []
     for (task, source), length, device, dtype, threads, seed, *values in outer:
         for denormals, arm in itertools.product(grid.denormals, grid.arm):
-            for kernel in _kernels(arm, grid.kernel):
+            for kernel in _kernels(arm, grid.kernel, comparisons[grid.comparison].checkpoint):
                 cells.append(
                     Cell(
                         probe=grid.probe,
@@ -256,13 +265,17 @@ def _product(
     return cells
 
 
-def _kernels(arm: str, asked: Sequence[str]) -> list[str]:
+def _kernels(arm: str, asked: Sequence[str], checkpoint: str | None) -> list[str]:
     """Those of an arm that are asked for: a grid of several arms lists the kernels of each.
 
     An arm that has none of them keeps them all, so that its records say so.
     """
-    own = registry.arms()[arm].literals["KERNELS"]
-    wanted = list(dict.fromkeys(own[0] if kernel == "default" else kernel for kernel in asked))
+    literals = registry.arms()[arm].literals
+    own, usual = literals["KERNELS"], literals["KERNELS"][0]
+    if literals["WEIGHTS"] == "pretrained" and checkpoint is not None:
+        # Known of its architecture, where that is known; what it has not is refused later.
+        usual = _EAGER if has_fused_attention(find(checkpoint)) is False else usual
+    wanted = list(dict.fromkeys(usual if kernel == "default" else kernel for kernel in asked))
     return [kernel for kernel in wanted if kernel in own] or wanted
 
 

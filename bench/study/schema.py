@@ -31,11 +31,11 @@ EMBEDDINGS = ("scratch", "checkpoint")
 
 
 def _checkpoint(name: str) -> str:
+    """Its own name, by which the same checkpoint is one whatever it was called."""
     try:
-        find(name)
+        return find(name).name
     except CheckpointError as error:
         raise wrong(str(error)) from None
-    return name
 
 
 def _data(name: str) -> str:

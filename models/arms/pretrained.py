@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-    MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
-    MODEL_MAPPING,
     AutoConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -23,7 +18,9 @@ from transformers import (
 
 from models import kernels
 from models.arms import HEADS, HeadError, Quantity, Shape
+from models.autoclasses import IMAGE_TEXT
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
+from models.checkpoints.architectures import served
 from models.heads import on_meta, set_dropout
 from models.transformer import TransformerArm
 
@@ -34,19 +31,13 @@ FAMILY = "transformer"
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash", "efficient", "math")
 
-#: Head -> the architectures that have it. An image-text model is what can match the two unseen.
-ARCHITECTURES: dict[str, Any] = {
-    "AutoModel": MODEL_MAPPING,
-    "AutoModelForSequenceClassification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    "AutoModelForTokenClassification": MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-    "AutoModelForQuestionAnswering": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    "AutoModelForCausalLM": MODEL_FOR_CAUSAL_LM_MAPPING,
-    "AutoModelForSeq2SeqLM": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-    "AutoProcessor": MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING,
-}
 #: Parts that a checkpoint may lack, though some architectures count them to the body: its own head
 #: did not need them.
 _HEAD = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
+#: What configurations call the tokens that can be read.
+_POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len")
+#: What configurations call a classifier that reads the first state, and the mean of all.
+_FIRST, _MEAN = ("cls", "bos", "first"), ("mean", "late")
 
 
 class CheckpointArm(TransformerArm):
@@ -79,6 +70,8 @@ class CheckpointArm(TransformerArm):
         checkpoint = find(shape.checkpoint or MINILM.name)
         config = _read_config(checkpoint)
         _refuse_head(checkpoint, config, shape.head)
+        if shape.head == IMAGE_TEXT:
+            _refuse_images(checkpoint, config, shape)
         text = config.get_text_config()
         if not isinstance(getattr(text, "vocab_size", None), int):
             raise CheckpointError(f"{checkpoint.name} ({config.model_type}) reads no token ids.")
@@ -89,7 +82,8 @@ class CheckpointArm(TransformerArm):
             )
         set_dropout(config, shape.dropout)
         config.num_labels = shape.outputs
-        if text.pad_token_id is None:  # GPT-2 was never padded
+        if text.pad_token_id is None or _reads_last(config):
+            # It is read at the last token that is not this one: what rows are filled up with.
             text.pad_token_id = shape.pad_token_id
         config.checkpoint = checkpoint.name
         config.name_or_path = checkpoint.name  # not the folder: records show no home
@@ -123,8 +117,9 @@ class CheckpointArm(TransformerArm):
     def max_length(self, config: PreTrainedConfig) -> int | None:
         """Learned positions end, those of RoBERTa and its kin before their table does."""
         text: Any = config.get_text_config()
-        limit: int | None = getattr(text, "max_position_embeddings", None)
-        if limit is None:
+        named = (getattr(text, name, None) for name in _POSITIONS)
+        limit: int | None = next((n for n in named if n is not None and n > 0), None)
+        if limit is None:  # XLNet's, whose positions are distances, says -1
             return None
         for name, module in on_meta(config, "AutoModel").named_modules():
             if isinstance(module, nn.Embedding) and name.endswith("position_embeddings"):
@@ -135,11 +130,25 @@ class CheckpointArm(TransformerArm):
     def loss_position(
         self, length: int, head: str, config: PreTrainedConfig | None = None
     ) -> int | None:
-        """First position of what reads both ways, last of what reads forwards only."""
+        """What its configuration says of pooling; else the first, or the last of a decoder."""
         position = super().loss_position(length, head, config)
-        if config is None or position is None or type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+        if config is None or position is None:
             return position
-        return None if config.is_encoder_decoder else length - 1
+        for name in ("classifier_pooling", "summary_type"):
+            if (pooling := getattr(config, name, None)) in _FIRST:
+                return 0
+            if pooling in _MEAN:
+                return None
+            if pooling == "last":
+                return length - 1
+        return length - 1 if _reads_last(config) else 0
+
+
+def _reads_last(config: PreTrainedConfig) -> bool:
+    """Whether its classifier reads a row's last token: it was pretrained to say the next one."""
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not (
+        type(config) in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder
+    )
 
 
 def _read_config(checkpoint: Checkpoint) -> PreTrainedConfig:
@@ -163,26 +172,42 @@ def _read_config(checkpoint: Checkpoint) -> PreTrainedConfig:
 def _refuse_head(checkpoint: Checkpoint, config: PreTrainedConfig, head: str) -> None:
     """Refuse a head that the architecture has not, or has only in name.
 
-    BERT is listed among the causal language models, but reads both ways: what was pretrained to
-    fill masks is no language model unless it was made a decoder.
-
     Raises:
         HeadError: naming the heads, or the checkpoints that have this one.
     """
-    if head not in ARCHITECTURES:
-        raise HeadError(f"head must be one of {', '.join(ARCHITECTURES)}. Got {head!r}.")
-    has = type(config) in ARCHITECTURES[head]
-    # Its body wants a target, and its classifiers as many ends in every row.
-    bare = ("AutoModel", "AutoModelForSequenceClassification")
-    if head in bare and config.is_encoder_decoder:
-        has = False
-    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
-    if head == "AutoModelForCausalLM" and masked and not getattr(config, "is_decoder", False):
-        has = False
-    if not has:
+    if head not in HEADS:
+        raise HeadError(f"head must be one of {', '.join(HEADS)}. Got {head!r}.")
+    heads = _heads(config)
+    if head not in heads:
+        has = f"It has: {', '.join(heads)}. " if heads else ""
         raise HeadError(
-            f"{checkpoint.name} ({config.model_type}) has no head for {head}. Checkpoints that "
-            f"have: {', '.join(for_head(head))}."
+            f"{checkpoint.name} ({config.model_type}) has no head for {head}. {has}Checkpoints "
+            f"that have this one: {', '.join(for_head(head))}."
+        )
+
+
+def _heads(config: PreTrainedConfig) -> tuple[str, ...]:
+    return served(
+        lambda table: type(config) in getattr(transformers, table),
+        encoder_decoder=bool(config.is_encoder_decoder),
+        decoder=bool(getattr(config, "is_decoder", False)),
+    )
+
+
+def _refuse_images(checkpoint: Checkpoint, config: PreTrainedConfig, shape: Shape) -> None:
+    """Refuse images of another size or number of colours than it was pretrained on.
+
+    Raises:
+        HeadError: naming both.
+    """
+    vision = getattr(config, "vision_config", config)
+    expected = (getattr(vision, "image_size", None), getattr(vision, "num_channels", None))
+    if expected != (shape.image_size, shape.num_channels):
+        side, channels = expected
+        raise HeadError(
+            f"{checkpoint.name} ({config.model_type}) expected images of {side} x {side} pixels in "
+            f"{channels} channels. Got {shape.image_size} x {shape.image_size} in "
+            f"{shape.num_channels}: ask for windows and data of that kind."
         )
 
 

@@ -16,6 +16,7 @@ and of a folder and a hub's files further: safetensors, none cut short, and no c
 - ``local``: wheels and folders; ``hub``: commits, with ``client`` (what is asked of a hub over the
   network, with deadlines) and ``files`` (what of a commit lies in the cache, for offline use)
 - ``weights``: which files may be loaded, and which are refused; ``digests`` of them
+- ``architectures``: which heads one serves, and whether it has PyTorch's fused attention
 - ``tokenizers``: the folder of a checkpoint's tokenizer
 - ``embeddings``: the word embeddings of a checkpoint alone
 

@@ -47,6 +47,7 @@ _HUB = (
         "86b5e0934494bd15c9632b12f734a8a67f723594",
         _ENCODER,
         {WEIGHTS: "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3"},
+        architecture="bert",
     ),
     HubCheckpoint(  # transformers.pipelines: 714eb0f
         "distilbert-base-uncased-finetuned-sst-2-english",
@@ -54,30 +55,35 @@ _HUB = (
         "714eb0fa89d2f80546fda750413ed43d93601a13",
         ("AutoModelForSequenceClassification",),
         {WEIGHTS: "7c3919835e442510166d267fe7cbe847e0c51cd26d9ba07b89a57b952b49b8aa"},
+        architecture="distilbert",
     ),
     HubCheckpoint(  # transformers.pipelines: 4c53496
         "bert-large-cased-finetuned-conll03-english",
         "dbmdz/bert-large-cased-finetuned-conll03-english",
         "4c534963167c08d4b8ff1f88733cf2930f86add0",
         ("AutoModelForTokenClassification",),
+        architecture="bert",
     ),
     HubCheckpoint(
         "bert-base-NER",
         "dslim/bert-base-NER",
         "d1a3e8f13f8c3566299d95fcfc9a8d2382a9affc",
         ("AutoModelForTokenClassification",),
+        architecture="bert",
     ),
     HubCheckpoint(  # no public project was found that pins a commit of it
         "bert-large-uncased-whole-word-masking-finetuned-squad",
         "google-bert/bert-large-uncased-whole-word-masking-finetuned-squad",
         None,
         ("AutoModelForQuestionAnswering",),
+        architecture="bert",
     ),
     HubCheckpoint(
         "distilbert-base-cased-distilled-squad",
         "distilbert/distilbert-base-cased-distilled-squad",
         "564e9b582944a57a3e586bbb98fd6f0a4118db7f",
         ("AutoModelForQuestionAnswering",),
+        architecture="distilbert",
     ),
     HubCheckpoint(  # 60 million parameters: both the post's and small
         "t5-small",
@@ -85,12 +91,14 @@ _HUB = (
         "df1b051c49625cf57a3d0d8d3863ed4d13564fe4",
         ("AutoModelForSeq2SeqLM",),
         {WEIGHTS: "bd944e5f1b3ad9b70dd9d00010a517059e19265671076b8b0a4a58d9491842bc"},
+        architecture="t5",
     ),
     HubCheckpoint(  # 16 million; the commit that others pin is known with pytorch_model.bin only
         "t5-efficient-tiny",
         "google/t5-efficient-tiny",
         None,
         ("AutoModelForSeq2SeqLM",),
+        architecture="t5",
     ),
     HubCheckpoint(
         "gpt2",
@@ -98,6 +106,7 @@ _HUB = (
         "607a30d783dfa663caf39e06633721c8d4cfcd7e",
         ("AutoModelForCausalLM",),
         {WEIGHTS: "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707"},
+        architecture="gpt2",
     ),
     HubCheckpoint(
         "distilgpt2",
@@ -105,12 +114,14 @@ _HUB = (
         "2290a62682d06624634c1f46a6ad5be0f47f38aa",
         ("AutoModelForCausalLM",),
         {WEIGHTS: "e1ff18884359fe8beb795a5f414feb85a6ce3d929ad019c0d958c039d2b94a1b"},
+        architecture="gpt2",
     ),
     HubCheckpoint(  # the commit that adds safetensors; main (3d74acf, pipelines) has a .bin only
         "clip-vit-base-patch32",
         "openai/clip-vit-base-patch32",
         "d15b5f29721ca72dac15f8526b284be910de18be",
         ("AutoProcessor",),
+        architecture="clip",
     ),
     HubCheckpoint(
         "TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
@@ -118,6 +129,7 @@ _HUB = (
         "a2a8c6eaa2549ad66eb7c31b85022bf58273a26c",
         ("AutoProcessor",),
         {WEIGHTS: "9339ee3d736344d0ddcaa6c03edc9f89688f08caaea5401220885233da726fcc"},
+        architecture="clip",
     ),
 )
 
@@ -149,7 +161,9 @@ def find(name: str) -> Checkpoint:
     if isinstance(pinned, HubCheckpoint):
         if pinned.revision == revision:
             return pinned
-        return HubCheckpoint(name, pinned.repo, revision, pinned.heads)
+        return HubCheckpoint(
+            name, pinned.repo, revision, pinned.heads, architecture=pinned.architecture
+        )
     return HubCheckpoint(name, repo, revision)
 
 

@@ -20,6 +20,7 @@ class HubCheckpoint:
         revision: 40 hexadecimal digits; None where no commit is known for certain.
         heads: the AutoClasses it is meant for.
         sha256: file name to hash, known beforehand beside what the hub lists.
+        architecture: its ``model_type`` in transformers; None where that is not known.
     """
 
     name: str
@@ -27,6 +28,7 @@ class HubCheckpoint:
     revision: str | None
     heads: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
+    architecture: str | None = None
 
     @property
     def source(self) -> str:

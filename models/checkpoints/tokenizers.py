@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,11 @@ from models.checkpoints.contract import Checkpoint, CheckpointError
 from models.checkpoints.local import WheelCheckpoint
 from models.checkpoints.weights import CONFIG, TOKENIZER
 
+#: Marks that a row may be framed with, by their names in transformers.
+MARKS = ("bos_token", "cls_token", "sep_token", "eos_token", "pad_token")
+#: Files that say which tokens they are.
+MARKED = ("tokenizer_config.json", "special_tokens_map.json")
+_FORMAT = "2"  # raised when what is read through one changes
 _FAST = TOKENIZER[0]
 _DECIDE_IDS = ("added_tokens", "normalizer", "pre_tokenizer", "model")
 _SLOW = (
@@ -44,25 +48,47 @@ def tokenizer(checkpoint: Checkpoint) -> tuple[Path, str]:
     if isinstance(checkpoint, WheelCheckpoint):
         made_of = "".join(str(digests.sha256(folder / name)) for name in names)
     else:
-        made_of = _reading(checkpoint.name, folder, names)
+        made_of = _reading(checkpoint.name, folder)
     return folder, hashlib.sha256(made_of.encode()).hexdigest()
 
 
-def _reading(name: str, folder: Path, names: Sequence[str]) -> str:
+def _reading(name: str, folder: Path) -> str:
     """What of a tokenizer turns text into ids, and which of these are marks, as one text."""
     from tokenizers import Tokenizer  # only where there is one to read
 
     try:
         fields = json.loads(Tokenizer.from_file(str(folder / _FAST)).to_str())
-        said: dict[str, Any] = {}
-        for file in names[1:]:
-            if file.endswith(".json"):
-                said |= json.loads((folder / file).read_text(encoding="utf-8"))
+        marks = said(folder)
     except Exception as error:  # noqa: BLE001  # the tokenizers library raises no other
         raise CheckpointError(
-            f"{name}: expected a {_FAST} that the tokenizers library reads. Got "
+            f"{name}: expected a {_FAST} that the tokenizers library reads, and its marks. Got "
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}. Write it again: "
             "tokenizer.save_pretrained(folder)."
         ) from None
-    marks = {mark: said[mark] for mark in sorted(said) if mark.endswith("_token")}
-    return json.dumps([{part: fields[part] for part in _DECIDE_IDS}, marks], sort_keys=True)
+    decide = {part: fields[part] for part in _DECIDE_IDS}
+    return json.dumps([_FORMAT, decide, marks], sort_keys=True)
+
+
+def said(folder: Path) -> dict[str, str]:
+    """The marks that the files of a tokenizer name, as text; the later file counts.
+
+    One may stand there as text or as an object that has the text as its ``content``.
+
+    Raises:
+        ValueError: a file is no JSON object, or a mark is neither.
+    """
+    found: dict[str, Any] = {}
+    for file in MARKED:
+        if (path := folder / file).is_file():
+            read = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(read, dict):
+                raise ValueError(f"expected an object in {file}. Got {type(read).__name__}")
+            found |= {name: read[name] for name in MARKS if name in read}
+    marks: dict[str, str] = {}
+    for name, mark in found.items():
+        text = mark.get("content") if isinstance(mark, dict) else mark
+        if isinstance(text, str):
+            marks[name] = text
+        elif mark is not None:
+            raise ValueError(f"expected a text as {name}. Got {type(text).__name__}")
+    return marks

@@ -34,11 +34,11 @@ def build(folder: Path, tokenizer_file: Path) -> None:
         CorpusError: there is no library, the tokenizer has no mark to end a text with, or the cache
             cannot be written.
     """
-    sources, undecodable, unread = library.read()
     tokenizer = open_tokenizer(tokenizer_file)
+    framed = _marks(tokenizer_file.parent, tokenizer)
+    sources, undecodable, unread = library.read()
     documents, unparsable, seconds = tokenized(tokenizer, sources)
     unparsable = [*unread, *unparsable]
-    framed = _marks(tokenizer_file.parent, tokenizer)
     stream = Stream(documents, framed.end)
     functions, repeated = _functions(stream, tokenizer)
     questions = _questions(stream)
@@ -48,7 +48,7 @@ def build(folder: Path, tokenizer_file: Path) -> None:
         "cls_id": framed.begin,
         "sep_id": framed.end,
         "pad_id": framed.pad,
-        "vocab_size": max(tokenizer.get_vocab().values()) + 1,
+        "vocab_size": framed.size,
         "source_bytes": stream.bytes,
     }
     text_bytes = sum(len(document.source.text.encode()) for document in documents)

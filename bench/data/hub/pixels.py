@@ -13,6 +13,7 @@ from bench.data.contract import LengthError
 from bench.data.hub.fetch import DataUnavailable, unwritable
 
 SIDES = (16, 32, 64, 128, 224)
+CHANNELS = 3  # red, green and blue
 MEAN = STD = 0.5  # of pixels from 0 to 1, as a processor's image_mean and image_std
 
 

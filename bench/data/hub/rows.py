@@ -79,11 +79,8 @@ def framed(
 
 
 def _marks(table: Table, begin: bool = True) -> tuple[list[int], list[int]]:
-    """What begins and what ends a text, where the tokenizer has such marks."""
-    return (
-        [table.cls_id] if begin and table.cls_id is not None else [],
-        [table.sep_id] if table.sep_id is not None else [],
-    )
+    """What begins and what ends a text."""
+    return [table.cls_id] if begin else [], [table.sep_id]
 
 
 def _line(ids: Ids, mask: Ids, row: int, *pieces: Sequence[int] | npt.NDArray[np.integer]) -> None:

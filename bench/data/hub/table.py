@@ -23,8 +23,9 @@ from bench.data.hub import fetch
 from bench.data.hub.entry import Entry
 from bench.data.hub.fetch import DataUnavailable, unwritable
 from bench.data.hub.write import Writer
+from models.checkpoints.tokenizers import MARKED, MARKS
 
-_FORMAT = "2"  # raised when what is cached, or how splits are cut, changes
+_FORMAT = "3"  # raised when what is cached, or how splits are cut, changes
 _META, _TOKENIZER = "table.json", "tokenizer.json"
 #: What opening a cache raises that was cut off or written over.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)
@@ -80,7 +81,7 @@ class Table:
         name, hash: of the data set; what it was made of: repository, commit, tokenizer, format.
         folder: of the cache.
         splits: our split -> its rows, as token ids.
-        cls_id, sep_id, pad_id, vocab_size: of the tokenizer; a mark that it has not is None.
+        cls_id, sep_id, pad_id, vocab_size: of the tokenizer.
         tokens_per_byte: of the test split's text, where it is a stream.
         left_out: rows that are not used, by reason.
     """
@@ -89,8 +90,8 @@ class Table:
     hash: str
     folder: Path
     splits: dict[str, Part]
-    cls_id: int | None
-    sep_id: int | None
+    cls_id: int
+    sep_id: int
     pad_id: int
     vocab_size: int
     tokens_per_byte: float
@@ -143,22 +144,34 @@ def _identity(entry: Entry, tokenizer: Any) -> str:
     digest = hashlib.sha256(repr((_FORMAT, entry.repo, entry.revision, *rules)).encode())
     if hasattr(tokenizer, "backend_tokenizer"):
         digest.update(tokenizer.backend_tokenizer.to_str().encode())
-        digest.update(repr(_marks(tokenizer)).encode())
+        digest.update(repr(_ids(tokenizer)).encode())
     else:
-        for name in (_TOKENIZER, *marks.FILES):
+        for name in (_TOKENIZER, *MARKED):
             path = Path(tokenizer) / name
             digest.update(path.read_bytes() if path.is_file() else b"")
             digest.update(b"\0")
     return digest.hexdigest()
 
 
-def _marks(tokenizer: Any) -> dict[str, Any]:
-    """Ids of marks, of a tokenizer or of a folder: a start, an end, a next part, padding."""
-    names = ("cls_token", "sep_token", "eos_token", "pad_token")
-    if hasattr(tokenizer, "backend_tokenizer"):
-        return {name: getattr(tokenizer, f"{name}_id") for name in names}
-    found = marks.named(Path(tokenizer), _backend(tokenizer))
-    return {name: found[name] for name in names}
+def _ids(tokenizer: Any) -> dict[str, int | None]:
+    """Ids of the marks that a tokenizer names."""
+    return {name: getattr(tokenizer, f"{name}_id") for name in MARKS}
+
+
+def _marks(entry: Entry, tokenizer: Any, backend: Any) -> marks.Marks:
+    """What frames a row, as of the library's.
+
+    Raises:
+        DataUnavailable: the tokenizer has no mark that ends a text.
+    """
+    try:
+        if hasattr(tokenizer, "backend_tokenizer"):
+            return marks.chosen(_ids(tokenizer), max(backend.get_vocab().values()) + 1)
+        return marks.read(Path(tokenizer), backend)
+    except ValueError as error:
+        raise DataUnavailable(
+            f"data {entry.name!r} cannot be read through this tokenizer: {error}"
+        ) from None
 
 
 def _backend(tokenizer: Any) -> Any:
@@ -198,9 +211,8 @@ def _open(entry: Entry, folder: Path, identity: str) -> Table:
 def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
     """Fetch, check, tokenize, and put the files in place in one step."""
     paths = fetch.parquet(entry)
-    backend, named = _backend(tokenizer), _marks(tokenizer)
-    end = named["eos_token"] if named["sep_token"] is None else named["sep_token"]
-    pad = end if named["pad_token"] is None else named["pad_token"]
+    backend = _backend(tokenizer)
+    framed = _marks(entry, tokenizer, backend)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
@@ -220,10 +232,10 @@ def _build(entry: Entry, folder: Path, tokenizer: Any) -> None:
             "rows": writer.rows,
             "left_out": dict(writer.left_out),
             "marks": {
-                "cls_id": named["cls_token"],
-                "sep_id": end,
-                "pad_id": pad or 0,
-                "vocab_size": backend.get_vocab_size(),
+                "cls_id": framed.begin,
+                "sep_id": framed.end,
+                "pad_id": framed.pad,
+                "vocab_size": framed.size,
                 "tokens_per_byte": writer.tokens_per_byte(),
             },
         }

@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.data import metrics
 from bench.data.contract import IGNORED, Rows
+from bench.data.hub import pixels
 from bench.data.hub.catalogue import find
 from bench.data.hub.entry import Entry
 
@@ -33,6 +34,7 @@ class HubTask:
         self.FLOOR, self.SOLVED = entry.floor, entry.solved
         self.LENGTHS, self.LABELS = entry.lengths, entry.labels
         self.TARGET_LENGTH, self.QUERY_LENGTH = entry.target_length, entry.query_length
+        self.CHANNELS = pixels.CHANNELS if entry.head == _IMAGES else None
         self._opened: dict[str, Any] = {}
         self._floors: dict[int, float] = {}
 

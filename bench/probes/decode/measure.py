@@ -69,14 +69,17 @@ class Clock(BaseStreamer):
 
 
 def greedy(model: PreTrainedModel) -> GenerationConfig:
-    """Greedy decoding with no end, and nothing else that a checkpoint may ask for."""
+    """Greedy decoding with no end, and nothing else that a checkpoint may ask for.
+
+    No padding either: prompts have none, and what ends a document in one may be a model's padding.
+    """
     own = model.generation_config
     return GenerationConfig(
         do_sample=False,
         num_beams=1,
         bos_token_id=own.bos_token_id,
         eos_token_id=None,
-        pad_token_id=own.pad_token_id,
+        pad_token_id=None,
         decoder_start_token_id=own.decoder_start_token_id,
     )
 

@@ -9,12 +9,13 @@ from transformers import AutoTokenizer
 
 from bench import study, tasks
 from bench.data import corpus as library
+from bench.execute import refusals
 from bench.execute.sizing import sized
 from bench.measure import objective
 from bench.measure.subject import Subject
 from bench.outcome import Unavailable, Unsupported
 from bench.probes.decode.measure import Measurement
-from models.checkpoints import CheckpointError, find
+from models.checkpoints import MINILM, CheckpointError, find
 
 from ...architectures import ARCHITECTURES, save
 
@@ -87,8 +88,8 @@ def test_every_head_is_trained_a_step_beside_a_network_of_its_size(
             decided = sized(cell, data)
             assert decided["tokenizer"]["name"] == str(folders(name))
             assert abs(decided["match"]["error"]) <= 0.01
-            kernel = "eager" if (name, arm) == ("mpnet", "pretrained") else cell.kernel
-            subject = Subject(cell.model_copy(update={"kernel": kernel}), decided["config"], data)
+            assert (cell.kernel == "eager") == ((name, arm) == ("mpnet", "pretrained"))
+            subject = Subject(cell, decided["config"], data)
             model, rows = subject.build(), subject.rows("train", 2, seed=0)
             loss = objective.loss(model, head, rows)
             loss.backward()
@@ -134,6 +135,39 @@ def _role(name):
     return ROLES.index(name)
 
 
+def test_attention_that_an_architecture_has_not_is_named(folders, tmp_path, fingerprint):
+    cell = cells(tmp_path, folders("mpnet"), "package")["pretrained"]
+    config = sized(cell, opened(cell, fingerprint))["config"]
+    for kernel in ("sdpa", "flash"):
+        refusal = refusals.of_kernel(cell.model_copy(update={"kernel": kernel}), config)
+        assert isinstance(refusal, Unsupported)
+        assert f"has no attention kernel '{kernel}': ask for 'eager'" in str(refusal)
+    assert refusals.of_kernel(cell, config) is None
+
+
+def test_the_bundled_checkpoint_written_out_is_the_same_as_none(tmp_path):
+    """So are a catalogue's name and its repository."""
+    plain = STUDY.replace('checkpoint = "{folder}"\n', "")
+    study_of = {}
+    for name, text in {"none": plain, "named": STUDY, "gpt2": STUDY, "repo": STUDY}.items():
+        folder = {"gpt2": "gpt2", "repo": "openai-community/gpt2"}.get(name, MINILM.name)
+        path = tmp_path / "one.toml"
+        path.write_text(text.format(folder=folder, task="package", probe="speed"))
+        study_of[name] = study.load(str(path))
+    assert study_of["named"].cells == study_of["none"].cells
+    assert study_of["repo"].cells == study_of["gpt2"].cells
+    (cell, *_) = study_of["named"].cells
+    assert tasks.floor(tasks.load("language"), 64, None, cell.model.reads_through) == 2.39
+
+
+def test_the_bundled_checkpoint_s_tokenizer_without_its_weights(tmp_path):
+    """Named in a comparison of arms with random weights, it says through what they read."""
+    path = tmp_path / "one.toml"
+    text = STUDY.format(folder=MINILM.name, task="package", probe="speed")
+    path.write_text(text.replace("pretrained", "transformer"))
+    assert {c.model.reads_through for c in study.load(str(path)).cells} == {"checkpoint"}
+
+
 class TestRefused:
     @pytest.fixture
     def folder(self, tmp_path):
@@ -168,10 +202,24 @@ class TestRefused:
             library.load(fingerprint, find(str(folder)))
 
     def test_marks_that_no_file_names_are_the_usual_ones(self, folder, fingerprint):
-        """As in GPT-2's own repository."""
+        """As in GPT-2's own repository; padding is what ends no row."""
         (folder / "tokenizer_config.json").write_text('{"model_max_length": 1024}')
         own = library.load(fingerprint, find(str(folder)))
-        assert own.symbols([own.cls_id, own.sep_id, own.pad_id]) == ["<|endoftext|>"] * 3
+        assert own.symbols([own.cls_id, own.sep_id]) == ["<|endoftext|>"] * 2
+        assert own.pad_id == own.vocab_size - 1 != own.sep_id
+
+    @pytest.mark.parametrize("text", ["[]", '{"eos_token": 5}', '{"eos_token": {"id": 5}}'])
+    def test_marks_that_are_none(self, folder, fingerprint, text):
+        (folder / "tokenizer_config.json").write_text(text)
+        with pytest.raises(CheckpointError, match=r"its marks\. Got ValueError: expected"):
+            library.load(fingerprint, find(str(folder)))
+
+    def test_a_row_longer_than_its_positions(self, folder, tmp_path, fingerprint):
+        cell = cells(tmp_path, folder, "package")["pretrained"]
+        cell = cell.model_copy(update={"length": 256})
+        data = opened(cell, fingerprint)
+        with pytest.raises(Unsupported, match="T=256 is beyond the 128 positions of pretrained"):
+            refusals.check(cell, sized(cell, data)["config"], data)
 
     def test_more_tokens_than_rows_of_its_table(self, folder, tmp_path, fingerprint):
         config = json.loads((folder / "config.json").read_text())

@@ -11,6 +11,7 @@ from transformers import GPT2Config, GPT2Model, ViTConfig, ViTModel
 
 import models.arms
 from models.arms import HEADS
+from models.autoclasses import IMAGE_TEXT
 from models.checkpoints import (
     CONFIG,
     MINILM,
@@ -20,8 +21,9 @@ from models.checkpoints import (
     for_head,
     word_embeddings_shape,
 )
-from models.heads import input_embeddings
+from models.heads import example, input_embeddings
 from models.matching import match
+from tests.models.checkpoints.shared import clip
 from tests.models.registered import built
 from tests.models.small import ENCODER, shape
 
@@ -112,6 +114,34 @@ def test_a_model_without_a_vocabulary(tmp_path):
                        intermediate_size=8, image_size=8, patch_size=8)
              ).save_pretrained(tmp_path)  # fmt: skip
     with pytest.raises(CheckpointError, match=r"\(vit\) reads no token ids"):
+        models.arms.load("pretrained").config(shape("AutoModel", str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("images", "fits"),
+    [
+        ({"image_size": 16, "num_channels": 3}, True),
+        ({"image_size": 32, "num_channels": 3}, False),
+        ({"image_size": 16, "num_channels": 1}, False),
+    ],
+)
+def test_images_are_those_it_was_pretrained_on(tmp_path, images, fits):
+    clip().save_pretrained(tmp_path)
+    asked = replace(shape(IMAGE_TEXT, str(tmp_path)), **images)
+    arm = models.arms.load("pretrained")
+    if fits:
+        config = arm.config(asked)
+        row = example(config, IMAGE_TEXT)
+        assert row["pixel_values"].shape[1:] == (3, 16, 16)
+        assert arm.build(config, IMAGE_TEXT, 0, "sdpa")(**row).loss.isfinite()
+        return
+    with pytest.raises(models.arms.HeadError, match=r"expected images of 16 x 16 .* 3 channels"):
+        arm.config(asked)
+
+
+def test_two_towers_are_no_body_that_reads_text(tmp_path):
+    clip().save_pretrained(tmp_path)
+    with pytest.raises(models.arms.HeadError, match=r"for AutoModel\. It has: AutoProcessor"):
         models.arms.load("pretrained").config(shape("AutoModel", str(tmp_path)))
 
 

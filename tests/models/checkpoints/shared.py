@@ -67,7 +67,8 @@ def save_model(model, folder, **options):
 
 
 def shape(head, checkpoint):
-    return Shape(head, 2, VOCAB, 0, 8, 1, 2, 32, 0.0, checkpoint=checkpoint)
+    images = {"image_size": 16, "num_channels": 3}  # of the CLIP above
+    return Shape(head, 2, VOCAB, 0, 8, 1, 2, 32, 0.0, checkpoint=checkpoint, **images)
 
 
 def refusal(checkpoint):

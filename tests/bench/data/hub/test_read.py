@@ -8,17 +8,90 @@ import pyarrow.parquet
 import pytest
 import torch
 
+import models.arms
 from bench import outcome, study, tasks
 from bench.data.hub.catalogue import find
 from bench.data.hub.fetch import DataUnavailable
 from bench.data.hub.task import HubTask
 from bench.execute import prepare
+from bench.execute.sizing import sized
 from models.checkpoints import MINILM
 
+from ....architectures import save
 from ....conftest import TINY
 from . import sets
 from .served import open_set, refusal, serve
 from .sets import SETS, parquet
+
+COLOURED = """
+title = "Photographs"
+summary = "Photographs."
+[comparison.own]
+summary = "own arms"
+match_to = "transformer"
+hidden_size = 32
+num_layers = 1
+[[grid]]
+probe = "speed"
+comparison = "own"
+task = "digits"
+data = "{name}"
+length = 256
+arm = ["lstm", "transformer"]
+"""
+
+
+class TestTokenizers:
+    """Any tokenizer's marks frame the rows, as they frame the library's."""
+
+    def drawn(self, hub, name, folder):
+        task = HubTask(find(serve(hub, name)))
+        table = task.open(folder)
+        return table, tasks.draw(task, table, "test", 32, 2, seed=0)
+
+    @pytest.mark.parametrize("begins", [True, False])
+    def test_a_decoder_s_marks(self, hub, tmp_path, begins):
+        """GPT-2's only mark both begins and ends a row; Llama has another to begin with."""
+        folder = save("llama", tmp_path / "own")
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        config |= {"bos_token": "!" if begins else None}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        table, rows = self.drawn(hub, "imdb", folder)
+        end = table.encode("<|endoftext|>")[0]
+        begin = table.encode("!")[0] if begins else end
+        assert (table.cls_id, table.sep_id) == (begin, end)
+        assert table.pad_id == table.vocab_size - 1 not in (begin, end)
+        for ids, mask in zip(rows["input_ids"], rows["attention_mask"], strict=True):
+            size = mask.sum()
+            assert (ids[0], ids[size - 1]) == (begin, end)
+            assert size < len(ids)
+            assert set(ids[size:]) == {table.pad_id}
+
+    def test_ids_go_up_to_the_largest(self, hub, tmp_path):
+        """A vocabulary may have holes, so that it has fewer entries than ids."""
+        folder = save("gpt2", tmp_path / "own")
+        fields = json.loads((folder / "tokenizer.json").read_text())
+        last = max(fields["model"]["vocab"], key=fields["model"]["vocab"].get)
+        fields["model"]["vocab"][last] += 50
+        (folder / "tokenizer.json").write_text(json.dumps(fields))
+        table, _ = self.drawn(hub, "imdb", folder)
+        assert table.vocab_size == fields["model"]["vocab"][last] + 1
+
+    def test_no_mark_to_end_a_row(self, hub, tmp_path):
+        folder = save("gpt2", tmp_path / "own")
+        (folder / "tokenizer_config.json").write_text('{"pad_token": "!"}')
+        with pytest.raises(DataUnavailable, match=r"a sep_token or an eos_token.*Got pad_token"):
+            self.drawn(hub, "imdb", folder)
+
+
+def test_a_model_sees_as_many_colours_as_its_images_have(opened, tmp_path):
+    task, table = opened["cifar10"]
+    path = tmp_path / "coloured.toml"
+    path.write_text(COLOURED.format(name=task.entry.name))
+    images = tasks.draw(task, table, "test", 256, 2, seed=0)["pixel_values"]
+    for cell in study.load(str(path)).cells:
+        config = models.arms.config_from_dict(sized(cell, table)["config"])
+        assert config.vision_config.num_channels == task.CHANNELS == images.shape[1]
 
 
 class TestReading:

@@ -154,6 +154,19 @@ class TestGate:
         slow = model.generate(prompt, max_new_tokens=6, use_cache=False)
         assert torch.equal(decode.generate(model, prompt, 6), slow)
 
+    def test_a_prompt_with_what_a_model_calls_padding_is_read_whole(self, corpus):
+        """A document's end is GPT-2's only mark, so that people have it pad with that too."""
+        timed = measurement(corpus, "transformer", "language", batch_size=2)
+        model, prompt = timed.model, timed.prompts[0].clone()
+        model.generation_config.pad_token_id = model.config.pad_token_id = corpus.sep_id
+        model.generation_config = decode.greedy(model)
+        prompt[0, 5] = prompt[1, 0] = corpus.sep_id
+        assert decode.check_cache(model, prompt, 6) < 1e-4
+        slow = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=6, use_cache=False
+        )
+        assert torch.equal(decode.generate(model, prompt, 6), slow)
+
     def test_a_cache_that_forgets_is_refused(self, corpus, arm, task):
         model = measurement(corpus, arm, task).model
         prompt = subject(corpus, arm, task).rows("test", 2, seed=0)["input_ids"]
