@@ -38,7 +38,7 @@ def _drawn(evidence: Evidence) -> pd.DataFrame:
 
 def _curves_caption(facet: Facet) -> str:
     records = facet.records
-    trials = captions.distinct(records, lambda r: len(r["cell"]["protocol"]["learning_rates"]))
+    trials = captions.distinct(records, lambda r: len(r["samples"].get("trials") or [1]))
     text = f"Thin: seeds, thick: median; learning rates tried: {listed(trials)}. "
     if len(captions.distinct(records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
         text += f"Fewer than {captions.EXPLORATORY} seeds: exploratory. "
