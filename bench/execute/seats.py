@@ -42,6 +42,7 @@ class Seat:
         timeout_s: float,
         listener: Listener,
         core: int | None = None,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self.cell = cell
         self._server, self._timeout_s, self._listener = server, timeout_s, listener
@@ -52,7 +53,7 @@ class Seat:
             "corpus": corpus,
             "threads": threads if cell.threads == "all" else cell.threads,
             "core": core,
-        }
+        } | ({} if kept is None else {"kept": kept})
         self._worker: Worker | None = None
         self._spent_s = 0.0
         self._begun = 0.0

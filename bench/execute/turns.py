@@ -1,6 +1,6 @@
 """Cells in groups: arms that are timed in turn, and cells one after the other or side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import registry
@@ -26,6 +26,7 @@ def run_group(
     timeout_s: float,
     listener: Listener,
     earlier: Sequence[Pair] = (),
+    kept: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
     """Measure the cells of one group and tell the listener of each outcome.
 
@@ -42,6 +43,8 @@ def run_group(
         timeout_s: longest silence of a worker.
         listener: who is told.
         earlier: pairs that the run has timed already, which say how far launches differ here.
+        kept: cell key to where its training is saved while it lasts, ``path``, and ``made_with``,
+            what has to be the same for another process to go on; None where none is.
     """
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
         place, width = affinity.place_of(cells[0]), beside(cells[0], threads)
@@ -66,7 +69,16 @@ def run_group(
     width = abreast(cells[0], threads)
     for first in range(0, len(cells), width):
         seats = [
-            Seat(server, cell, configs[cell.key], corpus, threads, timeout_s, listener)
+            Seat(
+                server,
+                cell,
+                configs[cell.key],
+                corpus,
+                threads,
+                timeout_s,
+                listener,
+                kept=(kept or {}).get(cell.key),
+            )
             for cell in cells[first : first + width]
         ]
         for alone in seats:
