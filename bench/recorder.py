@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import registry
-from bench.outcome import MEASURED, UNAVAILABLE
+from bench.outcome import FINAL, MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.statistics.directions import Pair
 from bench.store import Store, environment, limits, now, provenance
 from bench.store.records import Record
+from bench.store.trainings import Trainings
 from bench.study import Cell
 from bench.tools.display import Display
 
@@ -50,6 +51,7 @@ class Recorder:
         self._gpus: list[dict[str, str]] | None = None
         self._last = started
         self._group: list[str] = []
+        self._trainings = Trainings(store.folder)
         self._timed = {r["key"]: r for r in store.records() if "launch" in r["samples"]}
 
     def group_begins(self) -> None:
@@ -79,10 +81,16 @@ class Recorder:
             self._timed[cell.key] = record
         with uninterrupted():
             self._store.put(record)
+            if record["status"] in FINAL:
+                self._trainings.drop(cell.key)
             elapsed = time.monotonic() - self._last
             self._last += elapsed
             self._store.set_meta(elapsed_s=self._store.meta("elapsed_s", 0.0) + elapsed)
         self.display.ended(cell, record, self._estimate(cell))
+
+    def kept(self, cell: Cell) -> dict[str, Any]:
+        """Where a cell's training is saved while it lasts, and what its record is made with."""
+        return {"path": str(self._trainings.path(cell.key)), "made_with": self._of(cell)}
 
     def _judged(self, cell: Cell, outcome: dict[str, Any]) -> dict[str, Any]:
         """The outcome; of what was timed while processors were taken away, that it is none."""

@@ -16,6 +16,7 @@ from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
 from bench.recorder import Recorder
 from bench.report import render
 from bench.store import Store, environment, provenance
+from bench.store.trainings import Trainings
 from bench.study import Cell, Study
 from bench.tools.display import Display
 
@@ -113,8 +114,10 @@ def run(
             pending = wanted  # a part of the study is measured anew, in its place
         elif fresh or (again and (changed or not pending)):
             pending, changed = wanted, []
-            if not dry_run and (aside := store.archive()) is not None:
-                display.say(f"earlier records put aside: {aside}")
+            if not dry_run:
+                Trainings(folder).clear()
+                if (aside := store.archive()) is not None:
+                    display.say(f"earlier records put aside: {aside}")
         if changed and not allow_mixed:
             raise ChangedError(
                 f"the records in {folder} were made with other {_and(changed)} than are here now. "
@@ -125,6 +128,9 @@ def run(
         if dry_run and not pending:
             display.say(f"nothing to do: {len(wanted)} of {len(wanted)} cells are recorded")
             return summary
+        if not dry_run:
+            ended = {key for key, status in store.statuses().items() if status in FINAL}
+            Trainings(folder).clear(ended)  # what is measured anew is trained anew
         news = False if dry_run else told.tell(store, study)
         if pending:
             with processes.Server(folder / LOG) as server:
@@ -253,6 +259,7 @@ def _measure(
                     listener=recorder,
                     earlier=recorder.pairs,
                     tried={cell.key: tuning.tried(cell) for cell in runnable},
+                    kept={cell.key: recorder.kept(cell) for cell in runnable},
                 )
                 recorder.group_ended()
 

@@ -43,6 +43,7 @@ class Seat:
         listener: Listener,
         core: int | None = None,
         tried: Sequence[Sequence[Any]] = (),
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self.cell = cell
         self._server, self._timeout_s, self._listener = server, timeout_s, listener
@@ -54,7 +55,7 @@ class Seat:
             "threads": threads if cell.threads == "all" else cell.threads,
             "core": core,
             "tried": tried,
-        }
+        } | ({} if kept is None else {"kept": kept})
         self._worker: Worker | None = None
         self._spent_s = 0.0
         self._begun = self._heard = 0.0  # of a worker that works beside others

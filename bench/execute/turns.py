@@ -29,6 +29,7 @@ def run_group(
     listener: Listener,
     earlier: Sequence[Pair] = (),
     tried: Mapping[str, Sequence[Sequence[Any]]] = MappingProxyType({}),
+    kept: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
     """Measure the cells of one group, or of several like it, and tell the listener of each outcome.
 
@@ -46,6 +47,8 @@ def run_group(
         listener: who is told.
         earlier: pairs that the run has timed already, which say how far launches differ here.
         tried: cell key to the trials of its learning rate, where it has several.
+        kept: cell key to where its training is saved while it lasts, ``path``, and ``made_with``,
+            what has to be the same for another process to go on; None where none is.
     """
     if registry.probes()[cells[0].probe].literals["INTERLEAVED"]:
         place, width = affinity.place_of(cells[0]), beside(cells[0], threads)
@@ -70,7 +73,7 @@ def run_group(
     seats = [
         Seat(
             server, cell, configs[cell.key], corpus, threads, timeout_s, listener,
-            tried=tried.get(cell.key, ()),
+            tried=tried.get(cell.key, ()), kept=(kept or {}).get(cell.key),
         )
         for cell in cells
     ]  # fmt: skip

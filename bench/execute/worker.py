@@ -26,7 +26,7 @@ from bench.data import corpus
 from bench.execute import affinity, ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.parent import die_with_parent
-from bench.measure import contract, devices
+from bench.measure import contract, devices, resume
 from bench.measure.subject import Subject
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported
 from bench.study import Cell
@@ -80,6 +80,8 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
 
     started = time.perf_counter()
     measurement = contract.load(cell.probe).Measurement(subject, progress)
+    if "kept" in job and hasattr(measurement, "keep_in"):
+        measurement.keep_in(_file(cell, job["kept"]))
     built_s = time.perf_counter() - started
     gc.collect()
     _settle_on(job.get("core"))  # now: what was built beside it had other cores
@@ -98,6 +100,12 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         "accelerator": devices.name(cell.device),
     }
     channel.send({"result": {"metrics": metrics, "samples": result.samples}})
+
+
+def _file(cell: Cell, kept: dict[str, Any]) -> resume.File:
+    """Where a cell's training is saved while it lasts, and what has to be the same to go on."""
+    here = {"cell": cell.key, "accelerator": str(devices.name(cell.device))}
+    return resume.File(Path(kept["path"]), kept["made_with"] | here)
 
 
 def settle(denormals: str, threads: int) -> None:

@@ -30,7 +30,8 @@ class Measurement(Protocol):
     """One cell being measured: built and warmed by its constructor.
 
     It may also define ``ran()``, what ``bench.measure.ran.told`` says of its kernel: asked once of
-    a cell, however often it is launched.
+    a cell, however often it is launched; and ``keep_in(file)``, told before the first round of a
+    ``bench.measure.resume.File`` to save in how far it is, and to go on from.
     """
 
     def __init__(self, subject: Subject, progress: Progress) -> None: ...

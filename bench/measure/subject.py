@@ -134,7 +134,7 @@ class Step:
     ) -> None:
         self.model, self.optimizer = model, optimizer
         self._head, self._clip_norm = head, clip_norm
-        self._scaler = GradScaler(model.device.type, enabled=precision.scaled)
+        self.scaler = GradScaler(model.device.type, enabled=precision.scaled)
         self._parameters = list(model.parameters())
         self._nothing = torch.zeros((), device=model.device, dtype=model.dtype)
 
@@ -154,7 +154,7 @@ class Step:
 
     def backward(self, loss: Tensor) -> None:
         """Its gradient, in every parameter."""
-        self._scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()
 
     def update(self, *, rest: bool = False) -> Tensor:
         """Norm, clip and optimizer, of the parameters that have a gradient; the norms before.
@@ -162,12 +162,12 @@ class Step:
         Args:
             rest: other parameters are updated after these, so that the loss's scale must stay.
         """
-        self._scaler.unscale_(self.optimizer)
+        self.scaler.unscale_(self.optimizer)
         norms = gradient_norms(self._parameters, self._nothing)
         total = torch.linalg.vector_norm(norms)
         torch.nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, total)
-        self._scaler.step(self.optimizer)
-        self._scaler.update(self._scaler.get_scale() if rest else None)
+        self.scaler.step(self.optimizer)
+        self.scaler.update(self.scaler.get_scale() if rest else None)
         return norms
 
 

@@ -1,7 +1,7 @@
 """Steps of a training, timed: losses and gradient norms of each, and what the type did to them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
 from bench.measure.devices import synchronize
+from bench.measure.resume import State
 from bench.measure.subject import Batch, Step, Subject, optimizer
 from bench.outcome import CellError, Diverged, Invalid
 from bench.store.records import short
@@ -118,6 +119,48 @@ class Trainer:
         """Steps that the scaler has skipped."""
         return len(self._losses) - taken(self._optimizer)
 
+    def state(self) -> State:
+        """All that a trainer made alike needs to go on as this one would, to the bit."""
+        optimizer = self._optimizer.state_dict()
+        tensors = {f"model.{name}": tensor for name, tensor in _weights(self.model)}
+        for index, parts in optimizer["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in parts.items()}
+        for name, generator in _generators(self.device).items():
+            tensors[f"random.{name}"] = generator.get_rng_state()
+        if self._losses:
+            tensors |= {"losses": torch.stack(self._losses), "norms": torch.stack(self._norms)}
+        said = {
+            "param_groups": optimizer["param_groups"],
+            "schedule": None if self._schedule is None else self._schedule.state_dict(),
+            "scaler": self._step.scaler.state_dict(),
+            "seconds": list(self._seconds),
+        }
+        return State(tensors, said)
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of a trainer made alike, whose model was built from the same seed."""
+        with torch.no_grad():
+            for name, tensor in _weights(self.model):
+                tensor.copy_(state.tensors[f"model.{name}"])
+        parts: dict[int, dict[str, Tensor]] = {}
+        for place, tensor in state.under("optimizer").items():
+            index, _, name = place.partition(".")
+            parts.setdefault(int(index), {})[name] = tensor
+        self._optimizer.load_state_dict(
+            {"state": parts, "param_groups": state.said["param_groups"]}
+        )
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state.said["schedule"])
+        if self._step.scaler.is_enabled():
+            self._step.scaler.load_state_dict(state.said["scaler"])
+        if "losses" in state.tensors:
+            device = self.model.device
+            self._losses = list(state.tensors["losses"].to(device).unbind())
+            self._norms = list(state.tensors["norms"].to(device).unbind())
+        self._seconds = list(state.said["seconds"])
+        for name, generator in _generators(self.device).items():
+            generator.set_rng_state(state.tensors[f"random.{name}"])
+
     def training(self) -> Training:
         """What the steps so far left."""
         if not self._losses:
@@ -130,6 +173,18 @@ class Trainer:
         }
         total = norms.norm(dim=1).tolist()
         return Training(losses.tolist(), total, groups, list(self._seconds), self._moved.by_group())
+
+
+def _weights(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers by name, those that are tied once."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _generators(device: str) -> dict[str, Any]:
+    """What random numbers are drawn from: the CPU's generator, and the device's own."""
+    found: dict[str, Any] = {"cpu": torch}
+    return found if device == "cpu" else found | {device: torch.get_device_module(device)}
 
 
 class Steps(Step):

@@ -2,6 +2,7 @@
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -60,6 +61,25 @@ def test_only_the_main_thread_can_hold_one_back():
 
 
 ENDED = {"metrics": {}, "samples": {}, "seconds": 1.0, "together": None, "reason": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [(outcome.DONE, False), (outcome.DIVERGED, False), (outcome.KILLED, True)],
+)
+def test_how_far_a_training_is_is_kept_until_its_record_is_safe(tmp_path, status, kept):
+    cell = next(cell for cell in study.load(str(TINY)).cells if cell.probe == "learning")
+    with Store(tmp_path, write=True) as store:
+        decided = {"cells": {cell.key: {}}}
+        made_with = {"code": "a", "checkpoint of another cell": "b"}
+        recorder = Recorder(store, decided, Display(Console(quiet=True)), made_with, 1.0, 0.0)
+        told = recorder.kept(cell)
+        assert told["made_with"] == {"code": "a"}
+        path = Path(told["path"])
+        path.parent.mkdir()
+        path.touch()
+        recorder.cell_ended(cell, ENDED | {"status": status})
+    assert path.exists() == kept
 
 
 class TestProcessors:

@@ -18,6 +18,7 @@ import pytest
 from bench import study, sweep
 from bench.outcome import DONE, INVALID, UNSUPPORTED
 from bench.store import FILE, Store
+from bench.store.trainings import Trainings
 
 from ..conftest import SHORT, TINY
 
@@ -131,11 +132,16 @@ def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):
 
 def test_fresh_puts_records_aside(folder, rvt):
     arguments = ["run", str(TINY), "--output", str(folder.parent), "--fresh", "--device", "xpu"]
+    left = Trainings(folder).path(study.load(str(TINY)).cells[0].key)
+    left.parent.mkdir()
+    left.touch()
     dry = rvt(*arguments, "--dry-run")
     assert dry.code == 0
     assert not list(folder.glob("records-*.sqlite")), "a dry run changes nothing"
+    assert left.exists()
     again = rvt(*arguments)
     assert "earlier records put aside" in again.out
+    assert not left.exists(), "and nothing is gone on with"
     (aside,) = folder.glob("records-*.sqlite")
     aside.rename(folder / FILE)
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}

@@ -2,6 +2,7 @@
 
 - ``library``: its sources as this interpreter has them, and which split each is in
 - ``labels``: what Python's own parser says of a source
+- ``parsed``: the same of all sources, kept for the next tokenizer
 - ``vocabulary``: the tokenizer that is trained on it
 - ``documents``: a source in tokens, with its labels
 - ``leaks``: what two splits share, and how it is cut out

@@ -34,6 +34,11 @@ def build(folder: Path, tokenizer_file: Path) -> None:
         CorpusError: there is no library, the tokenizer has no mark to end a text with, or the cache
             cannot be written.
     """
+    _put(folder, *_made(tokenizer_file))  # what they are cut from is let go of before
+
+
+def _made(tokenizer_file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tables of the corpus, and what is said of it."""
     tokenizer = open_tokenizer(tokenizer_file)
     framed = _marks(tokenizer_file.parent, tokenizer)
     sources, undecodable, unread = library.read()
@@ -69,7 +74,7 @@ def build(folder: Path, tokenizer_file: Path) -> None:
         "questions": len(questions["file"]),
         **stream.counted(),
     }
-    _put(folder, tables, {"corpus": corpus, "counted": counted})
+    return tables, {"corpus": corpus, "counted": counted}
 
 
 def _marks(folder: Path, tokenizer: "Tokenizer") -> marks.Marks:

@@ -1,6 +1,5 @@
 """Documents in tokens, with what Python's own parser says of each token."""
 
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +12,11 @@ import numpy.typing as npt
 from bench.data.contract import IGNORED
 from bench.data.corpus import labels
 from bench.data.corpus.library import Source
+from bench.data.corpus.parsed import parsed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_read = functools.cache(labels.read)  # once for all tokenizers of a process: it is most of the time
 _BATCH = 250_000  # characters that are tokenized at once: it bounds the memory
 
 
@@ -36,7 +35,7 @@ class Document:
     source: Source
     ids: npt.NDArray[np.int32]
     roles: npt.NDArray[np.int8]
-    bytes: npt.NDArray[np.int64]
+    bytes: npt.NDArray[np.int32]
     blank: npt.NDArray[np.bool_]
     functions: list["Function"] = field(default_factory=list)
     questions: list[tuple[int, str, int, int]] = field(default_factory=list)
@@ -71,15 +70,17 @@ def tokenized(
     documents: list[Document] = []
     unparsable: list[str] = []
     seconds = 0.0
+    read = parsed(sources)
     ends = np.cumsum([len(source.text) for source in sources]) // _BATCH
     for batch in np.unique(ends):
         readings = []
         for n in np.flatnonzero(ends == batch).tolist():
             source = sources[n]
-            try:
-                readings.append((source, None if source.prose else _read(source.text)))
-            except SyntaxError:
+            reading = read.reading(n)
+            if reading is None and not source.prose:
                 unparsable.append(source.path)
+            else:
+                readings.append((source, reading))
         begun = time.perf_counter()
         encoded = tokenizer.encode_batch(
             [source.text for source, _ in readings], add_special_tokens=False
@@ -98,7 +99,7 @@ def _document(source: Source, reading: labels.Reading | None, encoding: Any) -> 
     upto = np.concatenate([[0], np.cumsum(widths)])
     edges = np.concatenate([offsets[:, 0], [len(characters)]])
     edges[0] = 0  # what stands before the first token is its own
-    size = np.diff(upto[edges])
+    size = np.diff(upto[edges]).astype(np.int32)
     begins, blank = _begins(characters, offsets)
     if reading is None:
         return Document(source, ids, np.full(len(ids), IGNORED, dtype=np.int8), size, blank)

@@ -10,7 +10,7 @@ are shorter stay: of CPython 3.11's test split one window of 64 tokens in 200 is
 fifths of runs of 16 that train has too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from bench.data.contract import SPLITS
 
 SHINGLE = 32
 
+_BLOCK = 1 << 18  # shingles that are looked at at once
+
 Ids = npt.NDArray[np.int32]
-Places = npt.NDArray[np.int64]
+Places = npt.NDArray[np.integer[Any]]
 
 
 def shingles(ids: npt.NDArray[Any], length: int = SHINGLE) -> npt.NDArray[np.uint64]:
@@ -51,27 +53,53 @@ def shared(
             shingle of any stream is looked up in all of them.
         separator: no shingle contains it.
     """
-    found = []
-    for ids, split in streams:
-        hashes = shingles(ids)
-        ends = np.concatenate([[0], np.cumsum(ids == separator)])
-        whole = np.flatnonzero(ends[SHINGLE:] == ends[:-SHINGLE])
-        found.append((whole, hashes[whole], split[whole]))
     masks = [np.zeros(len(ids), dtype=bool) for ids, _ in streams]
-    for number in range(1, len(SPLITS)):
-        earlier = np.sort(np.concatenate([h[split < number] for _, h, split in found]))
-        for mask, (places, hashes, split) in zip(masks, found, strict=True):
-            here = split == number
-            nearest = np.searchsorted(earlier, hashes[here]).clip(max=len(earlier) - 1)
-            starts = places[here][earlier[nearest] == hashes[here]]
-            mask |= _filled(starts, starts + SHINGLE, len(mask))
+    for number in range(len(SPLITS) - 1):
+        known = [h for ids, split in streams for _, h in _whole(ids, split == number, separator)]
+        earlier = np.concatenate([np.zeros(0, dtype=np.uint64), *known])
+        if not len(earlier):
+            continue
+        earlier.sort()
+        for mask, (ids, split) in zip(masks, streams, strict=True):
+            starts = []
+            for here, hashes in _whole(ids, split > number, separator):
+                nearest = np.searchsorted(earlier, hashes).clip(max=len(earlier) - 1)
+                starts.append(here[earlier[nearest] == hashes])
+            begins = np.concatenate([np.zeros(0, dtype=np.int64), *starts])
+            mask |= _filled(begins, begins + SHINGLE, len(mask))
     return masks
 
 
+def _whole(
+    ids: Ids, asked: npt.NDArray[np.bool_], separator: int
+) -> Iterator[tuple[Places, npt.NDArray[np.uint64]]]:
+    """Where the shingles that are asked for and have no separator begin, with their hashes.
+
+    A block at a time: hashing once more takes less time than keeping all hashes takes memory.
+    """
+    count = max(0, len(ids) - SHINGLE + 1)
+    for first in range(0, count, _BLOCK):
+        last = min(first + _BLOCK, count)
+        block = ids[first : last + SHINGLE - 1]
+        ends = places(block == separator)
+        here = np.flatnonzero(asked[first:last] & (ends[SHINGLE:] == ends[:-SHINGLE]))
+        yield here + first, shingles(block)[here]
+
+
+def places(stays: npt.NDArray[np.bool_]) -> Places:
+    """(places + 1,): of every place, how many before it stay, which is where it is without them."""
+    found = np.zeros(len(stays) + 1, dtype=np.int32)
+    np.cumsum(stays, out=found[1:])
+    return found
+
+
 def _filled(starts: Places, stops: Places, size: int) -> npt.NDArray[np.bool_]:
-    """A mask that is true from every start to its stop."""
-    steps = np.bincount(starts, minlength=size + 1) - np.bincount(stops, minlength=size + 1)
-    return np.asarray(np.cumsum(steps)[:size] > 0)
+    """A mask that is true from every start to its stop; no two start or stop at one place."""
+    steps = np.zeros(size + 1, dtype=np.int32)
+    steps[starts] += 1
+    steps[stops] -= 1
+    np.cumsum(steps, out=steps)
+    return np.asarray(steps[:size] > 0)
 
 
 def cut(
@@ -86,5 +114,6 @@ def cut(
     short = (ends - begins < SHINGLE) & (split[ends] > 0)
     gone = gone | _filled(begins[short], ends[short], len(ids))
     marked = np.where(gone, separator, ids)
-    before = np.concatenate([[separator], marked[:-1]])
-    return (marked != separator) | (before != separator), marked
+    stays = marked != separator
+    stays[1:] |= marked[:-1] != separator
+    return stays, marked

@@ -6,9 +6,11 @@ hashes are never mixed.
 """
 
 import ast
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -103,6 +105,22 @@ def only(pattern: str) -> Path:
         f"{ELSEWHERE}={elsewhere()}: expected one {pattern} in {cache.root()}. Found "
         f"{', '.join(path.name for path in found) or 'none'}. {do}"
     )
+
+
+def discard(folder: Path) -> None:
+    """Remove a damaged folder of the cache, to be made again.
+
+    Raises:
+        CorpusError: it cannot be removed.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise CorpusError(
+            f"{folder.name} in the cache is damaged and cannot be removed "
+            f"({error.strerror or type(error).__name__}). Delete it."
+        ) from None
 
 
 def read() -> tuple[tuple[Source, ...], tuple[str, ...], tuple[str, ...]]:

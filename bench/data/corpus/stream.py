@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bench.data.contract import IGNORED, SPLITS
 from bench.data.corpus import labels
 from bench.data.corpus.documents import Document
-from bench.data.corpus.leaks import Ids, Places, cut, shared
+from bench.data.corpus.leaks import Ids, Places, cut, places, shared
 
 
 class Text:
@@ -37,9 +37,9 @@ class Text:
         """Cut out what is gone and return what stays, separators included."""
         stays, marked = cut(self.ids, self.split, gone, separator)
         self.plain = stays & (marked != separator)
-        self.place = np.concatenate([[0], np.cumsum(stays)])
+        self.place = places(stays)
         self.offsets = self.place[self.origin]
-        self.tokens = marked[stays].astype(np.int32)
+        self.tokens = marked[stays].astype(np.int32, copy=False)
         return stays
 
 
@@ -61,7 +61,7 @@ class Stream:
         names = [document.source.split for document in documents]
         self.split = np.asarray([list(SPLITS).index(name) for name in names], dtype=np.int8)
         shown = [_shown(document) for document in documents]
-        self.bare: list[Places] = [np.concatenate([[0], np.cumsum(mask)]) for mask in shown]
+        self.bare: list[Places] = [places(mask) for mask in shown]
         code = [d.ids[mask] for d, mask in zip(documents, shown, strict=True)]
         self.whole = whole = Text([d.ids for d in documents], self.split, separator)
         self.code = Text(code, self.split, separator)
@@ -75,7 +75,10 @@ class Stream:
         self.code.cut(code_gone | np.repeat(~left, np.diff(self.code.origin)), separator)
         roles = _ended([np.where(d.blank, IGNORED, d.roles) for d in documents], IGNORED)
         self._roles = np.where(whole.plain, roles, IGNORED)[stays].astype(np.int8)
-        self.bytes = int(_ended([d.bytes for d in documents], 0)[whole.plain].sum())
+        self.bytes = sum(
+            int(document.bytes[whole.plain[first : first + len(document.bytes)]].sum())
+            for document, first in zip(documents, whole.origin.tolist(), strict=False)
+        )
         self._left = [int((whole.plain & (whole.split == n)).sum()) for n in range(len(SPLITS))]
 
     def table(self) -> dict[str, list[Any]]:

@@ -15,6 +15,7 @@ from bench.data import cache
 from bench.data.contract import CORPUS
 from bench.data.corpus import build, library, vocabulary
 from bench.data.corpus.documents import open_tokenizer
+from bench.data.corpus.library import CorpusError
 from models.checkpoints import Checkpoint
 from models.checkpoints import tokenizer as tokenizer_of
 
@@ -204,11 +205,25 @@ def load(identity: str, checkpoint: Checkpoint | None = None) -> Corpus:
         name, (place, digest) = checkpoint.name, tokenizer_of(checkpoint)
         file = place / vocabulary.FILE
     folder = cache.root() / f"corpus-{identity[:16]}-{digest[:8]}"
-    if library.elsewhere() == identity:
+    elsewhere = library.elsewhere() == identity
+    if elsewhere:
         library.only(folder.name)
-    elif not folder.is_dir():
-        build.build(folder, file)
+    if folder.is_dir():
+        try:
+            return _open(folder, identity, file, name, digest)
+        except _DAMAGE as error:
+            if elsewhere:
+                raise CorpusError(
+                    f"{library.ELSEWHERE}={identity}: {folder.name} is damaged "
+                    f"({type(error).__name__}). Copy it again from where it was built."
+                ) from None
+            library.discard(folder)
+    build.build(folder, file)
     return _open(folder, identity, file, name, digest)
+
+
+#: What is raised where files of the cache are missing, were cut short, or are others.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError)
 
 
 def _open(folder: Path, identity: str, tokenizer: Path, name: str, digest: str) -> Corpus:
@@ -222,6 +237,10 @@ def _open(folder: Path, identity: str, tokenizer: Path, name: str, digest: str) 
     summaries, summary_offsets = _flat(functions, "summary_ids")
     ids, question_offsets = _flat(questions, "ids")
     description = json.loads((folder / build.DESCRIPTION).read_text(encoding="utf-8"))
+    counts = [len(part) for part in (table, functions, questions)]
+    expected = [description["counted"][part] for part in ("documents", "functions", "questions")]
+    if counts != expected:
+        raise ValueError(f"expected {expected} rows. Got {counts}.")
     return Corpus(
         hash=identity,
         path=tuple(table.column("path").to_pylist()),

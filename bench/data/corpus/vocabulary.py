@@ -11,6 +11,7 @@ so that nothing is unknown, case and white space stay, and text comes back as it
 """
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from bench.data import cache
 from bench.data.corpus import library
+from models.checkpoints.tokenizers import MARKED
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,10 +52,22 @@ def folder(identity: str) -> Path:
     made_with = "\0".join([_FORMAT, _PIECE, str(SIZE), metadata.version("tokenizers")])
     name = f"tokenizer-{identity[:16]}-{hashlib.sha256(made_with.encode()).hexdigest()[:8]}"
     place = cache.root() / name
+    if place.is_dir() and not _whole(place):
+        library.discard(place)
     if not place.is_dir():
         sources, _, _ = library.read()
         _put(train([source.text for source in sources if source.split == "train"]), place)
     return place
+
+
+def _whole(place: Path) -> bool:
+    """Whether no file of a tokenizer is missing or was cut short."""
+    try:
+        for name in (FILE, MARKED[0]):
+            json.loads((place / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def train(texts: Sequence[str], size: int = SIZE) -> "Tokenizer":

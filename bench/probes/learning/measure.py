@@ -12,6 +12,7 @@ from bench import tasks
 from bench.data import metrics
 from bench.measure import objective, ran
 from bench.measure.contract import Progress, Result
+from bench.measure.resume import File, State
 from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
@@ -80,23 +81,37 @@ class Measurement:
         self.end: dict[str, Any] = {}  # how the training ended, where it may before its steps
         self._best: dict[str, Tensor] = {}  # the weights that such a one has tested
         self.tokens = 0
+        self.resumed: list[int] = []  # steps after which another process took over
+        self._file: File | None = None
+
+    def keep_in(self, file: File) -> None:
+        """Save the training in a file while it lasts, and go on from what is there."""
+        self._file = file
 
     def round(self) -> None:
         rates: list[float] = self.protocol["learning_rates"]
         rate = best_rate(self.subject.tried) if len(rates) > 1 else rates[0]
+        saved = None if self._file is None else self._file.load()
+        if saved is not None and saved.said["rate"] != rate:
+            saved = None  # further trials have been made since
         model = self.subject.build()
-        self.initial = self._evaluate(model, self.test).metric
         every, steps = self.protocol["eval_every"], self.protocol["steps"]
         self.trainer = self._trainer(model, rate, steps)
         try:
-            self._validate(0)
-            for start in range(0, steps, every):
+            if saved is None:
+                self.initial = self._evaluate(model, self.test).metric
+                self._validate(0)
+            else:
+                self._restore(saved)
+            for start in range(self.curve[-1][0], steps, every):
                 stop = min(start + every, steps)
                 self.trainer.run(self._batches(start, stop))
                 self._validate(stop)
                 self.progress(stop / steps)
                 if self.end.get("ended") is not None:
                     break
+                if self._file is not None and self._file.due:
+                    self._file.save(self._state(rate))
         except (Diverged, Invalid) as error:
             error.samples = self._samples()
             raise
@@ -128,6 +143,7 @@ class Measurement:
                 "skipped_steps": self.trainer.skipped(),
                 **of_samples(samples, self.protocol, self.tokens),
                 **self.end,
+                **({"resumed_at_steps": self.resumed} if self.resumed else {}),
             },
             samples | {"out_of_distribution": beyond},
         )
@@ -168,6 +184,29 @@ class Measurement:
             score = self._evaluate(self.trainer.model, rows)
             found.append([length, score.metric, score.loss])
         return found
+
+    def _state(self, rate: float) -> State:
+        """How far the training is."""
+        state = self.trainer.state()
+        state.tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        state.said |= {
+            "rate": rate,
+            "initial": self.initial,
+            "curve": self.curve,
+            "tokens": self.tokens,
+            "resumed": self.resumed,
+        }
+        return state
+
+    def _restore(self, state: State) -> None:
+        """Be as far as a process that was killed."""
+        self.trainer.restore(state)
+        said = state.said
+        self.initial, self.tokens = said["initial"], said["tokens"]
+        self.curve = [(step, loss, metric) for step, loss, metric in said["curve"]]
+        self.resumed = [*said["resumed"], self.curve[-1][0]]
+        self.end = of_end(self.curve, self.protocol, self._solves)
+        self._best = state.under("best")
 
     def _samples(self) -> dict[str, list[Any]]:
         training = self.trainer.training()

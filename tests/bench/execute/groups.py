@@ -34,7 +34,7 @@ def cells_of(probe):
     return [group for group in planned.groups if group[0].probe == probe]
 
 
-def run(server, decided, fingerprint, cells, heard, timeout_s=60.0, earlier=()):
+def run(server, decided, fingerprint, cells, heard, timeout_s=60.0, earlier=(), kept=None):
     turns.run_group(
         server,
         cells,
@@ -44,6 +44,7 @@ def run(server, decided, fingerprint, cells, heard, timeout_s=60.0, earlier=()):
         timeout_s=timeout_s,
         listener=heard,
         earlier=earlier,
+        kept=kept,
     )
     return heard
 

@@ -62,3 +62,18 @@ def test_learns_a_batch_by_heart(corpus, arm):
     after = evaluate(subject, trainer.model, batch, 4)
     assert after.loss < 0.1 < before.loss
     assert after.metric == 1.0
+
+
+def test_a_trainer_that_goes_on_scales_the_loss_as_the_one_before(corpus):
+    subject = subjects(corpus, "learning", dtype="float16")["lstm"]
+
+    def trainer():
+        return Trainer(subject.build(), subject.head, 1e-3, 1.0, subject.precision)
+
+    before, after = trainer(), trainer()
+    before.run(subject.batches(2, 2))
+    before._step.scaler.update(1024.0)
+    after.restore(before.state())
+    assert after._step.scaler.state_dict() == before._step.scaler.state_dict()
+    assert after._step.scaler.get_scale() == 1024.0
+    assert after.skipped() == before.skipped()

@@ -1,7 +1,9 @@
 """The corpus: what is in it, what is labelled how, and that no split sees another."""
 
 import ast
+import dataclasses
 import keyword
+import shutil
 import sys
 import sysconfig
 import tokenize
@@ -231,6 +233,7 @@ def small(tmp_path, monkeypatch):
         (root / path).write_text(text, encoding="utf-8")
     (root / "json/latin.py").write_bytes("é = 1\n".encode("latin-1") * 9)
     monkeypatch.setattr(library.sysconfig, "get_path", lambda name: str(root))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
     file = MINILM.path() / "tokenizer.json"
     folder = tmp_path / "cache" / "corpus"
     build.build(folder, file)
@@ -349,6 +352,70 @@ def test_a_corpus_from_elsewhere_is_read_and_never_built(corpus, own_corpus, mon
         (tmp_path / f"rnn-vs-transformer/tokenizer-{corpus.hash[:16]}-{digest}").mkdir(parents=True)
     with pytest.raises(library.CorpusError, match=r"Found tokenizer-.*-a, .*-b\. Keep the one"):
         load(corpus.hash)
+
+
+@pytest.fixture
+def kept(small, tmp_path):
+    """The corpus of the few files in a cache of its own, as ``load`` finds it there."""
+    identity = library.fingerprint()
+    return identity, tokenized.load(identity), tmp_path / "kept" / "rnn-vs-transformer"
+
+
+def same(one, other):
+    arrays = ("tokens", "offsets", "roles", "code", "code_offsets")
+    alike = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    parts = [(getattr(one, part), getattr(other, part)) for part in ("functions", "questions")]
+    return alike and all(
+        np.array_equal(getattr(a, field.name), getattr(b, field.name))
+        for a, b in parts
+        for field in dataclasses.fields(a)
+    )
+
+
+def test_whatever_the_cache_lacks_is_built_again(kept):
+    """Every file of it is removed once, and cut once."""
+    identity, whole, root = kept
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert len(files) == 10 + 2 + 1  # of the corpus, of its tokenizer, and what was parsed
+    for path in files:
+        before = path.read_bytes()
+        path.unlink()
+        assert same(tokenized.load(identity), whole), path
+        path.write_bytes(before[: len(before) // 2])
+        assert same(tokenized.load(identity), whole), path
+
+
+def test_what_is_damaged_of_a_corpus_from_elsewhere_is_named(kept, monkeypatch):
+    identity, _, root = kept
+    monkeypatch.setenv(library.ELSEWHERE, identity)
+    (damaged,) = root.glob("corpus-*")
+    (damaged / build.DESCRIPTION).unlink()
+    with pytest.raises(library.CorpusError, match=r"is damaged .*Copy it again"):
+        tokenized.load(identity)
+    assert damaged.is_dir(), "nothing of it is removed"
+
+
+def test_what_was_parsed_once_is_not_parsed_for_the_next_tokenizer(kept, monkeypatch):
+    identity, whole, root = kept
+    shutil.rmtree(next(root.glob("corpus-*")))
+    calls = []
+    read = labels.read
+    monkeypatch.setattr(labels, "read", lambda text: calls.append(text) or read(text))
+    assert same(tokenized.load(identity), whole)
+    assert not calls
+    next(root.glob("parsed-*")).unlink()
+    shutil.rmtree(next(root.glob("corpus-*")))
+    assert same(tokenized.load(identity), whole)
+    assert calls
+
+
+def test_a_damaged_cache_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(library.shutil, "rmtree", refuse)  # root may remove everything
+    with pytest.raises(library.CorpusError, match=r"^corpus-0 in the cache .*denied.*Delete it"):
+        library.discard(tmp_path / "corpus-0")
 
 
 @pytest.mark.parametrize("wrong", ["b74f", "*" * 64, "../" + "0" * 61])
