@@ -59,11 +59,13 @@ class Pretraining(BaseModel):
         return self.tokens // (self.batch_size * self.length)
 
     @model_validator(mode="after")
-    def _has_a_step(self) -> Self:
-        if not self.steps:
+    def _has_steps(self) -> Self:
+        """In the first step a rate that rises is zero, and a trial of one step tries nothing."""
+        least, size = 1 if len(self.learning_rates) == 1 else 20, self.batch_size * self.length
+        if self.steps < least:
             raise ValueError(
-                f"expected tokens of at least one step, batch_size * length = "
-                f"{self.batch_size * self.length}. Got {self.tokens}"
+                f"expected tokens of at least {least} step{'s' * (least > 1)} of batch_size * "
+                f"length = {size}, {least * size}. Got {self.tokens}"
             )
         return self
 

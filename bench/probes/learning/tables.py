@@ -11,12 +11,17 @@ from bench.frames import scores
 from bench.outcome import DIVERGED, STOPPED
 from bench.page.evidence import Evidence
 from bench.probes.learning import published
-from bench.store.records import coordinates, of, tokenizer
+from bench.store.records import Record, coordinates, of, tokenizer
 
 
 def learning(evidence: Evidence) -> pd.DataFrame:
-    """One row for every seed; divergences stay in, with the step."""
+    """One row for every seed; divergences stay in, with the step.
+
+    Where some bodies were pretrained here, the rows say which, and how large each is, so that one
+    is set beside its like from random weights.
+    """
     rows = []
+    told = any(trained.cell["model"].get("pretraining") for trained in _trained(evidence))
     for trained in _trained(evidence):
         metrics = trained.record["metrics"]
         rows.append(
@@ -43,6 +48,7 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "best_step": metrics.get("best_step"),
                 "ended": metrics.get("ended"),
                 "record": trained.record["key"],
+                **(_pretraining(trained.record) if told else {}),
             }
         )
     return pd.DataFrame(rows)
@@ -150,6 +156,17 @@ def _trained(evidence: Evidence) -> list[scores.Scores]:
     """Trainings that ended, and those that diverged."""
     records = evidence.records
     return scores.of(of(records, "learning") + of(records, "learning", DIVERGED))
+
+
+def _pretraining(record: Record) -> dict[str, Any]:
+    """What a body was pretrained on here, if it was, and how large it is."""
+    made = record["model"].get("pretraining") or {}
+    return {
+        "pretraining": made.get("objective"),
+        "pretraining_tokens": made.get("tokens"),
+        "pretraining_loss": made.get("loss"),
+        "body_parameters": record["model"]["parameters"]["body"],
+    }
 
 
 def _cut_off(trained: scores.Scores) -> bool:
