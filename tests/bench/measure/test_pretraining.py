@@ -239,8 +239,8 @@ def test_the_trainer_of_transformers_fine_tunes_a_folder(made, own_corpus, arm, 
         model,
         TrainingArguments(
             str(tmp_path), max_steps=20, per_device_train_batch_size=16, learning_rate=3e-3,
-            lr_scheduler_type="constant", logging_steps=1, report_to="none", use_cpu=True, disable_tqdm=True,
-            save_strategy="no", dataloader_pin_memory=False,
+            lr_scheduler_type="constant", logging_steps=1, report_to="none", use_cpu=True,
+            disable_tqdm=True, save_strategy="no", dataloader_pin_memory=False,
         ),
         train_dataset=Dataset.from_dict(rows),
     )  # fmt: skip

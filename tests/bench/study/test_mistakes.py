@@ -393,7 +393,7 @@ def test_what_would_not_be_pretrained_on_its_own_text(settings, task, arms, plac
 
 
 def test_pretraining_elsewhere_is_no_pretraining(tmp_path):
-    with pytest.raises(StudyError, match="pretraining: expected 'self' or a table. Got 'hub'"):
+    with pytest.raises(StudyError, match=r"pretraining: expected 'self' or a table\. Got 'hub'"):
         study.load(written(tmp_path, f'{HEAD}pretraining = "hub"\n{GRID}'))
 
 

@@ -260,11 +260,11 @@ def test_a_comparison_without_pretraining_says_nothing_of_it(tmp_path):
     plain = study.load(str(TINY)).cells[0]
     assert "pretraining" not in plain.model_dump(mode="json")["model"]
     assert "pretraining" not in plain.alike
-    head = "[comparison.scratch]\n"
+    text, head = TINY.read_text().replace("max_positions = 32\n", ""), "[comparison.scratch]\n"
     keys = set()
     for said in ('pretraining = "self"', "pretraining = {}", "pretraining = {seed = 1}"):
-        cell = study.load(written(tmp_path, TINY.read_text()
-            .replace("max_positions = 32\n", "").replace(head, f"{head}{said}\n"))).cells[0]  # fmt: skip
+        path = written(tmp_path, text.replace(head, f"{head}{said}\n"))
+        cell = study.load(path).cells[0]
         assert study.Cell.model_validate(cell.model_dump(mode="json")) == cell
         keys.add(cell.key)
     assert len(keys) == 2
