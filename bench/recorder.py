@@ -20,7 +20,9 @@ from bench.study import Cell
 from bench.tools.display import Display
 
 #: What was decided of a cell's model that its record keeps.
-_MODEL = ("parameters", "match", "cost", "layers", "weights", "tokenizer", "positions")
+_MODEL = (
+    "parameters", "match", "cost", "layers", "weights", "tokenizer", "positions", "pretraining"
+)  # fmt: skip
 
 
 class Recorder:

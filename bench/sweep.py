@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import registry, told
 from bench.data import corpus
-from bench.execute import processes, turns
+from bench.execute import bodies, processes, turns
 from bench.execute.seats import Seat
 from bench.execute.tuning import Tuning
 from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
@@ -139,10 +139,13 @@ def run(
                 estimate = sum(
                     answer.get("estimate_s", 0.0) for answer in decided["cells"].values()
                 )
-                display.plan(study, pending, decided["cells"], estimate)
+                missing = decided["pretrainings"]
+                first_s = sum(body["estimate_s"] for body in missing)
+                display.plan(study, pending, decided["cells"], estimate + first_s, missing)
                 if dry_run:
                     return summary
-                told.begin(store, made_with, made_of, decided["corpus"], estimate)
+                told.begin(store, made_with, made_of, decided["corpus"], estimate + first_s)
+                _pretrain(server, decided, library, display)
                 recorder = Recorder(store, decided, display, made_with, estimate, started)
                 answers = decided["cells"]
                 runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
@@ -213,6 +216,23 @@ def _changed(before: dict[str, str] | None, current: dict[str, str]) -> list[str
 
 def _and(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+
+
+def _pretrain(
+    server: processes.Server, decided: dict[str, Any], library: str, display: Display
+) -> None:
+    """Make the weights that cells start from and that are not in the cache yet."""
+    missing = decided["pretrainings"]
+    if missing:
+        with display.progress(sum(body["estimate_s"] for body in missing)):
+            bodies.run(
+                server,
+                missing,
+                decided["cells"],
+                display,
+                corpus=library,
+                threads=environment.threads(),
+            )
 
 
 def _measure(

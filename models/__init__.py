@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.recurrent.causal_lm import RecurrentForCausalLM
     from models.recurrent.configuration import RecurrentClipConfig, RecurrentConfig
     from models.recurrent.image_text import RecurrentClipModel
+    from models.recurrent.masked_lm import RecurrentForMaskedLM
     from models.recurrent.modeling import RecurrentModel
     from models.recurrent.question_answering import RecurrentForQuestionAnswering
     from models.recurrent.seq2seq import RecurrentForSeq2SeqLM
@@ -28,6 +29,7 @@ _HOMES = {
     "RecurrentClipModel": "image_text",
     "RecurrentConfig": "configuration",
     "RecurrentForCausalLM": "causal_lm",
+    "RecurrentForMaskedLM": "masked_lm",
     "RecurrentForQuestionAnswering": "question_answering",
     "RecurrentForSeq2SeqLM": "seq2seq",
     "RecurrentForSequenceClassification": "sequence_classification",
@@ -42,6 +44,7 @@ __all__ = [
     "RecurrentClipModel",
     "RecurrentConfig",
     "RecurrentForCausalLM",
+    "RecurrentForMaskedLM",
     "RecurrentForQuestionAnswering",
     "RecurrentForSeq2SeqLM",
     "RecurrentForSequenceClassification",

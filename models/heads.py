@@ -41,6 +41,10 @@ GENERATING = TIED
 #: What architectures call a probability of dropout.
 _DROPOUT = re.compile(r"(.*_)?(dropout|dropout_rate|dropout_prob|pdrop)")
 
+#: Parts that pretrained weights may lack, though some architectures count them to the body: their
+#: own head did not need them.
+_NEW = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
+
 
 def set_dropout(config: PreTrainedConfig, dropout: float) -> None:
     """Set every dropout of a configuration and of its parts, in place.
@@ -58,6 +62,16 @@ def on_meta(config: PreTrainedConfig, head: str) -> PreTrainedModel:
     with torch.device("meta"):
         model: PreTrainedModel = HEADS[head].from_config(config)
     return model
+
+
+def holes(model: PreTrainedModel, new: set[str]) -> list[str]:
+    """Names of tensors outside the head that were drawn at random."""
+    body = {id(weight) for weight in model.base_model.parameters()}
+    return sorted(
+        name
+        for name, weight in model.named_parameters()
+        if name in new and id(weight) in body and not _NEW.search(name)
+    )
 
 
 def example(

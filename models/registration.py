@@ -33,6 +33,7 @@ def _register_models(registry: Any) -> None:
         RecurrentVisionConfig,
     )
     from models.recurrent.image_text import RecurrentClipModel, RecurrentVisionModel
+    from models.recurrent.masked_lm import RecurrentForMaskedLM
     from models.recurrent.modeling import RecurrentModel
     from models.recurrent.question_answering import RecurrentForQuestionAnswering
     from models.recurrent.seq2seq import RecurrentForSeq2SeqLM
@@ -51,6 +52,7 @@ def _register_models(registry: Any) -> None:
         ("AutoModelForTokenClassification", RecurrentConfig, RecurrentForTokenClassification),
         ("AutoModelForQuestionAnswering", RecurrentConfig, RecurrentForQuestionAnswering),
         ("AutoModelForCausalLM", RecurrentConfig, RecurrentForCausalLM),
+        ("AutoModelForMaskedLM", RecurrentConfig, RecurrentForMaskedLM),
         ("AutoModelForSeq2SeqLM", RecurrentConfig, RecurrentForSeq2SeqLM),
         (
             "AutoModelForZeroShotImageClassification",

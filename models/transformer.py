@@ -29,6 +29,7 @@ from models.arms import HEADS, Arm, Quantity, Shape
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Cost, count_parameters
 from models.heads import on_meta
+from models.pretext import CONTINUATION, MASKED, NEXT, Pretext, bare
 from models.tracing import StateGradients, trace_residuals
 
 
@@ -58,6 +59,13 @@ class TransformerArm(Arm):
     def free_dimension(self, match: Quantity) -> str | None:
         # Keys and values are as wide as the embeddings, which every arm shares.
         return None if match == "state" else "feed-forward width"
+
+    def pretext(self, config: PreTrainedConfig, head: str) -> Pretext:
+        """As the architecture's authors pretrained it, a T5 by its prefix objective."""
+        if head == IMAGE_TEXT:
+            return super().pretext(config, head)
+        objective = {"AutoModelForCausalLM": NEXT, SEQ2SEQ: CONTINUATION}.get(head, MASKED)
+        return Pretext(objective, bare(config))
 
     def max_length(self, config: PreTrainedConfig) -> int | None:
         """Learned positions end; T5's are distances, and go on."""

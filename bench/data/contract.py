@@ -20,6 +20,9 @@ IGNORED = -100
 #: Data that needs no network: what a task file cuts or generates.
 OFFLINE = "offline"
 
+#: What a task whose rows are text of the corpus says as ``NEEDS``.
+LIBRARY = "library"
+
 #: Whose token ids a comparison reads text through: the corpus's own, trained on its training split,
 #: or its checkpoint's, the bundled one's where it names none.
 TOKENIZERS = CORPUS, CHECKPOINT = ("corpus", "checkpoint")

@@ -2,7 +2,7 @@
 
 Data is opened once (``opened``) and models matched (``sizing``), cells that cannot run are named
 (``refusals``), and one step of every model is timed so that the plan can say how long it will take
-(``estimates``).
+(``estimates``). What is to be pretrained first is named (``pretrainings``).
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from bench import tasks
-from bench.execute import estimates, refusals
+from bench.execute import estimates, pretrainings, refusals
 from bench.execute.opened import Opened
 from bench.execute.sizing import positions, sized
 from bench.outcome import CellError
@@ -30,7 +30,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``corpus`` (what it holds), and ``cells``: key to what ``sizing.sized`` says of its model
-        and to ``estimate_s``, or to ``failed`` (a status) and ``reason``.
+        and to ``estimate_s``, or to ``failed`` (a status) and ``reason``; and
+        ``pretrainings``, what is to be made before them, see ``pretrainings.add``.
     """
     torch.set_num_threads(job["threads"])
     cells = {fields["key"]: Cell.model_validate(fields["cell"]) for fields in job["cells"]}
@@ -39,7 +40,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     needless = refusals.of_flushing(cells)
     decided = {key: needless.get(key) or decide(cell) for key, cell in cells.items()}
     estimates.add(cells, decided, data)
-    return {"corpus": data.described(), "cells": decided}
+    missing = pretrainings.add(cells, decided, data)
+    return {"corpus": data.described(), "cells": decided, "pretrainings": missing}
 
 
 class Decisions:

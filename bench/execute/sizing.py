@@ -157,6 +157,8 @@ def positions(task: tasks.Task, cell: Cell) -> int:
     """
     measure: Any = contract.load(cell.probe)
     lengths = [reads(task, cell), _query(task)]
+    if cell.model.pretraining is not None:
+        lengths.append(cell.model.pretraining.length)
     if hasattr(measure, "windows") and not _sees(task):
         lengths += [length for _, length in measure.windows(cell)]
     if hasattr(measure, "positions"):

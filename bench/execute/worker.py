@@ -26,7 +26,7 @@ from bench.data import corpus
 from bench.execute import affinity, ceilings, prepare
 from bench.execute.channel import Channel, Closed
 from bench.execute.parent import die_with_parent
-from bench.measure import contract, devices, resume
+from bench.measure import contract, devices, pretraining, resume
 from bench.measure.subject import Subject
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported
 from bench.study import Cell
@@ -54,6 +54,8 @@ def main(fd: int) -> None:
             job = channel.receive()
             if job["job"] == "cell":
                 _measure(channel, job)
+            elif job["job"] == "pretrain":
+                _pretrain(channel, job)
             else:
                 channel.send({"result": _ANSWERS[job["job"]](job)})
             code = 0
@@ -106,6 +108,16 @@ def _file(cell: Cell, kept: dict[str, Any]) -> resume.File:
     """Where a cell's training is saved while it lasts, and what has to be the same to go on."""
     here = {"cell": cell.key, "accelerator": str(devices.name(cell.device))}
     return resume.File(Path(kept["path"]), kept["made_with"] | here)
+
+
+def _pretrain(channel: Channel, job: dict[str, Any]) -> None:
+    """Pretrain the body of a cell's model, on one thread: more would round otherwise."""
+    cell = Cell.model_validate(job["cell"])
+    settle("keep", 1)
+    data = tasks.open_data(cell.task, cell.data, job["corpus"], cell.model.reads_through)
+    recipe = pretraining.recipe(cell, job["config"], data)
+    made = pretraining.make(recipe, lambda share: channel.send({"progress": share}))
+    channel.send({"result": made})
 
 
 def settle(denormals: str, threads: int) -> None:

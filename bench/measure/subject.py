@@ -11,13 +11,16 @@ from transformers import PreTrainedModel
 
 import models.arms
 from bench import tasks
-from bench.measure import devices, objective
+from bench.measure import devices, objective, pretrained
 from bench.measure.objective import Batch
 from bench.outcome import Unsupported
 from bench.study import Cell
 from models.precision import PRECISIONS, Precision
 
 __all__ = ["Batch", "Step", "Subject", "optimizer"]
+
+#: In a configuration: the key of the weights that were pretrained here for its body.
+PRETRAINED = "pretrained_here"
 
 
 class Subject:
@@ -48,13 +51,19 @@ class Subject:
         self.data, self.tried = data, tried
 
     def build(self, kernel: str | None = None, dtype: str | None = None) -> PreTrainedModel:
-        """The model at its initialisation, on the cell's device.
+        """The model as its training finds it, on the cell's device.
+
+        Random weights are drawn from the cell's seed; where its body was pretrained here, it has
+        these weights, and only what is new is drawn.
 
         Args:
             kernel, dtype: None for the cell's.
         """
         cell = self.cell
         model = self.arm.build(self.config, self.head, cell.seed, kernel or cell.kernel)
+        body: str | None = getattr(self.config, PRETRAINED, None)
+        if body is not None:
+            pretrained.load(model, body)
         features: int | None = getattr(self.task, "FEATURES", None)
         if features is not None:
             objective.add_features(model, features)

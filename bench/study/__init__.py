@@ -9,7 +9,15 @@
 Validation names every mistake at once, with its line, and imports neither torch nor transformers.
 """
 
-from bench.study.cell import Cell, Comparison, Published, Recurrent, reference, references
+from bench.study.cell import (
+    Cell,
+    Comparison,
+    Pretraining,
+    Published,
+    Recurrent,
+    reference,
+    references,
+)
 from bench.study.mistakes import StudyError
 from bench.study.plan import Study, load
 from bench.study.schema import DENORMALS, DEVICES, DTYPES, HUB
@@ -21,6 +29,7 @@ __all__ = [
     "HUB",
     "Cell",
     "Comparison",
+    "Pretraining",
     "Published",
     "Recurrent",
     "Study",

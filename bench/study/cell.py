@@ -7,16 +7,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     StrictBool,
     StrictFloat,
+    StrictInt,
     StrictStr,
+    model_serializer,
     model_validator,
 )
 
 from bench import registry
 from bench.data.contract import CHECKPOINT, CORPUS, OFFLINE
-from bench.study.fields import STRICT, Count, one_of
+from bench.study.fields import STRICT, Count, axis, one_of, wrong
 
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
@@ -31,6 +35,51 @@ class Recurrent(BaseModel):
     initialization: one_of("initialization", INITIALIZATIONS) = "default"  # type: ignore[valid-type]
     forget_bias: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None  # of an LSTM
     chrono_length: Count | None = None  # longest memory, in steps, that "chrono" provides for
+
+
+class Pretraining(BaseModel):
+    """How every arm of a comparison is pretrained here, on the training split's own text.
+
+    Each step reads ``batch_size`` windows of ``length`` tokens, and there are as many steps as make
+    ``tokens``. Of several ``learning_rates`` each is tried for a tenth of the steps, and the one
+    with the lowest loss on the validation split's text is taken.
+    """
+
+    model_config = STRICT
+
+    tokens: Count = 4_000_000
+    length: Count = 128
+    batch_size: Count = 32
+    learning_rates: axis(Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)]) = [1e-3]  # type: ignore[valid-type]
+    seed: Annotated[StrictInt, Field(ge=0)] = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return self.tokens // (self.batch_size * self.length)
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> Self:
+        """In the first step a rate that rises is zero, and a trial of one step tries nothing."""
+        least, size = 1 if len(self.learning_rates) == 1 else 20, self.batch_size * self.length
+        if self.steps < least:
+            raise ValueError(
+                f"expected tokens of at least {least} step{'s' * (least > 1)} of batch_size * "
+                f"length = {size}, {least * size}. Got {self.tokens}"
+            )
+        return self
+
+
+SELF = "self"
+
+
+def _pretraining(value: Any) -> Any:
+    """``"self"`` is short for a table of all defaults."""
+    if isinstance(value, str):
+        if value != SELF:
+            raise wrong(f"expected {SELF!r} or a table. Got {value!r}.")
+        return {}
+    return value
 
 
 class Comparison(BaseModel):
@@ -51,6 +100,9 @@ class Comparison(BaseModel):
 
     ``max_positions`` is the length of tables of learned positions; without it as many as a cell
     needs, as what is never looked up is paid for in every training step, by one arm alone.
+
+    With ``pretraining`` no arm starts from random weights: each is pretrained here first, all on
+    the same text for the same number of tokens.
     """
 
     model_config = STRICT
@@ -67,6 +119,15 @@ class Comparison(BaseModel):
     embeddings: StrictStr = "scratch"
     checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None
     tokenizer: StrictStr = CHECKPOINT
+    pretraining: Annotated[Pretraining | None, BeforeValidator(_pretraining)] = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is not asked for: cells of before there was pretraining keep their keys."""
+        fields: dict[str, Any] = write(self)
+        if fields.get("pretraining") is None:
+            fields.pop("pretraining", None)
+        return fields
 
     @property
     def reads_through(self) -> str:

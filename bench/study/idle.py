@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from bench import registry
-from bench.data.contract import CORPUS
+from bench.data.contract import CORPUS, LIBRARY
 from bench.study.cell import Comparison
 from bench.study.mistakes import Place
 
@@ -16,8 +16,10 @@ _SEQ2SEQ, _CAUSAL = "AutoModelForSeq2SeqLM", "AutoModelForCausalLM"
 _LEAST_CHRONO = 3  # steps of memory, below which the gates' biases are not defined
 _OWN = "a comparison of their own"
 
+_Wrong = tuple[Place, str]
 
-def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator[tuple[Place, str]]:
+
+def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator[_Wrong]:
     """What is wrong with the options of a comparison, each with its place.
 
     Args:
@@ -43,6 +45,8 @@ def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator
                 f"task {task!r} has {_CAUSAL}, which must read from left to right: leave "
                 f"bidirectional out, or give such tasks {_OWN}.",
             )
+    for where, what in _pretraining(comparison, own):
+        yield ("comparison", name, "pretraining", *where), what
     arms = _arms(own)
     if comparison.tokenizer == CORPUS and (known := pretrained(comparison, arms or ())):
         yield (
@@ -59,6 +63,51 @@ def options(name: str, comparison: Comparison, grids: Sequence[Any]) -> Iterator
                 f"recurrent arms start from a checkpoint's. {', '.join(lost)} would ignore it: "
                 f"leave embeddings out, or give such arms {_OWN}.",
             )
+
+
+def _pretraining(comparison: Comparison, grids: Sequence[dict[str, Any]]) -> Iterator[_Wrong]:
+    """What keeps arms from being pretrained on their tasks' own text, or all of a window from it.
+
+    Positions beyond the windows of pretraining would be pretrained in name only.
+    """
+    asked = comparison.pretraining
+    if asked is None:
+        return
+    for task in sorted(
+        {t for grid in grids for t in _listed(grid.get("task")) if isinstance(t, str)}
+    ):
+        entry = registry.tasks().get(task)
+        if entry is not None and entry.literals.get("NEEDS") != LIBRARY:
+            yield (
+                (),
+                f"task {task!r} is not cut from the library's text, on which the arms are "
+                f"pretrained: leave pretraining out, or give such tasks {_OWN}.",
+            )
+    for arm in sorted(_arms(grids) or ()):
+        if registry.arms()[arm].literals["WEIGHTS"] == "pretrained":
+            yield (
+                (),
+                f"arm {arm} has weights of its own, and would not be pretrained here: give it "
+                f"{_OWN}.",
+            )
+    if comparison.embeddings == "checkpoint":
+        yield (
+            (),
+            "starts every arm from weights made here. Got embeddings = 'checkpoint', which come "
+            "from elsewhere: leave one of the two out.",
+        )
+    lengths = [n for grid in grids for n in _listed(grid.get("length")) if type(n) is int]
+    if lengths and max(lengths) > asked.length:
+        yield (
+            ("length",),
+            f"expected at least the longest window of its grids, {max(lengths)} tokens, as "
+            f"positions beyond it would not be pretrained. Got {asked.length}.",
+        )
+    if comparison.max_positions is not None and comparison.max_positions < asked.length:
+        yield (
+            ("length",),
+            f"expected at most max_positions, {comparison.max_positions}. Got {asked.length}.",
+        )
 
 
 def pretrained(comparison: Comparison, arms: Collection[str]) -> list[str]:

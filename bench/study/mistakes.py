@@ -7,7 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import registry
-from bench.study.cell import Recurrent
+from bench.study.cell import Pretraining, Recurrent
+
+#: Tables inside a comparison's, and their fields.
+_TABLES = {
+    "recurrent": list(Recurrent.model_fields),
+    "pretraining": list(Pretraining.model_fields),
+}
 
 Place = tuple[str | int, ...]  #: keys and indices that lead to a value: ``("grid", 1, "arm", 0)``
 
@@ -52,8 +58,7 @@ class Mistakes:
 def _sentence(detail: Any, names: Sequence[str]) -> str:
     """A pydantic error in this suite's words: what was expected, and what came."""
     if detail["type"] == "extra_forbidden":
-        if detail["loc"][-2:-1] == ("recurrent",):
-            names = list(Recurrent.model_fields)
+        names = _TABLES.get(str(detail["loc"][-2:][0]), names)
         return registry.unknown("field", str(detail["loc"][-1]), names)
     if detail["type"] == "missing":
         return "missing."

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -68,8 +68,16 @@ class Display:
         cells: Sequence[Cell],
         answers: dict[str, dict[str, Any]],
         estimate_s: float,
+        bodies: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """The cells by probe and comparison, sizes, what cannot run and why, and the time."""
+        """The cells by probe and comparison, sizes, what cannot run and why, and the time.
+
+        Args:
+            study, cells: what is planned.
+            answers: what was decided of each cell.
+            estimate_s: of all, pretraining included.
+            bodies: what is to be pretrained first.
+        """
         table = Table(
             "probe", "comparison", "cells", "lengths", "a step", "arms", "seeds", "estimate"
         )
@@ -103,7 +111,12 @@ class Display:
         for reason, names in reasons.items():
             others = f" and {len(names) - 1} more" if len(names) > 1 else ""
             self.say(f"{reason}\n  ({names[0]}{others})")
-        self.say(f"estimate: {duration(estimate_s)} for {len(cells)} cells")
+        first = ""
+        if bodies:
+            spent = duration(sum(body["estimate_s"] for body in bodies))
+            what = "1 body" if len(bodies) == 1 else f"{len(bodies)} bodies"
+            first = f", of them {spent} for pretraining {what} of {_arms(bodies)} first"
+        self.say(f"estimate: {duration(estimate_s)} for {len(cells)} cells{first}")
 
     @contextlib.contextmanager
     def progress(self, total_s: float) -> Iterator[None]:
@@ -134,7 +147,7 @@ class Display:
     def advance(self, cell: Cell, seconds: float) -> None:
         """A cell is worth this much of its estimate so far."""
         self._parts[cell.key] = seconds
-        self._update(cell)
+        self._update(cell.name)
 
     def ended(self, cell: Cell, outcome: dict[str, Any], estimate_s: float) -> None:
         """A cell has ended."""
@@ -151,14 +164,37 @@ class Display:
             pace = elapsed / self._done_s if share > _TRUST else 1.0
             left = f"  [{duration(max(0.0, self._total_s - self._done_s) * pace)} left]"
         self.say(f"{cell.name}: {text}{left}")
-        self._update(cell)
+        self._update(cell.name)
 
-    def _update(self, cell: Cell) -> None:
+    def pretraining(self, body: Mapping[str, Any], share: float) -> None:
+        """A body that cells start from is this far."""
+        self._parts[body["key"]] = body["estimate_s"] * share
+        self._update(_body(body))
+
+    def pretrained(
+        self, body: Mapping[str, Any], made: Mapping[str, Any] | None, reason: str
+    ) -> None:
+        """A body has ended: how it was made, or None and why not."""
+        self._parts.pop(body["key"], None)
+        self._done_s += body["estimate_s"]
+        told = reason
+        if made is not None:
+            told = f"loss {made['loss']:.3g} on validation text, {duration(made['seconds'])}"
+        self.say(f"{_body(body)}: {told}")
+        self._update(_body(body))
+
+    def _update(self, name: str) -> None:
         if self._progress is not None:
             completed = self._done_s + sum(self._parts.values())
-            self._progress.update(
-                self._task, completed=completed, description=cell.name, refresh=True
-            )
+            self._progress.update(self._task, completed=completed, description=name, refresh=True)
+
+
+def _body(body: Mapping[str, Any]) -> str:
+    return f"pretraining {body['arm']}, {body['objective']}, {body['tokens']:,} tokens"
+
+
+def _arms(bodies: Sequence[Mapping[str, Any]]) -> str:
+    return listed(dict.fromkeys(body["arm"] for body in bodies))
 
 
 def _step(cell: Cell) -> str:

@@ -61,7 +61,8 @@ def examine(planned: Study, display: Display) -> bool:
         decided = processes.prepare(server, planned.cells, library, environment.threads())
     answers = decided["cells"]
     estimate = sum(answer.get("estimate_s", 0.0) for answer in answers.values())
-    display.plan(planned, planned.cells, answers, estimate)
+    estimate += sum(body["estimate_s"] for body in decided["pretrainings"])
+    display.plan(planned, planned.cells, answers, estimate, decided["pretrainings"])
     display.say(_need(planned, estimate, half_width))
     kinds = Counter(answer["failed"] for answer in answers.values() if "failed" in answer)
     return not set(kinds) - {"unsupported"}

@@ -25,6 +25,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from models import extensions
 from models.cost import Cost
 from models.heads import HEADS
+from models.pretext import Pretext
 from models.tracing import StateGradients
 
 __all__ = ["HEADS", "Arm", "HeadError", "Quantity", "Shape", "config_from_dict", "load"]
@@ -126,6 +127,14 @@ class Arm(ABC):
         torch.manual_seed(seed)
         model: PreTrainedModel = HEADS[head].from_config(config)
         return model
+
+    def pretext(self, config: PreTrainedConfig, head: str) -> Pretext:
+        """On what the body of a model is pretrained before it is trained on its task.
+
+        Raises:
+            HeadError: nothing is known that would pretrain it.
+        """
+        raise HeadError(f"this arm has no objective that would pretrain a model of {head}.")
 
     def max_length(self, config: PreTrainedConfig) -> int | None:
         """Longest input in tokens, None where there is no limit."""

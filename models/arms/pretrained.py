@@ -1,6 +1,5 @@
 """A pretrained transformer: all-MiniLM-L6-v2 (Wang et al., 2020) unless another is named."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from models.arms import HEADS, HeadError, Quantity, Shape
 from models.autoclasses import IMAGE_TEXT
 from models.checkpoints import CONFIG, MINILM, Checkpoint, CheckpointError, find, for_head
 from models.checkpoints.architectures import served
-from models.heads import on_meta, set_dropout
+from models.heads import holes, on_meta, set_dropout
+from models.pretext import Pretext, fill
 from models.transformer import TransformerArm
 
 LABEL = "MiniLM (pretrained)"
@@ -31,9 +31,6 @@ FAMILY = "transformer"
 WEIGHTS = "pretrained"
 KERNELS = ("sdpa", "eager", "compiled", "flash", "efficient", "math")
 
-#: Parts that a checkpoint may lack, though some architectures count them to the body: its own head
-#: did not need them.
-_HEAD = re.compile(r"(^|\.)(pooler|lm_head|qa_outputs)\.")
 #: What configurations call the tokens that can be read.
 _POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len")
 #: What configurations call a classifier that reads the first state, and the mean of all.
@@ -102,10 +99,10 @@ class CheckpointArm(TransformerArm):
         torch.manual_seed(seed)
         try:
             model, new = _loaded(HEADS[head], folder, config)
-            if model.base_model is not model and _holes(model, new):
+            if model.base_model is not model and holes(model, new):
                 # Some heads call the body otherwise than it was saved.
                 body, lacking = _loaded(HEADS["AutoModel"], folder, config)
-                filled = _fill(model.base_model, body) - lacking
+                filled = fill(model.base_model, body.state_dict()) - lacking
                 new -= {f"{model.base_model_prefix}.{name}" for name in filled}
         except SafetensorError as error:  # a commit may hold damaged weights, proven byte for byte
             raise CheckpointError(
@@ -113,6 +110,10 @@ class CheckpointArm(TransformerArm):
             ) from None
         _refuse_holes(checkpoint, model, new)
         return kernels.use(model, kernel)
+
+    def pretext(self, config: PreTrainedConfig, head: str) -> Pretext:
+        """None: it comes pretrained."""
+        raise HeadError("a checkpoint comes pretrained, and would not be pretrained here.")
 
     def max_length(self, config: PreTrainedConfig) -> int | None:
         """Learned positions end, those of RoBERTa and its kin before their table does."""
@@ -227,37 +228,16 @@ def _loaded(auto: Any, folder: Path, config: PreTrainedConfig) -> tuple[PreTrain
     return model, other | set(loaded["missing_keys"])
 
 
-def _fill(body: nn.Module, source: nn.Module) -> set[str]:
-    """Give a body the weights of another of the same architecture; names of those that fit."""
-    theirs, filled = source.state_dict(), set()
-    with torch.no_grad():
-        for name, tensor in body.state_dict().items():
-            if name in theirs and theirs[name].shape == tensor.shape:
-                tensor.copy_(theirs[name])
-                filled.add(name)
-    return filled
-
-
-def _holes(model: PreTrainedModel, new: set[str]) -> list[str]:
-    """Names of tensors outside the head that were drawn at random."""
-    body = {id(weight) for weight in model.base_model.parameters()}
-    return sorted(
-        name
-        for name, weight in model.named_parameters()
-        if name in new and id(weight) in body and not _HEAD.search(name)
-    )
-
-
 def _refuse_holes(checkpoint: Checkpoint, model: PreTrainedModel, new: set[str]) -> None:
     """Refuse a model whose body is not the checkpoint's: it would be called pretrained and is not.
 
     Raises:
         CheckpointError: a tensor outside the head was drawn at random.
     """
-    if holes := _holes(model, new):
+    if found := holes(model, new):
         raise CheckpointError(
             f"{checkpoint.name}: expected weights for the whole {model.config.model_type}. Got "
-            f"none of the right shape for {len(holes)} tensors, first {holes[0]}."
+            f"none of the right shape for {len(found)} tensors, first {found[0]}."
         )
 
 

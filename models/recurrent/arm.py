@@ -14,6 +14,7 @@ from models.arms import HEADS, Arm, Quantity, Shape
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Cost, count_parameters
 from models.heads import TIED, input_embeddings, on_meta
+from models.pretext import CONTINUATION, MASKED, NEXT, Pretext, bare
 from models.recurrent import cost
 from models.recurrent.configuration import KERNELS, RecurrentClipConfig, RecurrentConfig
 from models.recurrent.padding import reverse
@@ -109,6 +110,16 @@ class RecurrentArm(Arm):
         if source is not None:
             _load_embeddings(model, source)
         return model
+
+    def pretext(self, config: PreTrainedConfig, head: str) -> Pretext:
+        """Next token, or masked tokens where it reads both ways; a decoder goes on writing."""
+        if head == IMAGE_TEXT:
+            return super().pretext(config, head)
+        own = bare(config)
+        if head == SEQ2SEQ:
+            return Pretext(CONTINUATION, own)
+        own.tie_word_embeddings, own.embedding_std = True, own.embedding_size**-0.5
+        return Pretext(MASKED if own.bidirectional else NEXT, own)
 
     def free_dimension(self, match: Quantity) -> str | None:
         return "hidden_size"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,17 @@ _TRAINING = ("shortest", "steps", "patience", "warmup_steps", "schedule", "batch
 _COLUMNS = (
     "comparison", "task", "data", "length", "arm", "device", "dtype", *_TRAINING, "seed", "metric",
     "higher_is_better", "test_metric", "floor", "solved", "ended", "missing", "record",
+    "pretraining", "body_parameters",
 )  # fmt: skip
+
+#: Where weights come from: drawn, a checkpoint's, or pretrained here on the task's own text.
+WEIGHTS = RANDOM, PRETRAINED, HERE = ("random", "pretrained", "pretrained here")
+
+
+class _Who(NamedTuple):
+    arm: str
+    weights: str
+    body: int | None
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,17 @@ class Trained:
 
     Args:
         arm: whose.
-        seeds: by seed, those that were trained, whether they diverged or not.
+        seeds: by seed, a row of the table each, those that were trained, diverged or not.
         missing: further seeds that were to be, and were lost.
+        weights: one of ``WEIGHTS``, of which it started.
+        body: parameters of its body; None where the table does not say.
     """
 
     arm: str
     seeds: dict[int, Row]
     missing: int = 0
+    weights: str = RANDOM
+    body: int | None = None
 
     @property
     def solved(self) -> int:
@@ -86,7 +100,7 @@ class Trained:
 
 
 def trainings(
-    frame: pd.DataFrame, names: Sequence[str], arms: Callable[[str], bool]
+    frame: pd.DataFrame, names: Sequence[str], counts: Callable[[str, str], bool]
 ) -> list[tuple[Row, list[Trained]]]:
     """The scopes with the arms that were trained in each; of several trainings the longest.
 
@@ -95,36 +109,46 @@ def trainings(
     Args:
         frame: the table ``learning``.
         names: in what the trainings of one scope agree.
-        arms: which of them count.
+        counts: whether an arm does, started from weights of a kind.
     """
     if frame.empty:
         return []
-    counted = frame[frame["arm"].isin([arm for arm in frame["arm"].unique() if arms(arm)])]
-    scopes: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, dict[int, Row]]]] = {}
-    for given in counted[list(_COLUMNS)].to_dict("records"):
+    scopes: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[_Who, dict[int, Row]]]] = {}
+    for given in frame.reindex(columns=list(_COLUMNS)).to_dict("records"):
         row: Row = {str(name): value for name, value in given.items()}
+        body: int | None = None if pd.isna(row["body_parameters"]) else int(row["body_parameters"])
+        who = _Who(row["arm"], weights(row["arm"], row["pretraining"]), body)
+        if not counts(who.arm, who.weights):
+            continue
         found = scopes.setdefault(tuple(row[name] for name in names), {})
         training = found.setdefault(tuple(row[name] for name in _TRAINING), {})
-        training.setdefault(row["arm"], {}).setdefault(row["seed"], row)
+        training.setdefault(who, {}).setdefault(row["seed"], row)
     told = []
     for place, found in scopes.items():
         longest = max(found, key=lambda training: (len(found[training]), training[1]))
-        each = [_trained(arm, seeds) for arm, seeds in found[longest].items()]
+        each = [_trained(who, seeds) for who, seeds in found[longest].items()]
         told.append((dict(zip(names, place, strict=True)), [arm for arm in each if arm.seeds]))
     return told
 
 
-def _trained(arm: str, rows: dict[int, Row]) -> Trained:
+def _trained(who: _Who, rows: dict[int, Row]) -> Trained:
     kept = {seed: row for seed, row in rows.items() if pd.isna(row["missing"])}
-    return Trained(arm, kept, len(rows) - len(kept))
+    return Trained(who.arm, kept, len(rows) - len(kept), who.weights, who.body)
 
 
-def weights(arm: str) -> str:
-    """``random`` or ``pretrained``; empty of an arm that is not registered here."""
+def weights(arm: str, pretraining: Any) -> str:
+    """Which of ``WEIGHTS`` an arm starts from; empty of one that is not registered here.
+
+    Args:
+        arm: its name.
+        pretraining: what its row says of it, missing where nothing was asked for.
+    """
     entry = registry.arms().get(arm)
-    return "" if entry is None else str(entry.literals["WEIGHTS"])
+    if entry is None:
+        return ""
+    return str(entry.literals["WEIGHTS"]) if pd.isna(pretraining) else HERE
 
 
-def from_scratch(arm: str) -> bool:
+def from_scratch(arm: str, kind: str) -> bool:
     """Whether an arm of a family that claims are about starts from random weights."""
-    return bool(registry.family(arm)) and weights(arm) == "random"
+    return bool(registry.family(arm)) and kind == RANDOM

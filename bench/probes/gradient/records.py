@@ -41,7 +41,9 @@ def where(record: Record) -> dict[str, Any]:
     protocol, model = cell["protocol"], cell["model"]
     return coordinates(cell) | {
         "layers": _layers(record),
-        "initialization": _initialization(cell["arm"], model.get("recurrent") or {}),
+        "initialization": "pretrained here"
+        if model.get("pretraining")
+        else _initialization(cell["arm"], model.get("recurrent") or {}),
         "matched_to": model["match_to"],
         "width": model["hidden_size"],
         "batch_size": protocol["batch_size"],

@@ -30,7 +30,7 @@ from bench.probes.learning import costs, published
 from bench.statistics.exact import holm, sign_flip
 from bench.statistics.intervals import Estimate, of_rounds, share
 from bench.statistics.seeds import better, interquartile_mean, paired_difference
-from bench.store.records import coordinates, of, tokenizer
+from bench.store.records import Record, coordinates, of, tokenizer
 
 #: Statuses in words.
 _LOST = {status: status for status in LOST} | {OOM: "out of memory", TIMEOUT: "timed out"}
@@ -42,9 +42,13 @@ def learning(evidence: Evidence) -> pd.DataFrame:
 
     ``target_steps``, ``target_tokens`` and ``target_s`` are what it took until a validation first
     reached the task's threshold, infinite where none did; see :mod:`bench.probes.learning.costs`.
+    Where some bodies were pretrained here, the rows say which, and how large each is, so that one
+    is set beside its like from random weights.
     """
     rows = []
-    for trained in _trained(evidence, *LOST):
+    seeds = _trained(evidence, *LOST)
+    told = any(trained.cell["model"].get("pretraining") for trained in seeds)
+    for trained in seeds:
         metrics = trained.record["metrics"]
         rows.append(
             _training(trained)
@@ -73,6 +77,7 @@ def learning(evidence: Evidence) -> pd.DataFrame:
                 "best_step": metrics.get("best_step"),
                 "ended": metrics.get("ended"),
                 "record": trained.record["key"],
+                **(_pretraining(trained.record) if told else {}),
             }
         )
     return pd.DataFrame(rows)
@@ -302,6 +307,17 @@ def _at_edge(trained: scores.Scores) -> bool | None:
     """Whether the best learning rate is the least or the largest tried; None where one was."""
     rates, best = _rates(trained), trained.record["metrics"].get("learning_rate")
     return None if best is None or len(rates) < 2 else best in (rates[0], rates[-1])
+
+
+def _pretraining(record: Record) -> dict[str, Any]:
+    """What a body was pretrained on here, if it was, and how large it is."""
+    made = record["model"].get("pretraining") or {}
+    return {
+        "pretraining": made.get("objective"),
+        "pretraining_tokens": made.get("tokens"),
+        "pretraining_loss": made.get("loss"),
+        "body_parameters": record["model"]["parameters"]["body"],
+    }
 
 
 def _cut_off(trained: scores.Scores) -> bool:

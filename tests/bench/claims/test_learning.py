@@ -331,6 +331,55 @@ def test_a_pretrained_transformer_beside_recurrences_from_scratch_does_not_tell(
     assert pretraining_explains_more.judge(learning(roles=arms)) == []
 
 
+def pretrained_here(learning, scores, *, body=1000, seeds=6):
+    """LSTM and transformer from scratch, then both pretrained here, of so many parameters each."""
+    halves = [
+        learning(roles=dict(zip(("lstm", "transformer"), ([s] * seeds for s in pair), strict=True)))
+        for pair in (scores[:2], scores[2:])
+    ]
+    random, here = (half["learning"] for half in halves)
+    here = here.assign(comparison="self", pretraining="next token", record="self-" + here["record"])
+    frame = pd.concat([random.assign(pretraining=None), here], ignore_index=True)
+    return frame.assign(body_parameters=body)
+
+
+@pytest.mark.parametrize(
+    ("scores", "state"),
+    [((0.6, 0.62, 0.9, 0.91), SUPPORTED), ((0.6, 0.9, 0.62, 0.92), REFUTED)],
+)
+def test_families_pretrained_here_are_set_beside_their_like(learning, scores, state):
+    frame = pretrained_here(learning, scores)
+    # Better ones that are nobody's like: larger, and a checkpoint's.
+    other = learning(roles={"lstm": [0.99] * 6, "pretrained": [0.995] * 6})["learning"].assign(
+        comparison="minilm", body_parameters=10**7, record="minilm"
+    )
+    (judgement,) = pretraining_explains_more.judge({"learning": pd.concat([frame, other])})
+    assert judgement.state == state
+    assert len(judgement.records) == 24
+    assert "minilm" not in judgement.records
+    assert "pretraining here changes accuracy by" in judgement.sentence
+    gains = {e.quantity: e.value for e in judgement.effects if ", " in e.quantity}
+    assert gains == pytest.approx(
+        {
+            "gain of pretraining, recurrent": scores[2] - scores[0],
+            "gain of pretraining, transformer": scores[3] - scores[1],
+        }
+    )
+
+
+def test_pretrained_here_is_not_from_scratch(learning):
+    frame = pretrained_here(learning, (0.95, 0.5, 0.5, 0.95))
+    for claim in (transformers_learn_more, recurrences_learn_more):
+        assert [j.scope["comparison"] for j in claim.judge({"learning": frame})] == ["small"]
+
+
+def test_one_family_pretrained_here_beside_a_checkpoint_does_not_tell(learning):
+    frame = pretrained_here(learning, (0.6, 0.6, 0.9, 0.9))
+    frame = frame[(frame["arm"] == "lstm") | frame["pretraining"].isna()]
+    checkpoint = learning(roles={"pretrained": [0.99] * 6})["learning"]
+    assert pretraining_explains_more.judge({"learning": pd.concat([frame, checkpoint])}) == []
+
+
 def test_of_the_published_records(published):
     gradients, anchors = published["gradients"], published["anchors"]
     blocks = claims.judge("short_reach_blocks_learning", gradients)

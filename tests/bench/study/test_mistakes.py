@@ -363,3 +363,46 @@ def test_a_gradient_that_cannot_be_measured_is_refused(tmp_path, line, words):
     with pytest.raises(study.StudyError) as error:
         study.load(written(tmp_path, text))
     assert words in str(error.value), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "arms", "place", "words"),
+    [
+        ("", "parity", "lstm", "pretraining: ", "'parity' is not cut from the library's text"),
+        ("", "package", "pretrained", "pretraining: ", "arm pretrained has weights of its own"),
+        ("length = 8", "package", "lstm", "pretraining.length: ",
+         "expected at least the longest window of its grids, 16 tokens"),
+        ("tokens = 100", "package", "lstm", "pretraining: ",
+         "expected tokens of at least 1 step of batch_size * length = 4096, 4096. Got 100"),
+        ("tokens = 4096, learning_rates = [1e-3, 3e-3]", "package", "lstm", "pretraining: ",
+         "expected tokens of at least 20 steps of batch_size * length = 4096, 81920. Got 4096"),
+        ("learning_rates = [0.0]", "package", "lstm", "pretraining.learning_rates[0]: ",
+         "greater than 0"),
+        ("token = 8", "package", "lstm", "pretraining.token: ", "Did you mean 'tokens'?"),
+    ],
+)  # fmt: skip
+def test_what_would_not_be_pretrained_on_its_own_text(settings, task, arms, place, words, tmp_path):
+    grid = GRID.replace("package", task).replace('"lstm", "transformer"', f'"{arms}"')
+    text = f"{HEAD}pretraining = {{{settings}}}\n{grid}"
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, text))
+    found = str(error.value).splitlines()
+    assert any(
+        line.startswith(f"wrong.toml:8: comparison.own.{place}") and words in line for line in found
+    ), found
+
+
+def test_pretraining_elsewhere_is_no_pretraining(tmp_path):
+    with pytest.raises(StudyError, match=r"pretraining: expected 'self' or a table\. Got 'hub'"):
+        study.load(written(tmp_path, f'{HEAD}pretraining = "hub"\n{GRID}'))
+
+
+def test_positions_and_embeddings_that_pretraining_does_not_make(tmp_path):
+    table = 'max_positions = 64\nembeddings = "checkpoint"\npretraining = "self"\n'
+    head = HEAD.replace('match_to = "transformer"', 'match_to = "pretrained"')
+    grid = GRID.replace(', "transformer"', "")
+    with pytest.raises(StudyError) as error:
+        study.load(written(tmp_path, head + table + grid))
+    text = str(error.value)
+    assert "pretraining.length: expected at most max_positions, 64. Got 128." in text
+    assert "Got embeddings = 'checkpoint', which come from elsewhere" in text

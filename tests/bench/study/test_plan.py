@@ -253,3 +253,19 @@ class TestTokenizer:
         cell = study.load(str(TINY)).cells[0].model_dump(mode="json")
         del cell["model"]["tokenizer"]
         assert study.Cell.model_validate(cell).model.tokenizer == "checkpoint"
+
+
+def test_a_comparison_without_pretraining_says_nothing_of_it(tmp_path):
+    """So that cells of before there was any have the keys that they had."""
+    plain = study.load(str(TINY)).cells[0]
+    assert "pretraining" not in plain.model_dump(mode="json")["model"]
+    assert "pretraining" not in plain.alike
+    text, head = TINY.read_text().replace("max_positions = 32\n", ""), "[comparison.scratch]\n"
+    keys = set()
+    for said in ('pretraining = "self"', "pretraining = {}", "pretraining = {seed = 1}"):
+        path = written(tmp_path, text.replace(head, f"{head}{said}\n"))
+        cell = study.load(path).cells[0]
+        assert study.Cell.model_validate(cell.model_dump(mode="json")) == cell
+        keys.add(cell.key)
+    assert len(keys) == 2
+    assert plain.key not in keys
