@@ -126,7 +126,8 @@ class Gallery:
             for here, (hero, facet) in zip(grid.flat, halves, strict=True):
                 hero.draw(here, facet)
             findings = [hero.finding(facet).rstrip(".") for hero, facet in halves]
-            style.title(figure, ". ".join(findings))
+            text = " ".join(f if f.endswith("?") else f"{f}." for f in findings)
+            style.title(figure, text.rstrip("."))
         style.save(figure, self._folder, "hero", png=True)
         caption = " ".join(hero.caption(facet).strip() for hero, facet in halves)
-        return blocks.Figure("hero", f"{'. '.join(findings)}.", fitting(caption), png=True)
+        return blocks.Figure("hero", text, fitting(caption), png=True)

@@ -206,23 +206,32 @@ def _step(cell: Cell) -> str:
 def _sizes(cells: Sequence[Cell], answers: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each comparison and arm whose size was solved for: the sizes, and how near.
 
-    Of what is the same at all lengths once, of the rest at each.
+    Of what is the same at all lengths and tasks once, of the rest for each.
     """
-    found: dict[tuple[str, str, str, str], dict[str, list[int]]] = {}
+    found: dict[tuple[str, str, str, str], dict[str, list[Cell]]] = {}
     for cell in cells:
         match = answers[cell.key].get("match") or {}
         if match.get("size") is not None:
             size = f"{match['dimension']} {match['size']} ({match['error']:+.1%})"
             whose = cell.comparison, _QUANTITIES[match["quantity"]], cell.model.match_to, cell.arm
-            found.setdefault(whose, {}).setdefault(size, []).append(cell.length)
+            found.setdefault(whose, {}).setdefault(size, []).append(cell)
     return [
         f"{comparison}: {arm} has the {quantity} of {reference} at "
-        + listed(
-            size if len(sizes) == 1 else f"{size} for T={listed(sorted(set(lengths)))}"
-            for size, lengths in sizes.items()
-        )
+        + listed(f"{size}{_only(own, list(sizes.values()))}" for size, own in sizes.items())
         for (comparison, quantity, reference, arm), sizes in found.items()
     ]
+
+
+def _only(cells: Sequence[Cell], all_cells: Sequence[Sequence[Cell]]) -> str:
+    """Which tasks and lengths a size is of, where the others are not of the same."""
+    parts = []
+    tasks = [list(dict.fromkeys(cell.task for cell in own)) for own in all_cells]
+    lengths = [sorted({cell.length for cell in own}) for own in all_cells]
+    if any(each != tasks[0] for each in tasks):
+        parts.append(listed(dict.fromkeys(cell.task for cell in cells)))
+    if any(each != lengths[0] for each in lengths):
+        parts.append(f"T={listed(sorted({cell.length for cell in cells}))}")
+    return f" for {', '.join(parts)}" if parts else ""
 
 
 def _headline(cell: Cell, outcome: dict[str, Any]) -> str:

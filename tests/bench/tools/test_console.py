@@ -68,6 +68,26 @@ def test_a_plan_has_the_sizes_that_were_solved_for(tmp_path, capsys):
     ]
 
 
+def test_sizes_that_differ_by_task_say_so(tmp_path, capsys):
+    path = tmp_path / "tasks.toml"
+    path.write_text(
+        STUDY.format(name="tasks").replace('task = "package"', 'task = ["package", "roles"]')
+    )
+    loaded = study.load(str(path))
+    sizes = {"package": 20, "roles": 18}
+    answers = {
+        cell.key: {"match": {
+            "quantity": "params", "dimension": "hidden_size", "error": 0.0, "size": sizes[cell.task]
+        }} for cell in loaded.cells
+    }  # fmt: skip
+    Display(console(160)).plan(loaded, loaded.cells, answers, 1.0)
+    told = [line for line in capsys.readouterr().out.splitlines() if "hidden_size" in line]
+    assert told == [
+        "tasks: lstm has the body parameters of lstm at hidden_size 20 (+0.0%) for package, "
+        "hidden_size 18 (+0.0%) for roles"
+    ]
+
+
 def test_a_bar_shows_a_name_as_it_is(tmp_path):
     path = tmp_path / "names.toml"
     path.write_text(STUDY.format(name="[bold]x"))
