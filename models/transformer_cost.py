@@ -139,7 +139,7 @@ def _cached(config: PreTrainedConfig) -> int | None:
                 return None
         cache = getattr(outputs, "past_key_values", None)
         cache = getattr(outputs, "cache_params", None) if cache is None else cache
-        if cache is None:
+        if not hasattr(cache, "layers"):  # none, or those of a decoder beside an encoder's
             return None
         held = [getattr(n, kind, None) for n in cache.layers for kind in ("keys", "values")]
         tensors = [tensor for tensor in held if isinstance(tensor, Tensor)]

@@ -149,7 +149,7 @@ def checkpoints(names: Sequence[str] = ()) -> Iterator[Table]:
         states = list(pool.map(lambda entry: entry.state(), listed))
     table = Table(
         Column("checkpoint", no_wrap=True),
-        "heads",
+        Column("heads", min_width=len("SequenceClassification,")),
         Column("source", overflow="fold"),
         "revision",
         "state",

@@ -65,9 +65,11 @@ def heads(checkpoint: Checkpoint) -> tuple[str, ...]:
     """
     config = _config(checkpoint)
     if config is None:
-        return checkpoint.heads
-    here = config.keys() != {"model_type"}
-    if here and not {"vocab_size", "text_config"} & config.keys():  # it reads no token ids
+        known = getattr(checkpoint, "architecture", None)
+        if known is None:
+            return checkpoint.heads
+        config = {"model_type": known}
+    elif not {"vocab_size", "text_config"} & config.keys():  # it reads no token ids
         return ()
     tables, name = _tables(), config.get("model_type")
     writes = name in tables.get(TABLES[SEQ2SEQ], ())
@@ -80,7 +82,8 @@ def heads(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 def has_fused_attention(checkpoint: Checkpoint) -> bool | None:
     """Whether its architecture has PyTorch's fused attention; None where that cannot be told."""
-    name = (_config(checkpoint) or {}).get("model_type")
+    config = _config(checkpoint)
+    name = getattr(checkpoint, "architecture", None) if config is None else config.get("model_type")
     if not isinstance(name, str) or (root := _root()) is None:
         return None
     sources = list((root / "models" / name.replace("-", "_")).glob("modeling_*.py"))
@@ -89,12 +92,11 @@ def has_fused_attention(checkpoint: Checkpoint) -> bool | None:
 
 
 def _config(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """Its configuration; of one that is not here its architecture alone, None if unknown."""
+    """Its configuration, empty if it is none; None of one that is not here."""
     try:
         config = read_json(checkpoint.path() / CONFIG, checkpoint.name)
     except CheckpointError:
-        known: str | None = getattr(checkpoint, "architecture", None)
-        return None if known is None else {"model_type": known}
+        return None
     return config if isinstance(config, dict) else {}
 
 

@@ -37,7 +37,7 @@ def took(frame: pd.DataFrame) -> list[str]:
         never = [words.named(row, rows) for row in known if not row["reached"]]
         parts += [f"never in {first['steps']:,} steps: {listed(never)}"] * bool(never)
         lines.append(
-            f"{where(first)}, {metric.name} {number(first['solved_at'])} on validation: "
+            f"{_of(first)}, {metric.name} {number(first['solved_at'])} on validation: "
             f"{'; '.join(parts)}."
         )
     return lines
@@ -64,7 +64,7 @@ def ended(frame: pd.DataFrame) -> list[str]:
     for rows in _trainings(frame):
         parts = [_ends(rows)]
         parts += [f"{words.named(row, rows)}: {text}" for row in rows for text in lost(row)]
-        lines.append(f"{where(rows[0])}: {'; '.join(parts)}. {_tuned(rows)}.")
+        lines.append(f"{_of(rows[0])}: {'; '.join(parts)}. {_tuned(rows)}.")
     return lines
 
 
@@ -118,13 +118,13 @@ def apart(frame: pd.DataFrame) -> list[str]:
     if frame.empty:
         return []
     tested = frame[~frame["exploratory"].astype(bool)]
-    few = len(frame) - len(tested)
+    few = frame[frame["exploratory"].astype(bool)]
     lines = []
     for rows in groups(tested, [*TRAINING, "reference"]):
         first = rows[0]
         each = "; ".join(f"{words.named(row, rows)} {_apart(row)}" for row in rows)
         lines.append(
-            f"{where(first)}, mean {first['metric']} beside the "
+            f"{_of(first)}, mean {first['metric']} beside the "
             f"{registry.label(first['reference'])}'s on the same seeds: {each}."
         )
     if lines:
@@ -132,12 +132,17 @@ def apart(frame: pd.DataFrame) -> list[str]:
             f"After Holm: for {len(tested)} comparison{'s' * (len(tested) > 1)}, over all tasks "
             "and lengths."
         )
-    if few:
+    if len(few):
+        places = [_of(rows[0]) for rows in groups(few, TRAINING)]
         lines.append(
-            f"{few} of {len(frame)} comparisons of arms have fewer than six seeds: exploratory, "
-            "without a test."
+            f"Fewer than six seeds, so exploratory and without a test: {'; '.join(places)}."
         )
     return lines
+
+
+def _of(row: Row) -> str:
+    """Which training: its windows, comparison and task, and the rows of a step."""
+    return f"{where(row)}, batch {row['batch_size']}"
 
 
 def _apart(row: Row) -> str:

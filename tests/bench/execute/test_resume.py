@@ -39,7 +39,10 @@ def test_kill_9_of_a_worker_costs_a_training_what_came_after_the_last_saving(
 ):
     cell = next(cell for cell in cells_of("learning")[0] if cell.arm == "transformer")
     long = cell.model_copy(
-        update={"protocol": cell.protocol | {"steps": 12, "eval_every": 1, "schedule": "cosine"}}
+        update={
+            "protocol": cell.protocol
+            | {"steps": 12, "eval_every": 1, "schedule": "cosine", "learning_rates": [1e-3]}
+        }
     )
     configs = decided | {long.key: decided[cell.key]}
     place = Trainings(tmp_path).path(long.key)

@@ -56,7 +56,7 @@ def test_a_scaler_keeps_its_scale_between_the_parts_of_an_update(corpus):
     subject = subjects(corpus, "speed", dtype="float16")["lstm"]
     whole, apart = training(subject), training(subject)
     for steps in (whole.steps, apart.steps):
-        steps._scaler.set_growth_interval(1)  # the scale would double between the two
+        steps.scaler.set_growth_interval(1)  # the scale would double between the two
     for batch in subject.batches(2, 2):
         whole(batch)
         apart.apart(batch, parts.Laps("cpu"))

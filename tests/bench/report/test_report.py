@@ -216,7 +216,7 @@ def test_costs_are_all_there(costs, reported_costs):
             assert read_csv(reported_costs / f"tables/{name}.csv"), name
     text = text_of(reported_costs)
     for words in (
-        "LSTM trains", "LSTM decodes", "Time to the first token", "takes equally long", "grows",
+        "training step", "LSTM decodes", "Time to the first token", "takes equally long", "grows",
         "A row keeps", "flushed to zero instead of kept", "A/A ",
     ):  # fmt: skip
         assert words in text, words

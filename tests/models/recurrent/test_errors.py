@@ -221,4 +221,4 @@ def test_a_decoder_needs_a_token_to_start_from():
 
 def test_a_head_that_there_is_not():
     with pytest.raises(ValueError, match="RecurrentConfig"):
-        transformers.AutoModelForMaskedLM.from_config(config())
+        transformers.AutoModelForMultipleChoice.from_config(config())

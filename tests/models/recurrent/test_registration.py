@@ -87,5 +87,5 @@ def test_public_names():
     for name in models.__all__:
         assert getattr(models, name).__name__ == name
     assert set(models.__all__) <= set(dir(models))
-    with pytest.raises(AttributeError, match="RecurrentForMaskedLM"):
-        _ = models.RecurrentForMaskedLM
+    with pytest.raises(AttributeError, match="RecurrentForMultipleChoice"):
+        _ = models.RecurrentForMultipleChoice

@@ -120,7 +120,7 @@ class TestPictures:
         for caption in captions.values():
             assert re.search(r"\bnot\b", caption)
         (curves,) = [text for (name, _), text in captions.items() if name == "learning_curves"]
-        assert "learning rates tried: 1. " in curves
+        assert "learning rates tried: 2. " in curves
         assert "exploratory" in curves
         assert "systems" not in curves
         made[0]["cell"]["arm"] = "pretrained"
@@ -194,6 +194,9 @@ def test_what_it_took_is_said_of_who_got_there(trained):
 
 def test_how_trainings_ended_and_were_tuned(trained):
     made = retold(trained, PARITY, {"lstm": [1.0, 1.0], "transformer": [0.5, 0.6]})
+    for record in made:
+        record["cell"]["protocol"]["learning_rates"] = [1e-3]
+        record["samples"]["trials"] = []
     (line,) = contrasts.ended(tables.tasks(Evidence(made)))
     assert line.endswith(
         ": 4 trainings of 3 steps, whether or not still learning then. Every arm had the learning "
@@ -228,5 +231,6 @@ def test_how_far_apart_arms_are_is_said_of_six_seeds(trained):
     assert holm == "After Holm: for 1 comparison, over all tasks and lengths."
     few = tables.differences(Evidence(made[:5] + made[6:11]))
     assert contrasts.apart(few) == [
-        "1 of 1 comparisons of arms have fewer than six seeds: exploratory, without a test."
+        "Fewer than six seeds, so exploratory and without a test: T=16 (scratch, task package, "
+        "1 thread, corpus tokenizer), batch 4."
     ]
