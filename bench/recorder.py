@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import registry
-from bench.outcome import FINAL, MEASURED, UNAVAILABLE
+from bench.outcome import DIVERGED, FINAL, MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
 from bench.statistics.directions import Pair
@@ -120,6 +120,12 @@ class Recorder:
         """Trials of learning rates that this or an earlier sweep of the study has made."""
         found: dict[str, Any] = self._store.meta("trials", {})
         return found
+
+    @property
+    def trained(self) -> set[str]:
+        """Keys of the cells that have been measured, or diverged."""
+        ended = (*MEASURED, DIVERGED)
+        return {key for key, status in self._store.statuses().items() if status in ended}
 
     def tried(self, cell: Cell, rate: float, loss: float | None, trials: dict[str, Any]) -> None:
         """A learning rate of a cell's arm has been tried: all trials so far are kept."""

@@ -255,7 +255,7 @@ def _measure(
         for seat in turns.side_by_side(seats, turns.abreast(trials[0][0], threads)):
             yield seat.cell, seat.ended_as(DONE)
 
-    tuning = Tuning(measured, recorder.trials, recorder.tried)
+    tuning = Tuning(study.cells, recorder.trained - keys, measured, recorder.trials, recorder.tried)
     with recorder.display.progress(recorder.estimate_s):
         for batch in turns.batches(study.groups, threads):
             wanted = [cell for cell in batch if cell.key in keys]

@@ -139,9 +139,10 @@ def _cached(config: PreTrainedConfig) -> int | None:
                 return None
         cache = getattr(outputs, "past_key_values", None)
         cache = getattr(outputs, "cache_params", None) if cache is None else cache
-        if not hasattr(cache, "layers"):  # none, or those of a decoder beside an encoder's
+        layers = getattr(cache, "layers", None)
+        if layers is None:  # no cache, or a decoder's beside an encoder's
             return None
-        held = [getattr(n, kind, None) for n in cache.layers for kind in ("keys", "values")]
+        held = [getattr(n, kind, None) for n in layers for kind in ("keys", "values")]
         tensors = [tensor for tensor in held if isinstance(tensor, Tensor)]
         if len(tensors) < len(held):
             raise ValueError(

@@ -44,8 +44,9 @@ def judge(evidence: Evidence) -> list[Judgement]:
     """One judgement for each task on which both families were trained with and without."""
     found = []
     for scope, arms in trainings(evidence["learning"], SCOPE, lambda arm, _: bool(family(arm))):
+        kept = [arm for arm in arms if arm.seeds]
         for kind in _PRETRAINED:
-            best = _best(arms, kind)
+            best = _best(kept, kind)
             if best:
                 found.append(_judge(scope, best, kind))
                 break

@@ -33,7 +33,7 @@ def run(
     corpus: str,
     threads: int,
 ) -> None:
-    """Make what is missing, one thread each, as many at once as there are threads.
+    """Make what is missing, one thread each, as many at once as there are threads on the CPU.
 
     Cells whose body cannot be made fail with the reason.
 
@@ -44,8 +44,7 @@ def run(
         corpus: fingerprint of the corpus.
         threads: of this machine.
     """
-    for first in range(0, len(missing), threads):
-        beside = missing[first : first + threads]
+    for beside in _together(missing, threads):
         workers = [server.start(body["job"] | {"corpus": corpus}) for body in beside]
         for body, worker in zip(beside, workers, strict=True):
 
@@ -64,3 +63,10 @@ def run(
                 listener.pretrained(body, made, "")
             for name in body["cells"]:
                 decided[name] = ended if "failed" in ended else decided[name] | ended
+
+
+def _together(missing: Sequence[Body], threads: int) -> list[Sequence[Body]]:
+    """Those on the CPU as many at once as there are threads; an accelerator has one to itself."""
+    here = [body for body in missing if body["job"]["cell"]["device"] == "cpu"]
+    beside = [here[first : first + threads] for first in range(0, len(here), threads)]
+    return [*beside, *([body] for body in missing if body not in here)]

@@ -4,6 +4,7 @@ Cells of one body share it, whatever their task and seed. What lies in the cache
 again, so that a sweep that was stopped goes on with the next body.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def add(
         made = pretrained.read(recipe.key)
         if made is None and recipe.key not in missing:
             with estimates.as_set(cell.model_copy(update={"threads": 1})):
-                estimate_s = pretraining.steps(recipe.settings) * pretraining.step_s(recipe)
+                estimate_s = pretraining.steps(recipe.settings) * _step_s(recipe)
             missing[recipe.key] = {
                 "key": recipe.key,
                 "arm": cell.arm,
@@ -61,3 +62,12 @@ def add(
         config = answer["config"] | {PRETRAINED: recipe.key}
         decided[name] = answer | {"config": config, "pretraining": made}
     return list(missing.values())
+
+
+def _step_s(recipe: pretraining.Recipe) -> float:
+    """Seconds of a step; 0 where it cannot be timed here, which is for its own worker to report."""
+    try:
+        return pretraining.step_s(recipe)
+    except Exception as error:  # out of memory, say
+        traceback.print_exception(error)
+        return 0.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bench import registry
-from bench.execute.channel import Channel, Closed
+from bench.execute.channel import Channel, Closed, heard
 from bench.execute.processes import CellFailed, Server, Worker
 from bench.outcome import FAILED
 from bench.statistics.summaries import PER_ROUND
@@ -114,7 +114,7 @@ class Seat:
 
     def wait(self) -> None:
         """Give up a worker that was begun and has been silent for too long."""
-        if self.patience_s <= 0:
+        if self.patience_s <= 0 and heard([self.channel], 0) is None:
             assert self._worker is not None, "a seat that has not ended has a worker"
             raise self._worker.silent(self._timeout_s)
 

@@ -7,10 +7,11 @@ further one beyond it: none is held back by the list, and none has had more tria
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.outcome import DIVERGED, DONE, INVALID, SOLVED
+from bench.data.metrics import solved
+from bench.outcome import DIVERGED, DONE, INVALID
 from bench.study import Cell
 
 #: Of all trials.
@@ -32,7 +33,12 @@ def tunes(cell: Cell) -> bool:
 class Tuning:
     """The trials of a sweep.
 
+    All arms of a comparison count, also those that are not trained now: a rate that one was tried
+    at is tried with all. Once one has been trained, no list of its comparison is widened any more.
+
     Args:
+        planned: all cells of the study.
+        trained: keys of those that were trained before.
         measure: measures trials, each given with a cell of its arm, and yields them with their
             outcomes as they end.
         known: trials of before, by arm as this calls it.
@@ -41,16 +47,25 @@ class Tuning:
 
     def __init__(
         self,
+        planned: Iterable[Cell],
+        trained: Collection[str],
         measure: Callable[[Sequence[tuple[Cell, Cell]]], Iterable[tuple[Cell, dict[str, Any]]]],
         known: Mapping[str, Sequence[tuple[float, float | None, bool]]],
         remember: Callable[[Cell, float, float | None, dict[str, Trials]], None],
     ) -> None:
         self._measure, self._remember = measure, remember
         self._known: dict[str, Trials] = {
-            arm: [(rate, loss, solved) for rate, loss, solved in trials]
+            arm: [(rate, loss, reached) for rate, loss, reached in trials]
             for arm, trials in known.items()
         }
         self._failed: dict[str, dict[str, Any]] = {}
+        self._arms: dict[str, set[str]] = {}  # of each comparison
+        self._settled: set[str] = set()
+        for cell in filter(tunes, planned):
+            comparison = _comparison(cell)
+            self._arms.setdefault(comparison, set()).add(_arm(cell))
+            if cell.key in trained:
+                self._settled.add(comparison)
 
     def try_rates(self, cells: Sequence[Cell]) -> None:
         """Make the trials that the arms of some cells lack."""
@@ -59,12 +74,13 @@ class Tuning:
             arms.setdefault(_arm(cell), cell)
         comparisons: dict[str, list[str]] = {}
         for name, cell in arms.items():
-            comparisons.setdefault(cell.model_copy(update={"seed": SEED}).alike, []).append(name)
-        self._failed = {}  # a resumed sweep may have more luck
+            comparisons.setdefault(_comparison(cell), []).append(name)
         while wanted := [
             (_trial(arms[name], rate), name, rate)
-            for names in comparisons.values()
-            for name, rate in self._lacking(names, arms[names[0]].protocol["learning_rates"])
+            for comparison, names in comparisons.items()
+            for name, rate in self._lacking(
+                comparison, names, arms[names[0]].protocol["learning_rates"]
+            )
         ]:
             of = {trial.key: (name, rate) for trial, name, rate in wanted}
             for trial, outcome in self._measure([(trial, arms[n]) for trial, n, _ in wanted]):
@@ -79,21 +95,22 @@ class Tuning:
         """The outcome of a trial that failed and did not diverge, which leaves an arm no rate."""
         return self._failed.get(_arm(cell))
 
-    def _lacking(self, names: Sequence[str], listed: Sequence[float]) -> list[tuple[str, float]]:
+    def _lacking(
+        self, comparison: str, names: Sequence[str], listed: Sequence[float]
+    ) -> list[tuple[str, float]]:
         """Arms with rates that they have yet to be tried at; the same rates in the end."""
         names = [name for name in names if name not in self._failed]
-        if not names:
-            return []
-        trials = [self._known.get(name, []) for name in names]
-        rates = sorted({*listed, *(rate for known in trials for rate, *_ in known)})
+        tried = [self._known.get(name, []) for name in sorted(self._arms[comparison])]
+        rates = sorted({*listed, *(rate for trials in tried for rate, *_ in trials)})
         lacking = [
             (name, rate)
-            for name, known in zip(names, trials, strict=True)
+            for name in names
             for rate in rates
-            if rate not in {rate for rate, *_ in known}
+            if rate not in {rate for rate, *_ in self._known.get(name, [])}
         ]
-        if lacking:
+        if lacking or not names or comparison in self._settled:
             return lacking
+        trials = [self._known[name] for name in names]
         return [(name, rate) for rate in beyond(trials, listed) for name in names]
 
     def _take(self, cell: Cell, rate: float, outcome: dict[str, Any]) -> None:
@@ -104,8 +121,10 @@ class Tuning:
             return
         done, metrics = outcome["status"] == DONE, outcome["metrics"]
         loss = metrics["validation_loss"] if done else None
-        solved = done and metrics.get("ended") == SOLVED
-        self._known.setdefault(name, []).append((rate, loss, solved))
+        reached = done and bool(
+            solved(metrics["metric"], metrics["validation_metric"], metrics["solved_at"])
+        )
+        self._known.setdefault(name, []).append((rate, loss, reached))
         self._remember(cell, rate, loss, self._known)
 
 
@@ -134,18 +153,23 @@ def beyond(trials: Sequence[Trials], listed: Sequence[float]) -> list[float]:
         (rates[-1], rates[-2:-1], [rate for rate in rates if rate > max(listed)]),
     ):
         if len(outer) < WIDENINGS and any(_leads(edge, known) for known in trials):
-            ratio = edge / inner[0]
-            found.append(float(f"{edge * ratio:.2g}"))
+            further = float(f"{edge * edge / inner[0]:.2g}")
+            found += [further] * (further not in rates)  # of rates that are all but one, none is
     return found
 
 
 def _leads(rate: float, trials: Trials) -> bool:
     """Whether a rate is the best of an arm, by enough to look further, where none will do."""
-    if any(solved for *_, solved in trials):
+    if any(reached for *_, reached in trials):
         return False
     losses = {tried: math.inf if loss is None else loss for tried, loss, _ in trials}
     rest = min(loss for tried, loss in losses.items() if tried != rate)
     return losses[rate] < (rest - _GAIN * abs(rest) if math.isfinite(rest) else rest)
+
+
+def _comparison(cell: Cell) -> str:
+    """The name of what an arm is compared in, whatever the seed."""
+    return cell.model_copy(update={"seed": SEED}).alike
 
 
 def _arm(cell: Cell) -> str:

@@ -39,11 +39,13 @@ class Contest:
         scope: where.
         ours: arms of the family that is said to learn it.
         theirs: arms of the family that is said not to.
+        lost: trainings of further arms of theirs, none of which was trained.
     """
 
     scope: Mapping[str, Any]
     ours: Sequence[Trained]
     theirs: Sequence[Trained]
+    lost: int = 0
 
     @cached_property
     def best(self) -> Trained:
@@ -83,6 +85,8 @@ class Contest:
             if cut := sum(arm.cut_off for arm in open_):
                 why = f"{cut} training{'s' * (cut > 1)} stopped while still learning"
             return Decided(judgement.UNDECIDED, why)
+        if self.lost:
+            return Decided(judgement.UNDECIDED, f"{self.lost} trainings are missing")
         if p >= _LEVEL:
             return Decided(judgement.UNDECIDED, "exact p of 5% or more")
         return Decided(judgement.SUPPORTED, f"exact p {p:.2g}")
@@ -100,11 +104,14 @@ def judge(evidence: Evidence, names: Sequence[str], ours: str, theirs: str) -> l
     contests = []
     for scope, arms in trainings(evidence["learning"], names, from_scratch):
         sides = [
-            [arm for arm in arms if registry.family(arm.arm) == family] for family in (ours, theirs)
+            [arm for arm in arms if arm.seeds and registry.family(arm.arm) == family]
+            for family in (ours, theirs)
         ]
+        gone = [arm for arm in arms if not arm.seeds and registry.family(arm.arm) == theirs]
         threshold = all(not pd.isna(row["solved"]) for arm in arms for row in arm.seeds.values())
         if all(sides) and threshold:
-            contests.append(Contest(scope, *sides))
+            lost = sum(arm.missing for arm in gone)
+            contests.append(Contest(scope, sides[0], sides[1], lost))
     tested = [contest for contest in contests if contest.seeds >= EXPLORATORY]
     ps = dict(zip(map(id, tested), holm([contest.p for contest in tested]), strict=True))
     return [_judge(contest, ps.get(id(contest), 1.0)) for contest in contests]

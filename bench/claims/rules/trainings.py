@@ -104,7 +104,7 @@ def trainings(
 ) -> list[tuple[Row, list[Trained]]]:
     """The scopes with the arms that were trained in each; of several trainings the longest.
 
-    An arm none of whose seeds was is not among them.
+    An arm none of whose seeds was is among them, with all of them missing.
 
     Args:
         frame: the table ``learning``.
@@ -127,7 +127,7 @@ def trainings(
     for place, found in scopes.items():
         longest = max(found, key=lambda training: (len(found[training]), training[1]))
         each = [_trained(who, seeds) for who, seeds in found[longest].items()]
-        told.append((dict(zip(names, place, strict=True)), [arm for arm in each if arm.seeds]))
+        told.append((dict(zip(names, place, strict=True)), each))
     return told
 
 

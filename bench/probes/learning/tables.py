@@ -159,6 +159,7 @@ def differences(evidence: Evidence) -> pd.DataFrame:
 
 
 def _reference(lots: Sequence[list[scores.Scores]]) -> list[scores.Scores]:
+    lots = [lot for lot in lots if _worths(lot)] or lots
     wanted = lots[0][0].cell["model"].get("match_to")
     given = [lot for lot in lots if lot[0].cell["arm"] == wanted]
     return given[0] if given else min(lots, key=lambda lot: rank(lot[0].cell["arm"]))
@@ -304,19 +305,26 @@ def _trial_steps(trained: scores.Scores) -> int | None:
 
 
 def _at_edge(trained: scores.Scores) -> bool | None:
-    """Whether the best learning rate is the least or the largest tried; None where one was."""
+    """Whether an arm that solves nothing was best at the least or the largest learning rate tried.
+
+    None where one was tried.
+    """
     rates, best = _rates(trained), trained.record["metrics"].get("learning_rate")
-    return None if best is None or len(rates) < 2 else best in (rates[0], rates[-1])
+    if best is None or len(rates) < 2:
+        return None
+    trials = trained.record["samples"].get("trials") or []
+    return best in (rates[0], rates[-1]) and not any(any(solved) for _, _, *solved in trials)
 
 
 def _pretraining(record: Record) -> dict[str, Any]:
     """What a body was pretrained on here, if it was, and how large it is."""
     made = record["model"].get("pretraining") or {}
+    asked = record["cell"]["model"].get("pretraining") is not None
     return {
-        "pretraining": made.get("objective"),
+        "pretraining": made.get("objective", "not made") if asked else None,
         "pretraining_tokens": made.get("tokens"),
         "pretraining_loss": made.get("loss"),
-        "body_parameters": record["model"]["parameters"]["body"],
+        "body_parameters": (record["model"]["parameters"] or {}).get("body"),
     }
 
 

@@ -103,6 +103,16 @@ def test_missing_seeds_leave_open_what_they_could_have_changed(learning):
     assert transformers_learn_more.judge({"learning": told}) == [], "no other family was trained"
 
 
+def test_an_arm_that_was_lost_altogether_might_have_solved_it(learning):
+    arms = {"transformer": SOLVED[:1] * 9, "lstm": FAILED[:1] * 9, "gru": FAILED[:1] * 9}
+    frame = learning(mqar=arms)["learning"].astype({"solved": object})
+    gone = frame["arm"] == "gru"
+    told = frame.assign(missing=pd.Series("killed", frame.index).where(gone))
+    told.loc[gone, ["test_metric", "solved"]] = None
+    (judgement,) = transformers_learn_more.judge({"learning": told})
+    assert (judgement.state, judgement.why) == (UNDECIDED, "9 trainings are missing")
+
+
 def test_many_tasks_need_more_seeds(learning):
     """Six seeds reach 5% for one task; for two Holm asks for more."""
     arms = {"transformer": SOLVED, "lstm": FAILED}

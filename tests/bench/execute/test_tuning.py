@@ -32,6 +32,7 @@ class Machine:
 
     def __init__(self, best, status=DONE):
         self.best, self.status, self.measured, self.remembered = best, status, [], {}
+        self.failing = ()  # arms whose trials are killed
 
     def __call__(self, trials):
         for trial, cell in trials:
@@ -39,33 +40,35 @@ class Machine:
             assert (trial.seed, trial.arm) == (SEED, cell.arm)
             self.measured.append((trial.arm, rate))
             loss = 1 + abs(math.log(rate / self.best[trial.arm]))
+            metrics = {
+                "validation_loss": loss,
+                "metric": "accuracy",
+                "validation_metric": 1 / loss,
+                "solved_at": 0.999,
+            }
+            status = KILLED if trial.arm in self.failing else self.status
             yield (
                 trial,
-                {
-                    "status": self.status,
-                    "reason": "why",
-                    "metrics": {"validation_loss": loss},
-                    "samples": {},
-                },
+                {"status": status, "reason": "why", "metrics": metrics, "samples": {}},
             )
 
     def remember(self, cell, rate, loss, trials):
         self.remembered = {name: list(found) for name, found in trials.items()}
 
-    def tuning(self, known=None):
-        return Tuning(self, known or {}, self.remember)
+    def tuning(self, cells, known=None, trained=()):
+        return Tuning(cells, trained, self, known or {}, self.remember)
 
 
 def test_an_arm_is_tried_once_for_all_its_seeds():
     machine = Machine({"lstm": 3e-3, "transformer": 3e-3})
     cells = arms(learning_rates=[1e-3, 3e-3, 1e-2], trial_steps=5)
-    found = machine.tuning()
+    found = machine.tuning(cells)
     found.try_rates(cells)
     assert len(machine.measured) == len(set(machine.measured)) == 6
     for cell in cells:
         assert [rate for rate, *_ in found.tried(cell)] == [1e-3, 3e-3, 1e-2]
         assert found.failure(cell) is None
-    again = machine.tuning(machine.remembered)  # a sweep that is resumed makes none anew
+    again = machine.tuning(cells, machine.remembered)  # a sweep that is resumed makes none anew
     again.try_rates(cells)
     assert len(machine.measured) == 6
     assert again.tried(cells[0]) == found.tried(cells[0])
@@ -74,7 +77,7 @@ def test_an_arm_is_tried_once_for_all_its_seeds():
 def test_one_arms_best_at_the_edge_widens_the_list_of_all():
     machine = Machine({"lstm": 3e-2, "transformer": 3e-3})
     cells = arms(learning_rates=[1e-3, 3e-3, 1e-2], trial_steps=5)
-    found = machine.tuning()
+    found = machine.tuning(cells)
     found.try_rates(cells)
     tried = {cell.arm: [rate for rate, *_ in found.tried(cell)] for cell in cells}
     assert tried["lstm"] == tried["transformer"] == [1e-3, 3e-3, 1e-2, 0.033, 0.11]
@@ -83,7 +86,7 @@ def test_one_arms_best_at_the_edge_widens_the_list_of_all():
 def test_a_best_rate_that_never_comes_is_not_looked_for_for_ever():
     machine = Machine({"lstm": 1e-30, "transformer": 1e-30})
     cells = arms(learning_rates=[1e-3, 1e-2], trial_steps=5)
-    found = machine.tuning()
+    found = machine.tuning(cells)
     found.try_rates(cells)
     assert [rate for rate, *_ in found.tried(cells[0])] == [1e-5, 1e-4, 1e-3, 1e-2]
 
@@ -117,21 +120,45 @@ def test_rates_that_diverged_are_no_edge():
 def test_a_trial_that_failed_leaves_its_arm_without_a_rate_until_it_is_made():
     machine = Machine({"lstm": 3e-3, "transformer": 3e-3}, status=KILLED)
     cells = arms(learning_rates=[1e-3, 3e-3, 1e-2], trial_steps=5)
-    found = machine.tuning()
+    found = machine.tuning(cells)
     found.try_rates(cells)
     assert len(machine.measured) < 12  # an arm that failed is not tried on
     failure = found.failure(cells[0])
     assert (failure["status"], failure["reason"][:28]) == (KILLED, "at a trial of learning rate ")
     machine.status = DIVERGED
+    found = machine.tuning(cells, machine.remembered)  # the next sweep has more luck
     found.try_rates(cells)
     assert found.failure(cells[0]) is None
     assert found.tried(cells[0]) == made([1e-3, 3e-3, 1e-2], [None] * 3)
 
 
+def test_an_arm_that_is_tried_later_is_tried_at_the_same_rates():
+    """Its trials failed, say, and the others have been trained at the best of theirs since."""
+    machine = Machine({"lstm": 3e-2, "transformer": 1e-4})
+    cells = arms(learning_rates=[1e-3, 3e-3, 1e-2], trial_steps=5)
+    machine.failing = ("transformer",)
+    first = machine.tuning(cells)
+    first.try_rates(cells)
+    lstm, transformer = cells[:2] if cells[0].arm == "lstm" else cells[1::-1]
+    rates = [rate for rate, *_ in first.tried(lstm)]
+    assert len(rates) > 3
+    assert first.failure(transformer) is not None
+    machine.failing = ()
+    later = machine.tuning(cells, machine.remembered, trained=[lstm.key])
+    later.try_rates([cell for cell in cells if cell.arm == "transformer"])
+    assert [rate for rate, *_ in later.tried(transformer)] == rates
+    assert [rate for rate, *_ in later.tried(lstm)] == rates
+
+
+def test_rates_that_are_all_but_one_are_not_tried_for_ever():
+    rates = [1e-3, 1.001e-3]
+    assert beyond([made(rates, [0.5, 1.0])], rates) == []
+
+
 def test_one_rate_needs_no_trial():
     machine = Machine({})
-    found = machine.tuning()
-    found.try_rates(arms(learning_rates=[1e-3]))
+    cells = arms(learning_rates=[1e-3])
+    machine.tuning(cells).try_rates(cells)
     assert machine.measured == []
     assert tuning.listed(arms(learning_rates=[1e-3])) == {}
 
