@@ -26,6 +26,7 @@ from bench.drawing.palette import colour, label, labels
 from bench.drawing.style import SMALL, STYLE, grid, handles, legend, title, titled
 from bench.frames import scores
 from bench.frames.groups import arms, by_arm
+from bench.outcome import CEILING
 from bench.page.numbers import compact, in_units, number
 from bench.probes.learning import costs
 from bench.store.records import Record, coordinate
@@ -152,7 +153,7 @@ def _cheapest(drawn: Sequence[scores.Scores]) -> str:
     reaching = {arm: spent for arm, spent in median.items() if math.isfinite(spent[0])}
     if not reaching:
         some = any(math.isfinite(target.steps) for found in targets.values() for target in found)
-        return f"None of these learns {task}{' in most seeds' if some else ''}"
+        return f"None of these learns {task}{' in most seeds' if some else ''}{_within(drawn)}"
     fewest, soonest = (min(reaching, key=lambda arm: reaching[arm][by]) for by in (1, 2))
     tokens, seconds = compact(reaching[fewest][1]), in_units(reaching[soonest][2], "s")
     if fewest != soonest:
@@ -161,8 +162,17 @@ def _cheapest(drawn: Sequence[scores.Scores]) -> str:
             f"the shortest time, {seconds}"
         )
     if len(reaching) == 1:
-        return f"Only {label(fewest)} learns {task}: {tokens} tokens, {seconds}"
+        others = [s for s in drawn if s.cell["arm"] != fewest]
+        return f"Only {label(fewest)} learns {task}{_within(others)}: {tokens} tokens, {seconds}"
     return f"{label(fewest)} learns {task} soonest: {tokens} tokens, {seconds}"
+
+
+def _within(drawn: Sequence[scores.Scores]) -> str:
+    """The steps that trainings had, where some used them up: still learning, they might have."""
+    cut = [
+        s.cell["protocol"]["steps"] for s in drawn if s.record["metrics"].get("ended") == CEILING
+    ]
+    return f" in {max(cut):,} steps" if cut else ""
 
 
 def _who(drawn: Sequence[scores.Scores]) -> str:
@@ -178,7 +188,7 @@ def _who(drawn: Sequence[scores.Scores]) -> str:
     always = [arm for arm, solved in outcomes.items() if all(solved)]
     never = [arm for arm, solved in outcomes.items() if not any(solved)]
     if len(never) == len(outcomes):
-        return f"None of these trainings solves {task} (T = {longest})"
+        return f"None of these trainings solves {task} (T = {longest}){_within(drawn)}"
     if len(always) == len(outcomes):
         return f"Every training solves {task} (T = {longest})"
     if len(always) + len(never) < len(outcomes):
@@ -186,7 +196,10 @@ def _who(drawn: Sequence[scores.Scores]) -> str:
             f"{label(arm)} in {sum(solved)} of {len(solved)}" for arm, solved in outcomes.items()
         )
         return f"Who solves {task} (T = {longest})? {told}"
-    return f"{labels(always)} solved {task} (T = {longest}) each time, {labels(never)} never"
+    within = _within([s for s in drawn if s.cell["arm"] in never])
+    return (
+        f"{labels(always)} solved {task} (T = {longest}) each time, {labels(never)} never{within}"
+    )
 
 
 @mpl.rc_context(STYLE)

@@ -51,6 +51,7 @@ def _costs_caption(facet: Facet) -> str:
     text = "Thin: seeds, thick: median of score and cost. "
     if len(captions.distinct(facet.records, lambda r: r["cell"]["seed"])) < captions.EXPLORATORY:
         text += "Exploratory. "
+    text += "Trainings ran beside other work, so seconds are no measure of speed. "
     return text + "Trials of learning rates and validations are not counted."
 
 
