@@ -34,6 +34,8 @@ _BACKENDS = {
     "math": SDPBackend.MATH,
 }
 ATTENTION = ("sdpa", "eager", "compiled", *_BACKENDS)
+#: of these, one operator whatever the type, which some types do not have
+ONE_OPERATOR = tuple(_BACKENDS)
 
 #: How far a kernel may be from float64, in units of its type's precision (``torch.finfo.eps``):
 #: what a sum of a few dozen products loses. Where the reference kernel in the same type is itself

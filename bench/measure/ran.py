@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from bench.measure import objective
 from bench.measure.subject import Batch, Subject
+from models import kernels
 
 #: PyTorch's own by name, its math attention among them; and whatever has a namespace of its own.
 _DECISIVE = re.compile(
@@ -53,7 +54,8 @@ def told(
 
     Returns:
         ``kernel_ran``; and ``kernel_ran_in_float32``, what the same kernel's name is there, None
-        for a cell in float32 and for a compiled one.
+        for a cell in float32, for a compiled one, and for a backend of attention by its own name:
+        on a GPU ``flash`` has no float32.
     """
 
     def ran(one: PreTrainedModel, rows: Batch) -> list[str]:
@@ -61,7 +63,7 @@ def told(
         return operators(lambda: run(rows))
 
     cell, usual = subject.cell, None
-    if cell.dtype != "float32" and cell.kernel != "compiled":
+    if cell.dtype != "float32" and cell.kernel not in ("compiled", *kernels.ONE_OPERATOR):
         twin = subject.build(dtype="float32").train(model.training)
         floats = {n: t.float() if t.is_floating_point() else t for n, t in batch.items()}
         usual = ran(twin, floats)

@@ -42,3 +42,22 @@ def test_what_is_written_out_has_no_operator_of_its_own(corpus, arm, kernel):
 def test_attention_names_its_backend(corpus):
     (name,) = told(corpus, "transformer", kernel="flash")["kernel_ran"]
     assert name.startswith("aten::_scaled_dot_product_flash_attention")
+
+
+def test_a_backend_by_name_is_not_asked_for_in_float32(corpus):
+    """On a GPU flash attention has none, and a cell that was measured was lost for it."""
+    assert told(corpus, "transformer", kernel="flash", dtype="bfloat16") == {
+        "kernel_ran": ["aten::_scaled_dot_product_flash_attention_for_cpu"],
+        "kernel_ran_in_float32": None,
+    }
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("kernel", ["flash", "efficient", "math", "sdpa", "eager"])
+def test_every_attention_is_told_on_cuda(corpus, kernel):
+    found = told(
+        corpus, "transformer", kernel=kernel, task="language", device="cuda", dtype="bfloat16"
+    )
+    assert (found["kernel_ran_in_float32"] is None) == (kernel not in ("sdpa", "eager"))
+    assert [name for name in found["kernel_ran"] if kernel in name] or kernel in ("sdpa", "eager")
