@@ -3,7 +3,7 @@
 import colorsys
 import functools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bench import registry
 from bench.drawing import colours
@@ -21,9 +21,14 @@ def label(arm: str) -> str:
     return registry.label(arm)
 
 
-def labels(arms: Iterable[str]) -> str:
-    """Their names as a title says them, in the order of a legend: ``A, B and C``."""
-    *others, last = (label(arm) for arm in sorted(set(arms), key=rank))
+def labels(arms: Iterable[str], named: Callable[[str], str] = label) -> str:
+    """Their names as a title says them, in the order of a legend: ``A, B and C``.
+
+    Args:
+        arms: whose.
+        named: makes a name of an arm; ``bench.page.words.an`` gives it an article.
+    """
+    *others, last = (named(arm) for arm in sorted(set(arms), key=rank))
     return f"{', '.join(others)} and {last}" if others else last
 
 

@@ -44,7 +44,18 @@ PROTOCOL = {
     },
     "learning_rate": {"default": 1e-3, "least": 0.0, "help": "of those steps"},
     "clip_norm": {"default": 1.0, "least": 0.0, "help": "global norm above which to scale down"},
-    "eval_rows": {"default": 128, "least": 1, "help": "rows of the test after the training"},
+    "eval_rows": {"default": 128, "least": 1, "help": "rows of the test, and of a validation"},
+    "patience": {
+        "default": 0,
+        "least": 0,
+        "help": "validations in a row without gain, of the last of which a training has converged; "
+        "it goes on to its last step all the same, as its seeds are compared there; 0 for none",
+    },
+    "eval_every": {
+        "default": 20,
+        "least": 1,
+        "help": "steps between validations, if there are any",
+    },
 }
 TIMED = False
 INTERLEAVED = False

@@ -20,6 +20,7 @@ from bench.outcome import Diverged, Invalid, Unsupported
 from bench.probes.gradient import flow as curves
 from bench.probes.gradient.designated import EVERYWHERE, Designated, drawn, flow
 from bench.probes.gradient.norms import subnormal_share, vector_norms, zero_share
+from bench.probes.gradient.recompute import end
 from bench.statistics.summaries import clipped_share
 from bench.store.records import short
 from models.autoclasses import SEQ2SEQ
@@ -38,7 +39,8 @@ def work(protocol: dict[str, Any], axes: dict[str, str]) -> tuple[float, float]:
     """The steps, and those that measurements are worth; passes over the test rows."""
     measured = 1 + len(_stages(protocol)) * bool(protocol["steps"])
     each = 1 + _IN_DOUBLE + _UNROLLED * protocol["states"]
-    passes = protocol["eval_rows"] / protocol["batch_size"] if protocol["steps"] else 0.0
+    evaluations = (1 + len(_validations(protocol))) * bool(protocol["steps"])
+    passes = evaluations * protocol["eval_rows"] / protocol["batch_size"]
     rows = protocol["rows"] / protocol["batch_size"]
     return protocol["steps"] + measured * each * rows, passes
 
@@ -87,10 +89,14 @@ class Measurement:
             )
             size = -(-protocol["steps"] // _CHUNKS)
             stops = {*_stages(protocol), *range(size, protocol["steps"], size), protocol["steps"]}
+            validations = _validations(protocol)
             done = 0
-            for stop in sorted(stops):
-                trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
+            for stop in sorted({*stops, *validations}):
+                if stop > done:
+                    trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
                 done = stop
+                if stop in validations:
+                    self._validate(stop)
                 if stop in _stages(protocol):
                     self._measure(stop)
                 self.progress(stop / protocol["steps"])
@@ -121,10 +127,20 @@ class Measurement:
                     self._samples()["gradient_norm"], self.protocol["clip_norm"]
                 ),
             }
+            if curve := self.samples.get("validation"):
+                found |= end(curve, self.protocol, task.METRIC, task.SOLVED)
         return Result(found, self._samples())
 
     def _samples(self) -> dict[str, list[Any]]:
         return self.samples | (self.trainer.training().samples() if self.trainer else {})
+
+    def _validate(self, step: int) -> None:
+        """How far the training has come; the flow is measured of the weights as they then are."""
+        rows = self.subject.rows("validation", self.protocol["eval_rows"], seed=0)
+        score = evaluate(self.subject, self.model, rows, self.protocol["batch_size"])
+        if not math.isfinite(score.loss) and self.trainer is not None:
+            raise self.trainer.not_finite(step, "the validation loss")
+        self._add(validation=[step, score.loss, score.metric])
 
     def _loss_position(self) -> int | None:
         """Where a classifier reads; None for heads that are asked at a labelled position."""
@@ -237,6 +253,13 @@ def _stages(protocol: dict[str, Any]) -> list[int]:
         }
         - {0}
     )
+
+
+def _validations(protocol: dict[str, Any]) -> list[int]:
+    """The steps after which to validate, the start and the end among them."""
+    if not protocol["patience"]:
+        return []
+    return [*range(0, protocol["steps"], protocol["eval_every"]), protocol["steps"]]
 
 
 def _slope(distance: list[int], norms: list[float], dtype: str = "float64") -> float | None:

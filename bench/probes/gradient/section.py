@@ -22,6 +22,7 @@ from bench.probes.gradient.sentences.learning import solved
 from bench.probes.gradient.sentences.norms import clipped
 from bench.probes.gradient.sentences.reach import lengthened, level, reached
 from bench.probes.gradient.sentences.subnormals import cost
+from bench.probes.gradient.sentences.training import ended
 from bench.store.records import Record
 
 _FLOW_FACET = (*FACET, "clip_norm")
@@ -231,6 +232,11 @@ QUESTIONS = (
         220,
         "Does that explain who solves which task?",
         lambda evidence: solved(evidence["reach_and_learning"]),
+    ),
+    Question(
+        225,
+        "Had the trainings ended when they were measured last?",
+        lambda evidence: ended(evidence["gradient"]),
     ),
     Question(
         230,

@@ -30,6 +30,7 @@ def gradient(records: Sequence[Record]) -> pd.DataFrame:
                     "status": record["status"],
                     "when": stage(record, number),
                     "steps": step,
+                    "ended": record["metrics"].get("ended"),
                 }
                 | _numbers(record, number)
                 | {"record": record["key"]}

@@ -28,6 +28,7 @@ from bench.frames import scores
 from bench.frames.groups import arms, by_arm
 from bench.outcome import CEILING
 from bench.page.numbers import compact, in_units, number
+from bench.page.words import an
 from bench.probes.learning import costs
 from bench.store.records import Record, coordinate
 
@@ -197,8 +198,10 @@ def _who(drawn: Sequence[scores.Scores]) -> str:
         )
         return f"Who solves {task} (T = {longest})? {told}"
     within = _within([s for s in drawn if s.cell["arm"] in never])
+    solvers = labels(always, an)
     return (
-        f"{labels(always)} solved {task} (T = {longest}) each time, {labels(never)} never{within}"
+        f"{solvers[0].upper()}{solvers[1:]} solved {task} (T = {longest}) each time, "
+        f"{labels(never, an)} never{within}"
     )
 
 

@@ -17,8 +17,9 @@ from bench.measure.scoring import Score, evaluate
 from bench.measure.subject import Batch, Subject, split
 from bench.measure.training import Trainer
 from bench.outcome import Diverged, Invalid, Unsupported
-from bench.probes.learning.recompute import of_end, of_samples
+from bench.probes.learning.recompute import of_samples
 from bench.statistics.summaries import best_rate
+from bench.statistics.trainings import of_end
 from bench.study import Cell
 from models.autoclasses import IMAGE_TEXT
 

@@ -17,6 +17,7 @@ from bench.drawing.lines import MOST_PANELS
 from bench.drawing.palette import GREY, colour, label, labels
 from bench.drawing.style import STYLE, grid, legend, title, titled
 from bench.page.numbers import in_units
+from bench.page.words import an
 from bench.probes.memory.tables import RISE
 
 
@@ -79,9 +80,13 @@ def _growing(rows: pd.DataFrame) -> str:
     stays, grows = counts[counts == 1].index, counts[counts > 1].index
     if not len(stays) or not len(grows):
         return "What must be kept in order to read one more token?"
+    same, more = (
+        f"{labels(map(str, arms), an)} {'keep' if len(arms) > 1 else 'keeps'}"
+        for arms in (stays, grows)
+    )
     return (
-        f"What a row keeps is the same in every window with {labels(map(str, stays))}, and grows "
-        f"with the window with {labels(map(str, grows))}"
+        f"{same[0].upper()}{same[1:]} as much of a row in every window; {more} more, the longer "
+        "it is"
     )
 
 

@@ -9,6 +9,7 @@ from bench.drawing.lines import MOST_PANELS, spread
 from bench.drawing.palette import labels
 from bench.drawing.style import STYLE, grid, handles, legend, title
 from bench.frames.groups import arms
+from bench.page.words import an
 from bench.probes.gradient import flow
 from bench.probes.gradient.figures.axis import Axis
 from bench.probes.gradient.figures.curves import in_order, stage_in_words, trained
@@ -69,5 +70,5 @@ def _finding(records: Sequence[Record]) -> str:
     kept = [arm for arm, found in fates.items() if found == {"lasts"}]
     if not gone or len(gone) + len(kept) < len(fates):
         return "How much of the loss's gradient arrives how far back?"
-    text = f"At initialisation the gradient vanishes on its way through {labels(gone)}"
-    return f"{text}, not through {labels(kept)}" if kept else text
+    text = f"At initialisation the gradient vanishes on its way through {labels(gone, an)}"
+    return f"{text}, not through {labels(kept, an)}" if kept else text

@@ -170,11 +170,11 @@ def test_a_title_of_costs_says_who_never_gets_there(trained, scores, title):
 def test_a_title_says_how_long_those_had_who_were_still_learning(trained):
     made = retold(trained, PARITY, {"lstm": [1.0, 1.0], "transformer": [0.5, 0.6]})
     who = figures.learning_curves(made).get_suptitle().replace("\n", " ")
-    assert who == "LSTM solved package (T = 16) each time, transformer never"
+    assert who == "An LSTM solved package (T = 16) each time, a transformer never"
     for record in made:
         record["metrics"]["ended"] = "solved" if record["cell"]["arm"] == "lstm" else "ceiling"
     who = figures.learning_curves(made).get_suptitle().replace("\n", " ")
-    assert who == "LSTM solved package (T = 16) each time, transformer never in 3 steps"
+    assert who == "An LSTM solved package (T = 16) each time, a transformer never in 3 steps"
     costs = figures.learning_costs(made).get_suptitle().replace("\n", " ")
     assert costs.startswith("Only LSTM learns package (T = 16) in 3 steps: ")
 

@@ -6,7 +6,7 @@ import torch
 from bench.measure.scoring import evaluate
 from bench.outcome import Unsupported
 from bench.probes.learning.measure import Measurement, refuse
-from bench.probes.learning.recompute import of_end
+from bench.statistics.trainings import of_end
 
 from ..subjects import subjects
 

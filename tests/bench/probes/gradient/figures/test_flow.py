@@ -167,8 +167,8 @@ class TestFlow:
             lstm = record["cell"]["arm"] == "lstm"
             fill(record, falling(0.5) if lstm else lambda d: 1.0)
         assert gradient_flow(records).get_suptitle().replace("\n", " ") == (
-            "At initialisation the gradient vanishes on its way through LSTM, not through "
-            "transformer"
+            "At initialisation the gradient vanishes on its way through an LSTM, not through "
+            "a transformer"
         )
         fill(of(records, length=32)[0], lambda d: 1.0)
         assert gradient_flow(records).get_suptitle().endswith("?"), "seeds do not agree"

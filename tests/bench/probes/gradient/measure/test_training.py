@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.measure.training import Trainer
+from bench.probes.gradient import recompute
 from bench.statistics.summaries import clipped_share
 from models.groups import parameter_groups
 from models.heads import set_dropout
@@ -35,6 +36,32 @@ class TestTraining:
         after = measurement.model.state_dict()
         assert not all(torch.equal(before[name], after[name]) for name in before)
         assert measurement._samples()["loss"] == plain.training().losses
+
+    def test_validating_changes_no_weight_and_says_how_the_training_stands(self, arm):
+        of = subject(arm, protocol={"patience": 1, "eval_every": 2})
+        measurement = measuring(of)
+        measurement.round()
+        plain = measuring(subject(arm))
+        plain.round()
+        assert all(
+            torch.equal(one, other)
+            for one, other in zip(
+                measurement.model.parameters(), plain.model.parameters(), strict=True
+            )
+        )
+        result = measurement.result()
+        curve = result.samples["validation"]
+        assert [step for step, *_ in curve] == [0, 2, 4]
+        gained = curve[2][1] < min(curve[0][1], curve[1][1]) * 0.999
+        assert result.metrics["ended"] == ("ceiling" if gained else "converged")
+        assert result.metrics["best_step"] == min(curve, key=lambda point: point[1])[0]
+        record = {
+            "cell": of.cell.model_dump(mode="json"),
+            "metrics": result.metrics,
+            "samples": result.samples,
+        }
+        assert recompute.metrics(record).items() <= result.metrics.items()
+        assert "ended" not in plain.result().metrics
 
     def test_dropout_is_the_same_in_every_twin(self):
         of = subject("lstm")
