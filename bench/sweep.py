@@ -177,9 +177,11 @@ def _refuse_other(code: dict[str, str]) -> None:
     """Refuse workers whose files are not those that this process began with."""
     if names := sources.differing(sources.begun().digests, code):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        got = "another" if names[0] in code else "none"
         raise EditedError(
-            f"expected workers to import {names[0]}{more} as this process did. Got another: code "
-            "was edited while the sweep began. Start it again."
+            f"expected workers to import {names[0]}{more} as this process did. Got {got}: code was "
+            "edited while the sweep began, or lies in the working directory, where workers do not "
+            "look. Start it again, or install that code."
         )
 
 
