@@ -71,10 +71,12 @@ def run(
         loaded = study.load(study_name, names(device), names(data))
     except study.StudyError as error:
         fail(str(error), 2)
+    from bench.store import StoreError, sources
+
+    sources.begun()  # before more of it is imported
     from bench import sweep
     from bench.data.corpus import CorpusError
     from bench.execute.processes import CellFailed, ServerError
-    from bench.store import StoreError
     from bench.tools.display import Display
 
     try:

@@ -15,7 +15,7 @@ from bench.execute.tuning import Tuning
 from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
 from bench.recorder import Recorder
 from bench.report import render
-from bench.store import Store, environment, provenance
+from bench.store import Store, environment, provenance, sources
 from bench.store.trainings import Trainings
 from bench.study import Cell, Study
 from bench.tools.display import Display
@@ -25,6 +25,10 @@ LOG = "workers.log"
 
 class ChangedError(RuntimeError):
     """The records were made by other code, versions or data than are here now."""
+
+
+class EditedError(ChangedError):
+    """Workers would run other code than this process, whose hash the records would carry."""
 
 
 @dataclass
@@ -94,11 +98,13 @@ def run(
     Raises:
         StoreError: the store is locked, damaged or cannot be written.
         ChangedError: the records do not belong to what is here now.
+        EditedError: code was edited while the sweep began; later edits are not run.
         KeyboardInterrupt: after the record being written is safe.
     """
     started = time.monotonic()
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
+        provenance.commit()  # now: later ones are not of the code that runs
         library = corpus.fingerprint()
         made_of = provenance.made_of(set[str]().union(*map(provenance.used, wanted)))
         digests = provenance.digests(made_of)
@@ -134,6 +140,7 @@ def run(
         news = False if dry_run else told.tell(store, study)
         if pending:
             with processes.Server(folder / LOG) as server:
+                _refuse_other(server.code)
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
                 decided = processes.prepare(server, pending, library, environment.threads())
                 estimate = sum(
@@ -153,6 +160,8 @@ def run(
                 _measure(study, pending, server, decided, library, recorder)
                 told.measure_ceilings(store, server, runnable)
                 summary.measured = len(pending)
+                if edited := sources.edited_since():
+                    display.say(f"edited while this ran, which ran as before: {_and(edited)}")
         summary.statuses = _statuses(wanted, store)
         if pending or news or not summary.report.exists():
             display.say("writing the report")
@@ -162,6 +171,18 @@ def run(
                 summary.lacks = error.failures
                 display.say(str(error))
     return summary
+
+
+def _refuse_other(code: dict[str, str]) -> None:
+    """Refuse workers whose files are not those that this process began with."""
+    if names := sources.differing(sources.begun().digests, code):
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        got = "another" if names[0] in code else "none"
+        raise EditedError(
+            f"expected workers to import {names[0]}{more} as this process did. Got {got}: code was "
+            "edited while the sweep began, or lies in the working directory, where workers do not "
+            "look. Start it again, or install that code."
+        )
 
 
 def _chosen(cells: Sequence[Cell], selected: Sequence[str]) -> list[Cell]:

@@ -17,6 +17,9 @@ from bench.execute.channel import Channel, Closed, Garbled, Silent
 from bench.outcome import FAILED, KILLED, TIMEOUT
 from bench.study import Cell
 
+_SERVER = Path(__file__).with_name("server.py")
+#: Of the server and whatever it starts. Python's own says that -P is for what that starts, too.
+_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true", "PYTHONSAFEPATH": "1"}
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
 
@@ -26,7 +29,13 @@ class Server:
 
     Args:
         log: file that takes whatever the server and its workers print.
+
+    Attributes:
+        code: digest of every file that can change a measurement, by name, as the server has
+            imported it and its workers inherit it; see ``bench.store.sources``.
     """
+
+    code: dict[str, str]
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -35,18 +44,19 @@ class Server:
         ours, theirs = socket.socketpair()
         with self._log.open("ab") as log, theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bench.execute.server", str(theirs.fileno())],
+                # By its place, and without the working directory: this tree's, as this file is.
+                [sys.executable, "-P", str(_SERVER), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the sweep to handle
-                env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
+                env=os.environ | _ENVIRONMENT,
             )
         self._control = Channel(ours)
         self._workers: set[Worker] = set()
         try:
-            self._control.receive(_START_TIMEOUT_S)
+            self.code = self._control.receive(_START_TIMEOUT_S)["code"]
         except (Closed, Silent):
             self.__exit__(None, None, None)
             raise ServerError(

@@ -12,8 +12,10 @@ import gc
 import os
 import re
 import socket
+import sys
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from bench.execute.parent import die_with_parent
 from bench.measure import contract, devices, pretraining, resume
 from bench.measure.subject import Subject
 from bench.outcome import FAILED, OOM, UNAVAILABLE, CellError, Unsupported
+from bench.store import sources
 from bench.study import Cell
 from models.checkpoints import CheckpointError
 
@@ -41,6 +44,27 @@ for _module in (datasets, transformers):
     _module.utils.logging.disable_progress_bar()
 for _model in ("BertModel", "GPT2Model", "T5Model"):
     getattr(transformers, _model)  # resolves the lazy import before forking
+
+
+def load_all() -> dict[str, str]:
+    """Import whatever a measurement may need, so that every worker inherits it as it is now.
+
+    What cannot be imported fails the cells that need it, when they do. Of installed extensions
+    these are the entries, with what they import.
+
+    Returns:
+        Digest of every file that can change a measurement, by name.
+    """
+    registry.check()  # what entries say literally is kept from here on
+    entries = [
+        entry.module for kind in (registry.arms, registry.tasks) for entry in kind().values()
+    ]
+    for name in dict.fromkeys([*sources.own_modules(), *entries]):
+        try:
+            import_module(name)
+        except Exception as error:
+            print(f"{name} cannot be imported: {type(error).__name__}: {error}", file=sys.stderr)
+    return sources.begun().digests
 
 
 def main(fd: int) -> None:
@@ -57,7 +81,9 @@ def main(fd: int) -> None:
             elif job["job"] == "pretrain":
                 _pretrain(channel, job)
             else:
-                channel.send({"result": _ANSWERS[job["job"]](job)})
+                answer = _ANSWERS[job["job"]](job)
+                _refuse_edited()
+                channel.send({"result": answer})
             code = 0
         except Closed:
             raise
@@ -86,6 +112,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         measurement.keep_in(_file(cell, job["kept"]))
     built_s = time.perf_counter() - started
     gc.collect()
+    _refuse_edited()
     _settle_on(job.get("core"))  # now: what was built beside it had other cores
     channel.send({"ready": True})
     message = channel.receive()
@@ -101,6 +128,7 @@ def _measure(channel: Channel, job: dict[str, Any]) -> None:
         "peak_rss_bytes": peak_rss_bytes(),
         "accelerator": devices.name(cell.device),
     }
+    _refuse_edited()
     channel.send({"result": {"metrics": metrics, "samples": result.samples}})
 
 
@@ -117,7 +145,21 @@ def _pretrain(channel: Channel, job: dict[str, Any]) -> None:
     data = tasks.open_data(cell.task, cell.data, job["corpus"], cell.model.reads_through)
     recipe = pretraining.recipe(cell, job["config"], data)
     made = pretraining.make(recipe, lambda share: channel.send({"progress": share}))
+    _refuse_edited()
     channel.send({"result": made})
+
+
+def _refuse_edited() -> None:
+    """Fail where other code has run than records will say.
+
+    Raises:
+        CellError: a file was edited after the server had started, and imported after that.
+    """
+    if names := sources.edited():
+        raise CellError(
+            f"expected {' and '.join(names)} as it was when this sweep began. Got another: "
+            "undo the edit and resume, or measure again with --fresh."
+        )
 
 
 def settle(denormals: str, threads: int) -> None:

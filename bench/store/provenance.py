@@ -1,6 +1,8 @@
 """What records must share to be compared: code, versions, processor, and what models start from."""
 
+import functools
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -19,33 +21,50 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
 CHECKPOINT = "checkpoint "  #: begins the name of what a checkpoint adds
 _ROOT = Path(__file__).parents[2]
+#: Set by git for its hooks: with one of them it looks into another repository than it is sent to.
+_ELSEWHERE = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+)
 
 
 def shared(cpu: str, threads: int) -> dict[str, str]:
     """What records must share to be compared: code, versions, processor and threads."""
-    return {"code": code_hash(), "cpu": cpu, "threads": str(threads)} | versions()
+    return {
+        "code": code_hash(sources.begun().digests),
+        "cpu": cpu,
+        "threads": str(threads),
+    } | versions()
 
 
+@functools.cache
 def versions() -> dict[str, str]:
-    """Versions of the interpreter and of what can change a number."""
+    """Versions of the interpreter and of what can change a number, when first asked for."""
     found = {name: metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version()} | found
 
 
-def code_hash() -> str:
+def code_hash(digests: Mapping[str, str]) -> str:
     """Hash of every source file that can change a measurement; reports and doors cannot.
 
     Of a probe that is all but what its report is made of; installed extensions count as well.
+
+    Args:
+        digests: of the files by name, see ``sources.begun``.
     """
-    digest = hashlib.sha256()
-    for name, path in sources.measuring():
-        digest.update(name.encode() + b"\0")
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    text = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
+@functools.cache
 def commit() -> tuple[str | None, bool | None]:
-    """The checkout's commit and whether files differ from it; None outside a checkout."""
+    """The checkout's commit and whether files differ from it; None outside a checkout.
+
+    As they were when this process first asked: what is committed later is not what it runs.
+    """
     if not (_ROOT / ".git").exists():
         return None, None
     try:
@@ -58,7 +77,11 @@ def commit() -> tuple[str | None, bool | None]:
 
 def _git(*arguments: str) -> str:
     return subprocess.run(
-        ["git", "-C", str(_ROOT), *arguments], check=True, capture_output=True, text=True
+        ["git", "-C", str(_ROOT), *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name not in _ELSEWHERE},
     ).stdout.strip()
 
 

@@ -13,10 +13,9 @@ from bench.data import corpus
 
 _FETCH = (
     "heads: of AutoModelFor..., those that the architecture has; what a checkpoint's weights lack "
-    "of one is drawn from the seed. "
-    "python -m models.checkpoints NAME fetches and verifies one; an unpinned one needs a commit, "
-    "owner/name@<40 hex digits>. A state tells what is there by structure and size; hashes are "
-    "proven whenever a checkpoint is used"
+    "of one is drawn from the seed. python -P -m models.checkpoints NAME fetches and verifies one; "
+    "an unpinned one needs a commit, owner/name@<40 hex digits>. A state tells what is there by "
+    "structure and size; hashes are proven whenever a checkpoint is used"
 )
 
 

@@ -1,4 +1,4 @@
-"""``python -m models.checkpoints NAME ...`` fetches and verifies checkpoints."""
+"""``python -P -m models.checkpoints NAME ...`` fetches and verifies checkpoints."""
 
 import sys
 

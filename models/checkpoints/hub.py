@@ -39,7 +39,7 @@ class HubCheckpoint:
     def install(self) -> str:
         """The command that fetches and proves it."""
         name = self.name if self.revision else f"{self.repo}@<40 hex digits>"
-        return f"python -m models.checkpoints {name}"
+        return f"python -P -m models.checkpoints {name}"
 
     def path(self) -> Path:
         """The checkpoint's folder in the hub's cache, its files' sizes checked, not their content.

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_SOURCE = Path(__file__).with_suffix(".cpp")
+_SOURCE = Path(__file__).with_suffix(".cpp").read_text()  # now: as this file, if it is edited
 # Subnormal numbers, infinities and NaN keep their meaning: nothing of -ffast-math that would touch
 # them, and above all not its start-up code, which flushes subnormals in the whole process.
 _FLAGS = (
@@ -93,7 +93,7 @@ def _fingerprint(compiler: str, flags: Sequence[str]) -> str:
     """A hash of source, flags, and what the compiler says of itself and of this processor."""
     command = [compiler, *flags, "-dM", "-E", "-x", "c++", os.devnull]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    parts = (_SOURCE.read_text(), " ".join(flags), compiler, said)
+    parts = (_SOURCE, " ".join(flags), compiler, said)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -102,8 +102,8 @@ def _compile(compiler: str, flags: Sequence[str], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        command = [compiler, *flags, "-o", str(made), str(_SOURCE)]
-        subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [compiler, *flags, "-o", str(made), "-x", "c++", "-"]
+        subprocess.run(command, input=_SOURCE, capture_output=True, text=True, check=True)
         made.replace(path)
 
 

@@ -22,13 +22,17 @@ TOKENIZER = "tokenizer.json"
 EDITED = """
 import json, sys
 from pathlib import Path
-from bench.store import provenance
+from bench.store import provenance, sources
 
-before, changed = provenance.code_hash(), {}
+def code_hash():
+    sources.begun.cache_clear()
+    return provenance.code_hash(sources.begun().digests)
+
+before, changed = code_hash(), {}
 for path in json.loads(sys.argv[1]):
     with open(path, "a") as file:
         file.write("# edited\\n")
-    after = provenance.code_hash()
+    after = code_hash()
     changed[path], before = after != before, after
 print(json.dumps(changed))
 """
@@ -50,6 +54,7 @@ def edited(tmp_path, paths):
 def test_the_code_is_what_can_change_a_measurement(tmp_path):
     """Neither what a report is made of nor a door is."""
     measures = ["models/cost.py", "models/arms/lstm.py", "bench/tasks/parity.py"]
+    measures += ["models/recurrent/native.cpp"]
     measures += ["bench/data/corpus/build.py", "bench/data/hub/rows.py", "bench/outcome.py"]
     measures += ["bench/measure/scoring.py", "bench/execute/turns.py"]
     tells = ["bench/cli.py", "bench/registry/__init__.py"]

@@ -81,7 +81,9 @@ class TestWorks:
 
     def test_state_before_and_after(self, small, hub):
         assert small.state() == "reachable"
-        with pytest.raises(CheckpointError, match=r"Fetch it: python -m models\.checkpoints lab/"):
+        with pytest.raises(
+            CheckpointError, match=r"Fetch it: python -P -m models\.checkpoints lab/"
+        ):
             small.path()
         small.verify("config.json")
         assert small.state() == "present"
