@@ -1,10 +1,13 @@
 """The pytest door: ``pytest --benchmark`` runs a study and shows it in pytest-benchmark's table.
 
+``pytest_rnn_vs_transformer`` loads it in a clone; elsewhere ``-p bench.plugin`` does.
+
 Measuring is the engine's. The sweep runs before the first test; each test then hands the measured
 times to pytest-benchmark's fixture, through its public ``timer`` and ``pedantic``.
 """
 
 import math
+import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from bench.study import Study
     from bench.sweep import Summary
 
-_CELLS = "benchmark_cells.py"
+_CELLS = Path(__file__).with_name("benchmark_cells.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the study before anything is collected, and collect its cells only."""
     if not config.getoption("--benchmark"):
         return
+    if (reason := _refusal(config)) is not None:
+        pytest.exit(reason, returncode=2)
     from bench import registry, study
     from bench.cli import REPORTS, names
 
@@ -61,20 +66,56 @@ def pytest_configure(config: pytest.Config) -> None:
     except study.StudyError as error:
         pytest.exit(f"wrong study\n{error}", returncode=2)
     folder = (config.getoption("--reports") or config.invocation_params.dir / REPORTS) / loaded.name
-    config.stash[_DOOR] = door = Door(config, loaded, folder)
-    config.pluginmanager.register(door, "rnn-vs-transformer-door")
-    cells = str(Path(__file__).with_name(_CELLS))
+    config.pluginmanager.register(Door(config, loaded, folder), "rnn-vs-transformer-door")
     if config.args_source is pytest.Config.ArgsSource.ARGS:
-        config.args.append(cells)
+        # Names are pasted from where pytest printed them, which may have been another folder.
+        config.args = [f"{_CELLS}{arg.removeprefix(_file(arg))}" for arg in config.args]
     else:
-        config.args = [cells]
+        config.args = [str(_CELLS)]
+    # -k knows no "=", which cells have in their names: see pytest_itemcollected.
+    config.option.keyword = config.option.keyword.replace("=", ":")
+
+
+def _refusal(config: pytest.Config) -> str | None:
+    """Why this command cannot measure what it asks for, and what to write instead."""
+    option = config.getoption
+    if option("benchmark_disable", None) is None:
+        return (
+            "expected pytest-benchmark, which gets the times. Got none: leave out -p no:benchmark"
+        )
+    if option("benchmark_disable") and not option("benchmark_enable"):
+        return (
+            "expected benchmarks that are enabled: pytest-benchmark gets the times. "
+            "Got --benchmark-disable; --benchmark-enable overrides it"
+        )
+    if option("dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ:
+        return (
+            "expected one process, as what is timed must not share the machine. "
+            "Got pytest-xdist's workers: leave out -n, or write -n 0"
+        )
+    if option("benchmark_compare_fail") and not option("benchmark_compare"):
+        return "expected --benchmark-compare. Got --benchmark-compare-fail without it"
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        for arg in config.args:
+            if Path(_file(arg)).name != _CELLS.name:
+                return (
+                    "expected names of cells as --collect-only lists them "
+                    f"({_CELLS.name}::test_timed[...]), or none. Got {arg}. --study names a study"
+                )
+    return None
+
+
+def _file(node_id: str) -> str:
+    return node_id.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: Any) -> None:
-    """Keep the host's name out of the JSON."""
+    """Keep the host's name out of the JSON, and a clock that moves between runs of one machine."""
     if config.getoption("--benchmark"):
         machine_info.pop("node", None)
+        for name in ("hz_actual", "hz_actual_friendly"):
+            machine_info["cpu"].pop(name, None)
 
 
 class Replay:
@@ -110,6 +151,7 @@ class Door:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.replays: dict[str, Replay] = {}
         self.summary: Summary | None = None
+        self.compared = False
         self.verdicts: dict[str, Verdict] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -128,15 +170,31 @@ class Door:
             parameters.append(pytest.param(cell.key, marks=marks, id=cell.name.replace(" ", "-")))
         metafunc.parametrize("cell", parameters)
 
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Give a cell a second name for ``-k``, whose expressions have no "="."""
+        item.extra_keyword_matches.add(item.name.replace("=", ":"))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_compare_machine_info(self) -> None:
+        """Called for each saved run that this one is compared with."""
+        self.compared = True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        """Run the sweep over the cells that were selected, then their tests."""
+        """Run the sweep over the cells that will be tested, then their tests."""
+        option = session.config.option
         keys = [
             str(item.callspec.params["cell"])
             for item in session.items
-            if isinstance(item, pytest.Function) and "cell" in item.fixturenames
+            if isinstance(item, pytest.Function) and item.get_closest_marker("skip") is None
         ]
-        if keys and not session.config.option.collectonly:
+        if keys and not option.collectonly and not option.setupplan:
+            if option.benchmark_compare_fail and not self.compared:
+                pytest.exit(
+                    "expected a saved run to compare with. Got none: "
+                    "run it once with --benchmark-autosave and without --benchmark-compare-fail",
+                    returncode=2,
+                )
             self._sweep(keys)
         return (yield)
 
@@ -203,9 +261,6 @@ class Door:
     def verdict(self, cell: str) -> "Verdict | None":
         """A timed cell beside its group's reference; None for the reference and what has none."""
         return self.verdicts.get(cell)
-
-
-_DOOR = pytest.StashKey[Door]()
 
 
 def extra_info(record: dict[str, Any], verdict: "Verdict | None") -> dict[str, Any]:

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,22 @@ from bench.store.archive import Archive
 
 from ..conftest import SHORT, TINY
 
+ROOT = Path(__file__).parents[2]
+
 
 def run_pytest(folder, *arguments, env=None):
+    """As anywhere outside a clone, where the plugin is asked for."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "bench.plugin",
+            *arguments,
+        ],
         cwd=folder,
         env=os.environ | (env or {}),
         capture_output=True,
@@ -78,9 +92,31 @@ def test_an_entry_for_each_timed_cell(session):
     assert "tensor" not in text
 
 
-def test_no_host_name_in_the_json(session):
+def test_the_machine_is_named_by_what_stays(session):
+    """Neither the host's name nor a clock that moves while nothing has changed."""
     folder, _ = session
-    assert "node" not in json.loads((folder / "out.json").read_text())["machine_info"]
+    machine = json.loads((folder / "out.json").read_text())["machine_info"]
+    assert "node" not in machine
+    assert machine["cpu"]["brand_raw"]
+    assert not [name for name in machine["cpu"] if name.startswith("hz_actual")]
+
+
+def test_another_machine_is_a_warning(folder):
+    """Also where other warnings are errors, as in the clone."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    filters = settings["filterwarnings"]
+    assert "error" in filters
+    (first,) = sorted(folder.glob(".benchmarks/*/0001_*.json"))
+    saved = json.loads(first.read_text())
+    saved["machine_info"]["cpu"]["hz_actual"] = [2_000_000_000, 0]
+    first.write_text(json.dumps(saved))
+    done = run_pytest(
+        folder, "--benchmark", "--study", str(SHORT), "--collect-only", "-q",
+        "--benchmark-compare", "-o", "filterwarnings=" + "\n".join(filters),
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "Comparing against benchmarks from: " in said
 
 
 def test_measuring_again_is_measuring(folder):
@@ -139,6 +175,68 @@ def test_a_slower_run_fails_the_comparison(folder):
     )  # fmt: skip
     assert done.returncode != 0
     assert "Performance has regressed" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-n", "2"], "expected one process, "),
+        (["-n", "2", "--benchmark-only"], "expected one process, "),
+        (["--benchmark-disable"], "Got --benchmark-disable; --benchmark-enable overrides it"),
+        (["-p", "no:benchmark"], "expected pytest-benchmark, "),
+        (["--benchmark-compare-fail=median:10%"], "Got --benchmark-compare-fail without it"),
+        (["short.toml"], "Got short.toml. --study names a study"),
+        (["--benchmark-compare", "--benchmark-compare-fail=median:10%"],
+         "expected a saved run to compare with. Got none: "),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_said_before_anything_is_measured(tmp_path, arguments, reason):
+    shutil.copy(SHORT, tmp_path)
+    done = run_pytest(tmp_path, "--benchmark", "--study=short.toml", *arguments)
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert reason in said
+    assert "INTERNALERROR" not in said
+    assert not (tmp_path / "reports").exists()
+
+
+#: A cell's test as pytest names it in the clone.
+PASTED = (
+    "bench/benchmark_cells.py::"
+    "test_measured[gradient-scratch-package-T=32-xpu-float32-threads=1-seed=0-lstm/fused]"
+)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "swept", "shown"),
+    [
+        (["--benchmark-only"], {("learning", 16), ("speed", 16), ("decode", 16)}, 10),
+        (["--benchmark-skip", "-k", "T=16 and lstm"], {("memory", 16)}, 4),
+        ([PASTED], {("gradient", 32)}, 1),
+    ],
+    ids=["timed", "untimed", "pasted"],
+)
+def test_the_cells_that_are_tested_are_swept(tmp_path, chosen, swept, shown):
+    """Of a device that is not there, so that each is recorded at once."""
+    done = run_pytest(
+        tmp_path, "--benchmark", f"--study={SHORT}", "--device=xpu", *chosen, "--reports=out"
+    )
+    with Store(tmp_path / "out/short") as store:
+        records = store.records()
+    assert {(r["cell"]["probe"], r["cell"]["length"]) for r in records} == swept, done.stdout
+    assert {r["status"] for r in records} == {"unsupported"}
+    assert f" {shown} skipped" in done.stdout
+
+
+def test_the_sweep_needs_no_extras():
+    """In the clone, whose own settings are read."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:timeout",
+         "-p", "no:xdist", "--benchmark", "--study=smoke", "--collect-only", "-q", "-k", "decode"],
+        cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nbench/benchmark_cells.py::test_timed[decode-" in "\n" + done.stdout
 
 
 def test_wrong_study_exits_2_with_every_mistake(tmp_path):
