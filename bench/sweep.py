@@ -18,13 +18,12 @@ from bench.report import render
 from bench.store import Store, environment, provenance
 from bench.store.trainings import Trainings
 from bench.study import Cell, Study
+from bench.told import ChangedError
 from bench.tools.display import Display
 
+__all__ = ["LOG", "ChangedError", "Summary", "run"]
+
 LOG = "workers.log"
-
-
-class ChangedError(RuntimeError):
-    """The records were made by other code, versions or data than are here now."""
 
 
 @dataclass
@@ -99,6 +98,7 @@ def run(
     started = time.monotonic()
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
+        told.refuse_other(store, study)
         library = corpus.fingerprint()
         made_of = provenance.made_of(set[str]().union(*map(provenance.used, wanted)))
         digests = provenance.digests(made_of)
