@@ -30,10 +30,11 @@ def refuse_other(store: Store, study: Study) -> None:
     if file is None:  # one that comes with the suite, or a file that nobody wrote down
         same, other = (before in registry.studies()) == (study.file is None), before
     else:
-        path = found_from(store.folder, file)
-        gone = not path.exists()
-        same = gone or (study.file is not None and path.samefile(study.file))
-        other = written(path)
+        same, other = file == _file(store, study) or before == study.source, before
+        if (path := found_from(store.folder, file)) is not None:
+            gone = not path.exists()
+            same = gone or (study.file is not None and path.samefile(study.file))
+            other = written(path)
     if not same:
         raise ChangedError(
             f"{written(store.folder)} has the records of the study {other}. Got {study.source}, a "
@@ -48,7 +49,7 @@ def tell(store: Store, study: Study) -> bool:
     told = {
         "study": study.name,
         "source": study.source,
-        "file": None if study.file is None else seen_from(store.folder, study.file),
+        "file": _file(store, study),
         "options": [*study.options, *([] if usual else ["--output", written(output)])],
         "title": study.title,
         "question": study.question,
@@ -67,6 +68,11 @@ def tell(store: Store, study: Study) -> bool:
     if changed:
         store.set_meta(**told)
     return changed
+
+
+def _file(store: Store, study: Study) -> str | None:
+    """The study's file as its folder keeps it; None of one that comes with the suite."""
+    return None if study.file is None else seen_from(store.folder, study.file)
 
 
 def begin(

@@ -1,5 +1,6 @@
 """Where a study's file and its records lie, and how commands name them: never by a home's path."""
 
+import hashlib
 import os
 import shlex
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from pathlib import Path
 from bench import registry
 
 REPORTS = Path("reports/local")  #: the folder that has a folder for each study
+_DIGEST = "sha256:"
 
 
 def written(path: Path) -> str:
@@ -35,18 +37,20 @@ def command(parts: Iterable[str]) -> str:
 
 
 def seen_from(folder: Path, path: Path) -> str:
-    """A path as a folder's records keep it, so that both may move together."""
-    folder, path, home = folder.resolve(), path.resolve(), _home()
-    if home and path.is_relative_to(home) and not folder.is_relative_to(home):
-        return f"~/{path.relative_to(home)}"
+    """A path as a folder's records keep it, so that both may move together.
+
+    Where they have no folder in common that would be the whole path: then its digest.
+    """
+    folder, path = folder.resolve(), path.resolve()
+    if len(Path(os.path.commonpath([folder, path])).parts) < 2:
+        return f"{_DIGEST}{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
     return os.path.relpath(path, folder)
 
 
-def found_from(folder: Path, text: str) -> Path:
-    """The path that ``seen_from`` wrote down."""
-    home = _home()
-    if text.startswith("~/") and home:
-        return home / text[2:]
+def found_from(folder: Path, text: str) -> Path | None:
+    """The path that ``seen_from`` wrote down, None of a digest."""
+    if text.startswith(_DIGEST):
+        return None
     return Path(os.path.abspath(folder.resolve() / text))
 
 

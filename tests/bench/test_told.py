@@ -48,6 +48,18 @@ def test_a_file_that_was_moved_or_whose_project_was_is_the_same(place):
     tell(study.load("copy/x.toml"), place / "copy/mine/x")
 
 
+def test_of_a_file_that_has_no_folder_in_common_the_name_and_a_digest_tell(place):
+    folder, loaded = place / "mine/x", study.load("a/x.toml")
+    tell(loaded, folder)
+    with Store(folder, write=True) as store:
+        store.set_meta(file="sha256:0123456789abcdef")
+    tell(loaded, folder)  # from the same place of a project that was moved
+    with Store(folder, write=True) as store:
+        store.set_meta(file="sha256:0123456789abcdef")
+        with pytest.raises(told.ChangedError, match=r"study a/x\.toml\. Got b/x\.toml"):
+            told.refuse_other(store, study.load("b/x.toml"))
+
+
 def test_a_study_of_the_suite_and_a_file_of_its_name(place):
     (place / "a/x.toml").rename(place / "quick.toml")
     for first, second in (("quick", "quick.toml"), ("quick.toml", "quick")):

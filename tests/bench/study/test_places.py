@@ -53,10 +53,14 @@ def test_what_moves_together_finds_itself(home):
     assert places.found_from(home / "other/reports/x", kept) == home / "other/a/x.toml"
 
 
-def test_a_home_is_not_written_down_elsewhere(home):
-    kept = places.seen_from(home.parent / "reports/x", home / "x.toml")
-    assert kept == "~/x.toml"
-    assert places.found_from(home.parent / "reports/x", kept) == home / "x.toml"
+def test_a_whole_path_is_not_written_down(home, monkeypatch):
+    monkeypatch.setattr(Path, "resolve", lambda path: path)  # that of folders which are not here
+    folder = Path("/scratch/reports/x")
+    kept = places.seen_from(folder, Path("/work/a/x.toml"))
+    assert kept.startswith("sha256:")
+    assert kept == places.seen_from(folder, Path("/work/a/x.toml"))
+    assert kept != places.seen_from(folder, Path("/work/b/x.toml"))
+    assert places.found_from(folder, kept) is None
 
 
 def test_a_study_says_where_its_file_is(tmp_path, monkeypatch):
