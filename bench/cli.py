@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench import registry, study
+from bench.study import places
 from bench.tools import listings
 from bench.tools.console import console
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from bench.store.archive import Source
 
-REPORTS = Path("reports/local")
+REPORTS = places.REPORTS
 PUBLISHED = Path("reports/published")
 
 app = typer.Typer(

@@ -18,13 +18,12 @@ from bench.report import render
 from bench.store import Store, environment, provenance, sources
 from bench.store.trainings import Trainings
 from bench.study import Cell, Study
+from bench.told import ChangedError
 from bench.tools.display import Display
 
+__all__ = ["LOG", "ChangedError", "EditedError", "Summary", "run"]
+
 LOG = "workers.log"
-
-
-class ChangedError(RuntimeError):
-    """The records were made by other code, versions or data than are here now."""
 
 
 class EditedError(ChangedError):
@@ -104,6 +103,7 @@ def run(
     started = time.monotonic()
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
     with Store(folder, write=True) as store:
+        told.refuse_other(store, study)
         provenance.commit()  # now: later ones are not of the code that runs
         library = corpus.fingerprint()
         made_of = provenance.made_of(set[str]().union(*map(provenance.used, wanted)))

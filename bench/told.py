@@ -9,14 +9,48 @@ from bench.data.hub import catalogue
 from bench.execute import processes
 from bench.store import Store, environment, now, provenance
 from bench.study import Cell, Study
+from bench.study.places import REPORTS, found_from, seen_from, written
+
+
+class ChangedError(RuntimeError):
+    """The records are not of what is here now: other code, versions or data, or another study."""
+
+
+def refuse_other(store: Store, study: Study) -> None:
+    """Refuse a folder with records of another study, which has the same name.
+
+    A study whose file is no longer there has been moved, and may come from anywhere.
+
+    Raises:
+        ChangedError: they are of another, which is named.
+    """
+    before, file = store.meta("source"), store.meta("file")
+    if before is None:
+        return
+    if file is None:  # one that comes with the suite, or a file that nobody wrote down
+        same, other = (before in registry.studies()) == (study.file is None), before
+    else:
+        same, other = file == _file(store, study) or before == study.source, before
+        if (path := found_from(store.folder, file)) is not None:
+            gone = not path.exists()
+            same = gone or (study.file is not None and path.samefile(study.file))
+            other = written(path)
+    if not same:
+        raise ChangedError(
+            f"{written(store.folder)} has the records of the study {other}. Got {study.source}, a "
+            "study of the same name: give --output another folder, or rename its file."
+        )
 
 
 def tell(store: Store, study: Study) -> bool:
     """Store what the study is, so that a report is about this plan; whether anything changed."""
+    output = store.folder.parent
+    usual = output.resolve() == REPORTS.resolve()
     told = {
         "study": study.name,
         "source": study.source,
-        "options": list(study.options),
+        "file": _file(store, study),
+        "options": [*study.options, *([] if usual else ["--output", written(output)])],
         "title": study.title,
         "question": study.question,
         "summary": study.summary,
@@ -34,6 +68,11 @@ def tell(store: Store, study: Study) -> bool:
     if changed:
         store.set_meta(**told)
     return changed
+
+
+def _file(store: Store, study: Study) -> str | None:
+    """The study's file as its folder keeps it; None of one that comes with the suite."""
+    return None if study.file is None else seen_from(store.folder, study.file)
 
 
 def begin(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import phases, registry
+from bench.outcome import LOST, OOM, TIMEOUT
 from bench.page.numbers import counted
 
 Row = dict[str, Any]
@@ -19,6 +20,8 @@ GROUP = [
     "comparison", "task", "data", "device", "dtype", "denormals", "threads", "batch_size", "seed"
 ]  # fmt: skip
 FLUSHED = "subnormals flushed"
+#: What a cell can be lost to: a status, in words.
+_LOST_TO = {status: status for status in LOST} | {OOM: "out of memory", TIMEOUT: "timed out"}
 _CLIPPED = 1.0  # above which norm most gradients are
 #: Coordinate to how its value is said, empty where it is the usual one.
 _UNUSUAL: dict[str, Callable[[Any], str]] = {
@@ -29,6 +32,13 @@ _UNUSUAL: dict[str, Callable[[Any], str]] = {
     "seed": lambda value: "" if value == 0 else f"seed {value}",
     "tokenizer": lambda value: f"{value} tokenizer" if isinstance(value, str) else "",
 }
+
+
+def lost_to(lost: Mapping[Any, int]) -> str | None:
+    """``killed``, ``1 killed, 2 out of memory``: of how many of each status; None of none."""
+    if len(lost) < 2:
+        return next(iter(map(_LOST_TO.get, lost)), None)
+    return ", ".join(f"{count} {_LOST_TO[status]}" for status, count in lost.items())
 
 
 def of_task(row: Row) -> str:

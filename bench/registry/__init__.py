@@ -172,9 +172,14 @@ def studies() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
+_LONG = 100  # a name's characters that are shown, and that others are near to
+
+
 def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
     """The one sentence for an unknown name: the nearest valid ones first, then all."""
     names = sorted(choices)
+    if len(value) > _LONG:
+        value = f"{value[:_LONG]}…"
     near = difflib.get_close_matches(value, names, n=2, cutoff=0.5)
     guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return f"unknown {kind} {value!r}.{guess} Choose from: {', '.join(names)}."

@@ -19,6 +19,7 @@ from bench.report import citation, cite
 from bench.report.answers import AnswersError
 from bench.report.citation import Cited, code, prose, sentence, slug
 from bench.report.quote import Claim, Report
+from bench.study.places import command
 
 _TEMPLATE = "blog.md.jinja"
 
@@ -114,7 +115,7 @@ def _decided(report: Report) -> Iterator[Claim]:
 def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded:
     cited = Cited(report, claim)
     rests = [cited.number, cited.holds and f"scope: {cited.holds}"]
-    command = shlex.join(["rvt", "cite", report.place, claim.id])
+    quoting = shlex.join(["rvt", "cite", report.place, claim.id])
     light, dark = _copied(folder, claim, figures)
     return Graded(
         claim,
@@ -122,7 +123,7 @@ def _graded(claim: Claim, report: Report, folder: Path, figures: Path) -> Graded
         dark,
         [_other(claim, state) for state in _others(claim)],
         " ".join(sentence(text) for text in rests if text),
-        command,
+        quoting,
     )
 
 
@@ -174,7 +175,7 @@ def _again(report: Report) -> str:
     """The commands that make the report again and check it."""
     raw = report.raw
     run = ["rvt", "run", str(raw["source"]), *map(str, raw.get("options") or ()), "--fresh"]
-    return f"{shlex.join(run)}\n{report.verify}"
+    return f"{command(run)}\n{report.verify}"
 
 
 def _yaml(value: Any) -> str:

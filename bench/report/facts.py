@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from bench import phases, registry
-from bench.outcome import MEASURED, UNDECIDED
+from bench.outcome import LOST, MEASURED, UNDECIDED
 from bench.page.captions import distinct, machine
 from bench.page.numbers import listed
+from bench.page.words import lost_to
 from bench.report import compared
 from bench.report.content import Content
 from bench.store.records import Record, held, operators
 
+_NAMED = 6  # arms of probes that lost cells, named on the first page
 _MANY = 6  # values from which on only the ends are named
 
 
@@ -52,6 +54,40 @@ def partial(content: Content) -> str | None:
         f"Part of a study: {run:,} of {content.planned:,} planned cells were run. "
         f"Not yet, with how many of each: {'; '.join(left)}."
     )
+
+
+def lost(content: Content) -> str | None:
+    """Cells that were run and have no result, by arm and probe, and what they were lost to.
+
+    Without it an arm that failed altogether would be on no first page, and what is said of the
+    others would seem to be of all. None where none were lost: what cannot exist was not, a loss
+    that stopped being a number is a result, and what was never run is ``partial``'s.
+    """
+    ran: Counter[tuple[str, str]] = Counter()
+    gone: dict[tuple[str, str], Counter[str]] = {}
+    for record in content.records:
+        where = record["cell"]["arm"], record["cell"]["probe"]
+        ran[where] += 1
+        if record["status"] in LOST:
+            gone.setdefault(where, Counter())[record["status"]] += 1
+    if not gone:
+        return None
+    wholly_first = sorted(gone, key=lambda where: gone[where].total() < ran[where])
+    told = [
+        f"{registry.label(arm)}, {_of(gone[arm, probe].total(), ran[arm, probe])} of {probe} "
+        f"({lost_to(gone[arm, probe])})"
+        for arm, probe in wholly_first[:_NAMED]
+    ]
+    if more := len(gone) - len(told):
+        told.append(f"and so on in {more} more")
+    return f"Cells without a result: {'; '.join(told)}. What is said here is of the rest."
+
+
+def _of(count: int, planned: int) -> str:
+    """``1 of 3``, ``all 3``, ``the only one``."""
+    if count < planned:
+        return f"{count:,} of {planned:,}"
+    return f"all {count:,}" if count > 1 else "the only one"
 
 
 def _place(record: Record) -> str:
@@ -103,7 +139,8 @@ def of(content: Content) -> list[tuple[str, str]]:
     """All circumstances, name and text each."""
     records = content.records
     counts = Counter(record["status"] for record in records)
-    done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"
+    counts[compared.NOT_RUN] = content.planned - len(records)
+    done = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "none"
     facts = [("Cells", f"{content.planned} planned; {done}")]
     if elapsed := content.meta("elapsed_s"):
         estimate = content.meta("estimate_s", 0)

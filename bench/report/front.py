@@ -31,6 +31,7 @@ from bench.report.citation import bibtex
 from bench.report.content import Content, Part
 from bench.report.gallery import Gallery, Shot
 from bench.report.text import fitting
+from bench.study.places import command
 
 CLAIMS, METHOD = "claims", "method"
 _FAILURES = 5  # said on the first page
@@ -161,7 +162,9 @@ def _page(
         f"What do these records say of recurrent networks and transformers? — "
         f"{content.meta('title')}"
     )
-    told_first = (facts.line(content), content.meta("summary"), facts.partial(content))
+    told_first = (
+        facts.line(content), content.meta("summary"), facts.partial(content), facts.lost(content),
+    )  # fmt: skip
     lead = [[text] for text in told_first if text]
     return Page("", title, lead, blocks)
 
@@ -286,7 +289,8 @@ def _failed(content: Content) -> list[Block]:
 
 
 def _again(content: Content, answers: dict[str, Any]) -> list[Block]:
-    run = " ".join(["rvt run", content.meta("source", ""), *content.meta("options", ()), "--fresh"])
+    options = content.meta("options", ())
+    run = command(["rvt", "run", content.meta("source", ""), *options, "--fresh"])
     return [
         Heading("Make it again, verify it, cite it", "again"),
         Text(["The first command measures anew; the others read ", Code(answers["records"]["file"]),

@@ -20,7 +20,7 @@ from pydantic import (
 
 from bench import registry
 from bench.data.contract import CHECKPOINT, CORPUS, OFFLINE
-from bench.study.fields import STRICT, Count, axis, one_of, wrong
+from bench.study.fields import STRICT, Count, Seed, axis, one_of, wrong
 
 INITIALIZATIONS = ("default", "orthogonal", "chrono")
 
@@ -33,7 +33,9 @@ class Recurrent(BaseModel):
     bidirectional: StrictBool = False
     attention: StrictBool = False  # of a sequence-to-sequence decoder
     initialization: one_of("initialization", INITIALIZATIONS) = "default"  # type: ignore[valid-type]
-    forget_bias: Annotated[StrictFloat, Field(allow_inf_nan=False)] | None = None  # of an LSTM
+    forget_bias: Annotated[StrictFloat, Field(ge=-1e3, le=1e3, allow_inf_nan=False)] | None = (
+        None  # of an LSTM
+    )
     chrono_length: Count | None = None  # longest memory, in steps, that "chrono" provides for
 
 
@@ -47,11 +49,11 @@ class Pretraining(BaseModel):
 
     model_config = STRICT
 
-    tokens: Count = 4_000_000
+    tokens: Annotated[StrictInt, Field(ge=1, le=10**12)] = 4_000_000
     length: Count = 128
     batch_size: Count = 32
-    learning_rates: axis(Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)]) = [1e-3]  # type: ignore[valid-type]
-    seed: Annotated[StrictInt, Field(ge=0)] = 0
+    learning_rates: axis(Annotated[StrictFloat, Field(gt=0, le=1e3, allow_inf_nan=False)]) = [1e-3]  # type: ignore[valid-type]
+    seed: Seed = 0
 
     @property
     def steps(self) -> int:
@@ -71,6 +73,7 @@ class Pretraining(BaseModel):
 
 
 SELF = "self"
+_Width = Annotated[StrictInt, Field(ge=1, le=65536)]  # four times what the largest models have
 
 
 def _pretraining(value: Any) -> Any:
@@ -110,11 +113,11 @@ class Comparison(BaseModel):
     summary: StrictStr
     match: StrictStr = "params"
     match_to: StrictStr
-    hidden_size: Count = 128
-    num_layers: Count = 2
-    num_heads: Count = 2
+    hidden_size: _Width = 128
+    num_layers: Annotated[StrictInt, Field(ge=1, le=1000)] = 2
+    num_heads: _Width = 2
     max_positions: Count | None = None
-    multiple_of: Count = 1
+    multiple_of: _Width = 1
     recurrent: Recurrent = Recurrent()
     embeddings: StrictStr = "scratch"
     checkpoint: Annotated[StrictStr, Field(min_length=1)] | None = None

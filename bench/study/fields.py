@@ -1,5 +1,6 @@
 """Kinds of values that a study file holds."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -16,7 +17,10 @@ from pydantic_core import PydanticCustomError
 from bench import registry
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
-Count = Annotated[StrictInt, Field(ge=1)]
+MOST = 10_000_000  # of whatever is counted, where nothing says otherwise
+Count = Annotated[StrictInt, Field(ge=1, le=MOST)]
+#: What every generator of random numbers takes.
+Seed = Annotated[StrictInt, Field(ge=0, le=2**32 - 1)]
 
 
 def wrong(hint: str) -> PydanticCustomError:
@@ -39,10 +43,10 @@ def axis(item: Any) -> Any:
     """A non-empty list of distinct items; a single one may stand by itself."""
 
     def distinct(values: list[Any]) -> list[Any]:
-        repeated = sorted({str(value) for value in values if values.count(value) > 1})
+        repeated = sorted(str(value) for value, count in Counter(values).items() if count > 1)
         if repeated:
             raise PydanticCustomError(
-                "repeated", "repeats {names}: name each once.", {"names": ", ".join(repeated)}
+                "repeated", "repeats {names}: name each once.", {"names": ", ".join(repeated[:9])}
             )
         return values
 

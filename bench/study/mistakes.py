@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
 from bench import registry
 from bench.study.cell import Pretraining, Recurrent
+from bench.study.words import Detail, printable, sentence
 
 #: Tables inside a comparison's, and their fields.
 _TABLES = {
     "recurrent": list(Recurrent.model_fields),
     "pretraining": list(Pretraining.model_fields),
 }
+
+_MOST = 100  # mistakes that are written out: nobody reads more
 
 Place = tuple[str | int, ...]  #: keys and indices that lead to a value: ``("grid", 1, "arm", 0)``
 
@@ -32,16 +34,25 @@ class Mistakes:
 
     def __init__(self, name: str, text: str) -> None:
         self._name, self._text = name, text
-        self._found: set[tuple[int, str]] = set()
+        self._found: dict[tuple[Place, str], None] = {}
+        self._senseless: set[Place] = set()
 
     def add(self, where: Place, what: str) -> None:
         """What is wrong at a place."""
-        self._found.add((_line_of(self._text, where), f"{_dotted(where)}: {what}"))
+        self._found[where, what] = None
+
+    def senseless(self, where: Place, what: str) -> None:
+        """What is wrong at a place whatever is meant to be there: no more is said of it."""
+        self._senseless.add(where)
+        self.add(where, what)
 
     def take(self, error: ValidationError, table: Place, names: Sequence[str]) -> None:
         """All that pydantic found wrong in the table at a place, whose fields have these names."""
-        for detail in error.errors():
-            self.add((*table, *detail["loc"]), _sentence(detail, names))
+        for detail in error.errors(include_url=False):
+            where = (*table, *detail["loc"])
+            # An axis that stands by itself is a list of one to pydantic.
+            if self._senseless.isdisjoint(where[:depth] for depth in range(1, len(where) + 1)):
+                self.add(where, _worded(detail, names))
 
     def refuse(self) -> None:
         """Raise them, where there are any, in the order of their lines.
@@ -49,23 +60,21 @@ class Mistakes:
         Raises:
             StudyError: all of them.
         """
-        if self._found:
-            raise StudyError(
-                "\n".join(f"{self._name}:{line}: {what}" for line, what in sorted(self._found))
-            )
+        told = list(self._found)[:_MOST]
+        found = sorted({(_line_of(self._text, at), f"{_dotted(at)}: {what}") for at, what in told})
+        lines = [printable(f"{self._name}:{line}: {what}") for line, what in found]
+        if (more := len(self._found) - len(told)) > 0:
+            lines.append(f"{self._name}: {more:,} more mistakes: mend these first.")
+        if lines:
+            raise StudyError("\n".join(lines))
 
 
-def _sentence(detail: Any, names: Sequence[str]) -> str:
-    """A pydantic error in this suite's words: what was expected, and what came."""
+def _worded(detail: Detail, names: Sequence[str]) -> str:
+    """One of pydantic's complaints in this suite's words."""
     if detail["type"] == "extra_forbidden":
         names = _TABLES.get(str(detail["loc"][-2:][0]), names)
         return registry.unknown("field", str(detail["loc"][-1]), names)
-    if detail["type"] == "missing":
-        return "missing."
-    message = str(detail["msg"])
-    if detail["type"] in ("unknown", "repeated"):
-        return message
-    return f"{message}. Got {detail['input']!r}."[:300]
+    return sentence(detail)
 
 
 def _dotted(location: Place) -> str:
@@ -96,6 +105,9 @@ def _line_of(text: str, location: Place) -> int:
                 break
             if re.match(rf"\s*{_quoted(keys[0])}\s*=", lines[number]):
                 return number + 1
+    if len(location) == 1:  # tables that are not what they should be, the first of them
+        headers = [n for n, li in enumerate(lines) if re.match(rf"\s*\[+\s*{_quoted(keys[0])}", li)]
+        return headers[0] + 1 if headers else 1
     return start + 1
 
 

@@ -1,8 +1,9 @@
 """The plan of a study: its grids' products, cells of a group standing together."""
 
+import functools
 import itertools
-import tomllib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from pydantic import ValidationError
 from bench import registry
 from bench.data.contract import CHECKPOINT, CORPUS, OFFLINE
 from bench.data.hub import catalogue
-from bench.study import idle, steps
+from bench.study import idle, reading, steps
 from bench.study.cell import Cell, Comparison, Published
 from bench.study.mistakes import Mistakes, StudyError
+from bench.study.places import written
 from bench.study.schema import (
     DEVICES,
     HUB,
@@ -24,9 +26,12 @@ from bench.study.schema import (
     published_model,
     wrong_data,
 )
+from bench.study.words import printable
 from models.checkpoints import MINILM, find
 from models.checkpoints.architectures import has_fused_attention
 
+#: Of a study: more would not end, and twenty of the largest that comes with the suite are fewer.
+MOST_CELLS = 20_000
 _EAGER = "eager"  # attention written out, which every architecture has
 
 
@@ -34,8 +39,9 @@ _EAGER = "eager"  # attention written out, which every architecture has
 class Study:
     """A validated study and its plan, cells of a group standing together.
 
-    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's; and
-    ``options`` after that, where the grids' own devices or data were not taken.
+    ``source`` is what to write after ``rvt run``: a shipped study's name, or the file's path; and
+    ``options`` after that, where the grids' own devices or data were not taken. ``file`` is that
+    path, None where the study is shipped.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Study:
     published: tuple[Published, ...] = ()
     options: tuple[str, ...] = ()
     question: str = ""
+    file: Path | None = None
 
     @property
     def groups(self) -> list[list[Cell]]:
@@ -75,16 +82,13 @@ def load(
     path = registry.studies().get(name_or_path)
     if path is None:
         path = Path(name_or_path)
-        if not path.is_file():
+        if not _is_there(path):
             raise StudyError(
-                registry.unknown("study", name_or_path, registry.studies())
+                printable(registry.unknown("study", name_or_path, registry.studies()))
                 + " Or give the path of a TOML file."
             )
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyError(f"{path.name}: cannot be read as TOML: {error}") from None
+    reading.named(path)
+    text, content = reading.read(path)
     wrong = [registry.unknown("device", d, DEVICES) for d in devices or () if d not in DEVICES]
     wrong += [mistake for name in data or () if (mistake := wrong_data(name))]
     try:
@@ -97,6 +101,13 @@ def load(
     given = (("--device", devices), ("--data", data))
     options = [part for name, values in given if values for part in (name, ",".join(values))]
     return replace(planned, options=tuple(options))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _idle_data(study: Study, data: Sequence[str]) -> list[str]:
@@ -122,23 +133,35 @@ def _plan(
     Raises:
         StudyError: mistakes in it, all of them.
     """
-    mistakes = Mistakes(path.name, text)
+    mistakes = Mistakes(reading.called(path), text)
+    for where, mistake in reading.senseless(content):
+        mistakes.senseless(where, mistake)
+    for name, header in (("grid", "[[grid]]"), ("published", "[[published]]")):
+        if isinstance(content.get(name), dict):
+            mistakes.senseless((name,), f"expected tables {header}. Got one table [{name}].")
+    if isinstance(content.get("comparison"), list):
+        mistakes.senseless(
+            ("comparison",),
+            "expected tables that each have a name, [comparison.NAME]. Got a list of them.",
+        )
     head = None
     try:
         head = Head.model_validate(content)
     except ValidationError as error:
         mistakes.take(error, (), list(Head.model_fields))
+    compared = _named(content.get("comparison"))
     comparisons = {}
-    for name, fields in _tables(content.get("comparison")):
+    for name, fields in compared.items():
         try:
             comparisons[name] = comparison_model().model_validate(fields)
         except ValidationError as error:
             mistakes.take(error, ("comparison", name), list(Comparison.model_fields))
-    names = tuple(name for name, _ in _tables(content.get("comparison")))
+    names = tuple(compared)
     grids = []
-    for index, fields in _tables(content.get("grid")):
-        probe = fields.get("probe") if isinstance(fields, dict) else None
-        model = grid_model(probe if probe in registry.probes() else None, names)
+    models = functools.cache(lambda probe: grid_model(probe, names))
+    tables = _listed(content.get("grid"))
+    for index, fields in enumerate(tables):
+        model = models(_probe_of(fields))
         try:
             grids.append(model.model_validate(fields))
         except ValidationError as error:
@@ -148,26 +171,35 @@ def _plan(
             for setting, mistake in steps.mistakes(_protocol(grids[-1]), given, grids[-1].length):
                 mistakes.add(("grid", index, setting), mistake)
     published = []
-    for index, fields in _tables(content.get("published")):
+    known = published_model(names)
+    for index, fields in enumerate(_listed(content.get("published"))):
         try:
-            published.append(published_model(names).model_validate(fields))
+            published.append(known.model_validate(fields))
         except ValidationError as error:
             mistakes.take(error, ("published", index), list(Published.model_fields))
-    for index, fields in _tables(content.get("grid")):
-        for mistake in _wrong_lengths(fields):
-            mistakes.add(("grid", index, "length"), mistake)
+    for index, fields in enumerate(tables):
+        for setting, mistake in _wrong_lengths(fields):
+            mistakes.add(("grid", index, setting), mistake)
     for name, comparison in comparisons.items():
-        for where, mistake in idle.options(
-            name, comparison, [fields for _, fields in _tables(content.get("grid"))]
-        ):
+        for where, mistake in idle.options(name, comparison, tables):
             mistakes.add(where, mistake)
     mistakes.refuse()
     assert head is not None, "what is no head is a mistake"
     comparisons = {name: _complete(name, c, grids) for name, c in comparisons.items()}
+    counts = [_count(grid, comparisons, devices, data) for grid in grids]
+    if sum(counts) > MOST_CELLS:
+        most = counts.index(max(counts))
+        mistakes.add(
+            ("grid", most),
+            f"expected at most {MOST_CELLS:,} cells in a study, so that it ends. Got "
+            f"{sum(counts):,}, of which this grid makes {counts[most]:,}: list fewer values.",
+        )
+        mistakes.refuse()
     cells = [cell for grid in grids for cell in _product(grid, comparisons, devices, data)]
+    shipped = path in registry.studies().values()
     return Study(
         name=path.stem,
-        source=path.stem if path in registry.studies().values() else path.name,
+        source=path.stem if shipped else written(path),
         title=head.title,
         summary=head.summary,
         timeout_s=head.timeout_s,
@@ -175,6 +207,7 @@ def _plan(
         cells=_together(cells),
         published=tuple(published),
         question=head.question,
+        file=None if shipped else path,
     )
 
 
@@ -198,26 +231,39 @@ def _together(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     return tuple(itertools.chain.from_iterable(groups.values()))
 
 
-def _wrong_lengths(fields: Any) -> list[str]:
-    """Lengths that a task of the grid has not; whatever else is wrong is said elsewhere."""
+def _wrong_lengths(fields: Any) -> Iterator[tuple[str, str]]:
+    """Settings that ask for lengths which a task of the grid has not.
+
+    Whatever else is wrong with them is said elsewhere.
+    """
     if not isinstance(fields, dict):
-        return []
-    names, lengths = (
-        value if isinstance(value, list) else [value]
-        for value in (fields.get("task"), fields.get("length"))
-    )
-    wrong = []
-    for name in names:
+        return
+    asked = {
+        setting: [n for n in _several(fields.get(setting)) if type(n) is int and n >= 1]
+        for setting in ("length", "test_lengths", "shortest")
+    }
+    for name in _several(fields.get("task")):
         entry = registry.tasks().get(name) if isinstance(name, str) else None
         if entry is None:
             continue
         least, most = entry.literals["LENGTHS"]
-        wrong += [
-            f"task {name!r} has lengths from {least} to {most}. Got {length}."
-            for length in lengths
-            if type(length) is int and length >= 1 and not least <= length <= most
-        ]
-    return wrong
+        for setting, lengths in asked.items():
+            for length in lengths:
+                if not least <= length <= most:
+                    yield (
+                        setting,
+                        f"task {name!r} has lengths from {least} to {most}. Got {length}.",
+                    )
+    if asked["shortest"] and asked["length"] and asked["shortest"][0] > min(asked["length"]):
+        yield (
+            "shortest",
+            f"expected at most the shortest window, {min(asked['length'])}. Got "
+            f"{asked['shortest'][0]}.",
+        )
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _product(
@@ -230,17 +276,10 @@ def _product(
     literals = registry.probes()[grid.probe].literals
     axes = {name: getattr(grid, name) for name in literals["AXES"]}
     protocol = _protocol(grid)
-    outer = itertools.product(
-        [(task, name) for task in grid.task for name in _data_of(task, data or grid.data)],
-        grid.length,
-        devices or grid.device,
-        grid.dtype,
-        grid.threads,
-        grid.seed,
-        *axes.values(),
-    )
     cells = []
-    for (task, source), length, device, dtype, threads, seed, *values in outer:
+    for (task, source), length, device, dtype, threads, seed, *values in itertools.product(
+        *_outer(grid, devices, data)
+    ):
         for denormals, arm in itertools.product(grid.denormals, grid.arm):
             for kernel in _kernels(arm, grid.kernel, comparisons[grid.comparison].checkpoint):
                 cells.append(
@@ -263,6 +302,33 @@ def _product(
                     )
                 )
     return cells
+
+
+def _outer(
+    grid: Any, devices: Sequence[str] | None, data: Sequence[str] | None
+) -> list[Sequence[Any]]:
+    """What the cells of a grid differ in, but for what those of a group do."""
+    return [
+        [(task, name) for task in grid.task for name in _data_of(task, data or grid.data)],
+        grid.length,
+        devices or grid.device,
+        grid.dtype,
+        grid.threads,
+        grid.seed,
+        *(getattr(grid, name) for name in registry.probes()[grid.probe].literals["AXES"]),
+    ]
+
+
+def _count(
+    grid: Any,
+    comparisons: dict[str, Comparison],
+    devices: Sequence[str] | None,
+    data: Sequence[str] | None,
+) -> int:
+    """How many cells a grid makes, without making them."""
+    checkpoint = comparisons[grid.comparison].checkpoint
+    each = sum(len(_kernels(arm, grid.kernel, checkpoint)) for arm in grid.arm)
+    return math.prod(map(len, _outer(grid, devices, data))) * len(grid.denormals) * each
 
 
 def _kernels(arm: str, asked: Sequence[str], checkpoint: str | None) -> list[str]:
@@ -293,8 +359,16 @@ def _data_of(task: str, asked: Sequence[str]) -> list[str]:
     return found or [OFFLINE]
 
 
-def _tables(value: Any) -> list[tuple[Any, Any]]:
-    """Names or indices with their tables, of a table of tables or an array of them."""
-    if isinstance(value, dict):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list) else []
+def _named(value: Any) -> dict[str, Any]:
+    """Tables by their names; of what are no such tables none, which is a mistake of its own."""
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _probe_of(fields: Any) -> str | None:
+    """The probe of a grid's table, None where it is no probe's name."""
+    probe = fields.get("probe") if isinstance(fields, dict) else None
+    return probe if isinstance(probe, str) and probe in registry.probes() else None

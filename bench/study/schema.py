@@ -1,6 +1,6 @@
 """What a study file may hold: models of its tables, made from what is registered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,8 @@ from bench import registry
 from bench.data.contract import OFFLINE, TOKENIZERS
 from bench.data.hub import catalogue
 from bench.study.cell import Comparison, Published
-from bench.study.fields import STRICT, Count, axis, one_of, wrong
+from bench.study.fields import MOST, STRICT, Count, Seed, axis, one_of, wrong
+from bench.study.words import shown
 from models.checkpoints import CheckpointError, find
 
 HUB = "hub"  # every data set that stands beside a task
@@ -28,6 +29,7 @@ DTYPES = ("float32", "float64", "tf32", "bfloat16", "float16", "pure_bfloat16", 
 DENORMALS = ("keep", "flush")
 MATCHES = ("params", "flops", "state")
 EMBEDDINGS = ("scratch", "checkpoint")
+_MOST_THREADS = 4096
 
 
 def _checkpoint(name: str) -> str:
@@ -56,6 +58,16 @@ def wrong_data(name: str) -> str | None:
     return None
 
 
+def _threads(value: Any) -> Any:
+    if value != "all" and (type(value) is not int or not 1 <= value <= _MOST_THREADS):
+        raise wrong(
+            f"expected a number of threads, from 1 to {_MOST_THREADS:,}, or 'all'. "
+            f"Got {shown(value)}."
+        )
+    return value
+
+
+_Threads = Annotated[Any, AfterValidator(_threads)]
 _Data = Annotated[StrictStr, AfterValidator(_data)]
 _Checkpoint = Annotated[StrictStr, Field(min_length=1), AfterValidator(_checkpoint)]
 
@@ -65,10 +77,11 @@ class Head(BaseModel):
 
     model_config = STRICT
 
-    title: StrictStr
-    question: StrictStr = ""  # what the report asks on top
+    title: Annotated[StrictStr, Field(min_length=1, max_length=200)]
+    question: Annotated[StrictStr, Field(max_length=200)] = ""  # what the report asks on top
     summary: StrictStr
-    timeout_s: Count = 3600  # longest silence of a worker before it is killed
+    #: Longest silence of a worker before it is killed; no system waits longer than 24 days.
+    timeout_s: Annotated[StrictInt, Field(ge=1, le=2_000_000)] = 3600
     comparison: dict[str, Any] = Field(min_length=1)
     grid: list[Any] = Field(min_length=1)
     published: list[Any] = []
@@ -93,7 +106,7 @@ def comparison_model() -> type[Comparison]:
 
 def published_model(comparisons: tuple[str, ...]) -> type[Published]:
     """The model of a ``[[published]]`` in a study of these comparisons."""
-    named: Any = one_of("comparison", comparisons)
+    named: Any = one_of("comparison", comparisons) if comparisons else StrictStr
     return create_model(
         "Published",
         __base__=Published,
@@ -110,7 +123,8 @@ def grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
     """
     fields: dict[str, Any] = {
         "probe": (one_of("probe", list(registry.probes())), ...),
-        "comparison": (one_of("comparison", comparisons), ...),
+        # Without any, which is a mistake of its own, every name would be one more.
+        "comparison": (one_of("comparison", comparisons) if comparisons else StrictStr, ...),
         "task": (axis(one_of("task", list(registry.tasks()))), ...),
         "data": (axis(_Data), [OFFLINE]),
         "length": (axis(Count), ...),
@@ -119,8 +133,8 @@ def grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
         "device": (axis(one_of("device", DEVICES)), ["cpu"]),
         "dtype": (axis(one_of("dtype", DTYPES)), ["float32"]),
         "denormals": (axis(one_of("denormals", DENORMALS)), ["keep"]),
-        "threads": (axis(Count | Literal["all"]), ["all"]),
-        "seed": (axis(Annotated[StrictInt, Field(ge=0)]), [0]),
+        "threads": (axis(_Threads), ["all"]),
+        "seed": (axis(Seed), [0]),
     }
     if probe is not None:
         literals = registry.probes()[probe].literals
@@ -134,16 +148,16 @@ def grid_model(probe: str | None, comparisons: tuple[str, ...]) -> Any:
 
 
 def _number(field: dict[str, Any]) -> Any:
-    """The type of a protocol field, after its default and its least value."""
-    default = field["default"]
+    """The type of a protocol field, after its default and its ends."""
+    default, most = field["default"], field.get("most", MOST)
     if default == [] or (isinstance(default, list) and type(default[0]) is int):
-        return list[Annotated[StrictInt, Field(ge=field["least"])]]
+        return list[Annotated[StrictInt, Field(ge=field["least"], le=most)]]
+    ends = Field(gt=field["least"], le=most, allow_inf_nan=False)
     if isinstance(default, list):
-        ends = Field(gt=field["least"], le=field.get("most"), allow_inf_nan=False)
         return axis(Annotated[StrictFloat, ends])
     if isinstance(default, float):
-        return Annotated[StrictFloat, Field(gt=field["least"], allow_inf_nan=False)]
-    return Annotated[StrictInt, Field(ge=field["least"], le=field.get("most"))]
+        return Annotated[StrictFloat, ends]
+    return Annotated[StrictInt, Field(ge=field["least"], le=most)]
 
 
 def _kernels() -> list[str]:

@@ -1,6 +1,8 @@
 """The numbers of gradients, as data frames: flow, reach over seeds, norms, what subnormals cost."""
 
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.frames.columns import ENDS, interval
-from bench.outcome import DIVERGED, DONE
+from bench.outcome import DIVERGED, DONE, LOST
 from bench.page.evidence import Evidence
 from bench.probes.gradient import flow
 from bench.probes.gradient.records import clip_norm, of_flow, stage, where
@@ -83,6 +85,8 @@ def _largest(shares: list[list[float]] | None, number: int) -> float | None:
 def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
     """What seeds have in common: medians over seeds, intervals from six seeds on.
 
+    Where any seed was lost there is a column ``lost_seeds``: how many more were to be measured.
+
     Args:
         records: of a store.
         frame: the table ``gradient`` of them.
@@ -91,6 +95,7 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     rows = []
     place = list(where(of_flow(records)[0]))
+    lost, by_key = _lost(records), {record["key"]: record for record in records}
     begun = frame.groupby(place, dropna=False)["seed"].transform("nunique")
     keys = [*place, "when", "steps"]
     for values, group in frame.groupby(keys, sort=False, dropna=False):
@@ -104,6 +109,7 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
             | {
                 "seeds": group["seed"].nunique(),
                 "begun_seeds": int(begun[group.index[0]]),
+                **_lost_like(by_key[group["record"].iloc[0]], lost),
                 "diverged": int((group["status"] == DIVERGED).sum()),
                 "fate": ", ".join(
                     str(name) if count == len(group) else f"{name} in {count}"
@@ -124,6 +130,22 @@ def reach(records: Sequence[Record], frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _lost(records: Sequence[Record]) -> Counter[str]:
+    """Seeds that were lost, by what all seeds of their cell have in common."""
+    own = (record for record in records if record["cell"]["probe"] == "gradient")
+    return Counter(_but_for_seed(record) for record in own if record["status"] in LOST)
+
+
+def _lost_like(record: Record, lost: Counter[str]) -> dict[str, int]:
+    """The column of a row that this record is one seed of; none where no seed was lost at all."""
+    return {"lost_seeds": lost[_but_for_seed(record)]} if lost else {}
+
+
+def _but_for_seed(record: Record) -> str:
+    cell = {name: value for name, value in record["cell"].items() if name != "seed"}
+    return json.dumps(cell, sort_keys=True)
 
 
 def _over_seeds(values: Any) -> intervals.Estimate:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -19,21 +19,18 @@ from bench.outcome import (
     DIVERGED,
     DONE,
     LOST,
-    OOM,
     SOLVED,
     STOPPED,
-    TIMEOUT,
 )
 from bench.page.captions import EXPLORATORY
 from bench.page.evidence import Evidence
+from bench.page.words import lost_to
 from bench.probes.learning import costs, published
 from bench.statistics.exact import holm, sign_flip
 from bench.statistics.intervals import Estimate, of_rounds, share
 from bench.statistics.seeds import better, interquartile_mean, paired_difference
 from bench.store.records import Record, coordinates, of, tokenizer
 
-#: Statuses in words.
-_LOST = {status: status for status in LOST} | {OOM: "out of memory", TIMEOUT: "timed out"}
 _NONE = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -112,7 +109,7 @@ def tasks(evidence: Evidence) -> pd.DataFrame:
                 "solved_at": first.solved_at,
                 "seeds": len(lot),
                 "missing": sum(lost.values()),
-                "missing_why": _why(lost),
+                "missing_why": lost_to(lost),
                 "diverged": sum(s.diverged for s in seeds),
                 **{f"ended_{how}": ended[how] for how in (SOLVED, CONVERGED, CEILING)},
                 "cut_off": sum(map(_cut_off, seeds)),
@@ -260,13 +257,6 @@ def _lots(evidence: Evidence) -> list[list[scores.Scores]]:
         cell = {name: value for name, value in trained.cell.items() if name != "seed"}
         lots.setdefault(json.dumps(cell, sort_keys=True), []).append(trained)
     return list(lots.values())
-
-
-def _why(lost: Mapping[Any, int]) -> str | None:
-    """``killed``, ``1 killed, 2 out of memory``: what seeds were lost to; None where none were."""
-    if len(lost) < 2:
-        return next(iter(map(_LOST.get, lost)), None)
-    return ", ".join(f"{count} {_LOST[status]}" for status, count in lost.items())
 
 
 def _median(found: Sequence[float]) -> Estimate:

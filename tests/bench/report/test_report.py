@@ -20,7 +20,9 @@ from bench.probes.memory import tables
 from bench.report import budget, render, spreadsheet, views
 from bench.store import Store
 from bench.store.records import of
+from bench.study.places import command, written
 
+from ...conftest import TINY
 from ...records import elsewhere, probes, read_csv
 from ..probes.learning.trainings import LANGUAGE, PARITY, retold
 from .html_page import read
@@ -199,7 +201,7 @@ def test_a_report_of_many_metrics_is_whole(folder, trained):
     }  # fmt: skip
     assert "Who learned" in text
     assert "task package on sst2" in text
-    assert "rvt run tiny.toml --data sst2 --fresh" in text
+    assert f"{command(['rvt', 'run', written(TINY)])} --data sst2 --fresh" in text
     assert "**Data:** sst2: a/b@c" in text
     for expected in ("Expected of language: ", "Expected of package: ", "package on sst2: "):
         assert text.count(expected) == 1

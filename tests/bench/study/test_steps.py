@@ -42,8 +42,8 @@ def test_rows_are_what_is_held_otherwise(tmp_path):
         (("tokens_per_step = 63\n",), "at least the longest window, 64 tokens, .* Got 63"),
         (("tokens_per_step = 0\n",), "at least the longest window, 64 tokens, .* Got 0"),
         (("tokens_per_step = 640\n", "batch_size = 2\n"), "Got both: leave one out"),
-        (("tokens_per_step = -1\n",), "greater than or equal to 0. Got -1"),
-        (("tokens_per_step = 64.0\n",), "valid integer. Got 64.0"),
+        (("tokens_per_step = -1\n",), "expected at least 0. Got -1"),
+        (("tokens_per_step = 64.0\n",), "expected a whole number. Got 64.0"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path, settings, said):

@@ -167,10 +167,12 @@ def _tokens(row: Row) -> str:
 
 
 def _seeds(row: Row) -> str:
-    """How many seeds there are, and of how many begun; too few for an interval is said."""
-    text = seeds(row["seeds"])
-    if row["begun_seeds"] > row["seeds"]:
-        text = f"{row['seeds']} of {seeds(row['begun_seeds'])}, as the others diverged"
+    """How many seeds there are, and of how many; too few for an interval is said."""
+    text, lost = seeds(row["seeds"]), row.get("lost_seeds", 0)
+    fates = ["diverged"] * (row["begun_seeds"] > row["seeds"]) + ["were lost"] * bool(lost)
+    if fates:
+        planned = seeds(row["begun_seeds"] + lost)
+        text = f"{row['seeds']} of {planned}, as the others {' or '.join(fates)}"
     return text + (", exploratory" if row["seeds"] < EXPLORATORY else "")
 
 

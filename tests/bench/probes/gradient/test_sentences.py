@@ -167,6 +167,16 @@ def test_seeds_that_diverged_are_said_where_the_others_ended():
     assert "2 of 3 seeds, as the others diverged, exploratory) after 60" in told([*whole, half])
 
 
+def test_seeds_that_were_lost_are_among_those_there_should_be():
+    whole = [record(falling(0.5), seed=seed) for seed in range(2)]
+    assert "lost_seeds" not in Evidence(whole)["reach"].columns
+    for status in ("killed", "oom", "timeout"):
+        gone = record(falling(0.5), seed=2, status=status) | {"samples": {}, "metrics": {}}
+        elsewhere = gone | {"cell": gone["cell"] | {"length": 2 * LENGTH}}
+        text = told([*whole, gone, elsewhere])
+        assert "(2 of 3 seeds, as the others were lost, exploratory)" in text
+
+
 def test_the_longest_window_with_an_interval_is_told_first():
     seeds = [record(falling(0.5), seed=seed) for seed in range(6)]
     alone = record(falling(0.9), length=2 * LENGTH)
