@@ -3,7 +3,8 @@
 A cell's way through the rooms, each of which knows only those named before it:
 
 - ``registry``: what there is, read from the folders ``tasks``, ``probes``, ``claims`` and
-  ``models.arms``; ``outcome``: how a cell can end; ``phases``: what is timed
+  ``models.arms``; ``outcome``: how a cell can end; ``phases``: what is timed; ``signs``: what a
+  text may show; ``interrupts``: who may stop all of it
 - ``study`` (``studies`` has the files): what is asked, validated and cut into cells
 - ``data``, ``tasks``: the rows, and what they are cut from
 - ``measure``, ``probes/*/measure.py``: one cell being measured; these alone need torch, with

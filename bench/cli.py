@@ -8,8 +8,9 @@ import typer
 
 from bench import registry, study
 from bench.study import places
-from bench.tools import listings
-from bench.tools.console import console
+from bench.tools import ending, listings
+from bench.tools.console import console, say
+from bench.tools.ending import fail
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -21,6 +22,7 @@ PUBLISHED = Path("reports/published")
 
 app = typer.Typer(
     name="rvt",
+    cls=ending.Commands,
     help="Recurrent networks and transformers, measured on the same tasks.",
     no_args_is_help=True,
     add_completion=False,
@@ -30,12 +32,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; exit codes are in ``rvt --help``."""
-    app()
+    ending.main(app)
 
 
 @app.callback()
 def begin() -> None:
-    """Before any command: what is registered is what it should be."""
+    """Before any command: there is room for it, and what is registered is what it should be."""
+    ending.check_memory()
     try:
         registry.check()
     except registry.RegistryError as error:
@@ -66,7 +69,7 @@ def run(
     """Run what is missing of a study, and write its report.
 
     Exit codes: 0 all cells done, 1 some failed, 2 the request is wrong, 3 the store is locked,
-    damaged or cannot be written, 130 interrupted.
+    damaged or cannot be written; 130, 143 and 129 interrupted, asked to end, its terminal closed.
     """
     try:
         loaded = study.load(study_name, names(device), names(data))
@@ -99,19 +102,15 @@ def run(
         fail(
             f"preparing the sweep failed: {error.reason}; see {output / loaded.name / sweep.LOG}", 1
         )
-    except KeyboardInterrupt:
-        print("\ninterrupted; what has ended is kept. Resume with:", file=sys.stderr)
-        print(f"  {resume_command(sys.argv[1:])}", file=sys.stderr)
-        raise typer.Exit(130) from None
     if dry_run:
         return
     if not summary.measured:
-        print(
+        say(
             f"nothing to do: {len(summary.statuses)} of {summary.planned} cells are recorded "
             "(--fresh measures again)"
         )
-    print(summary)
-    print(f"report: {summary.report}")
+    say(summary)
+    say(f"report: {summary.report}")
     raise typer.Exit(summary.exit_code)
 
 
@@ -165,7 +164,7 @@ def show(
         fail(mistake, 2)
     try:
         for line in page.page(task, data, split, length, rows, seed, console(120).width):
-            print(line)
+            say(line)
     except ValueError as error:  # the data has no such window
         fail(str(error), 2)
     except (CorpusError, CheckpointError) as error:
@@ -235,10 +234,10 @@ def trusted(pairs: int, as_json: bool) -> NoReturn:
     except CellFailed as error:
         fail(f"preparing failed: {error.reason}", 1)
     if as_json:
-        print(json.dumps(found.document(), indent=1, ensure_ascii=False, allow_nan=False))
+        say(json.dumps(found.document(), indent=1, allow_nan=False))
     else:
         for line in found.lines():
-            print(line)
+            say(line)
     raise typer.Exit(130 if found.interrupted else 0 if found.trusted else 1)
 
 
@@ -267,15 +266,15 @@ def report(
     try:
         source = archive.opened(path)
         if isinstance(source, archive.Archive) and source.lacks:
-            print(source.lacks, file=sys.stderr)
+            say(source.lacks, sys.stderr)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            print(f"report: {render.write(source, folder)}")
+            say(f"report: {render.write(source, folder)}")
         finally:
             if isinstance(source, Store):
                 source.close()
     except render.Incomplete as error:
-        print(f"report: {error.page}")
+        say(f"report: {error.page}")
         fail(str(error), 1)
     except StoreError as error:
         fail(str(error), 3)
@@ -304,7 +303,7 @@ def verify(
     except StoreError as error:
         fail(str(error), 3)
     for line in found.lines():
-        print(line)
+        say(line)
     raise typer.Exit(0 if found.state == verify.CONSISTENT else 1)
 
 
@@ -327,8 +326,6 @@ def compare(
     import json
     from contextlib import ExitStack
 
-    from rich.console import Console
-
     from bench.report import compare as comparing
 
     with ExitStack() as opened:
@@ -340,9 +337,9 @@ def compare(
         except comparing.UnlikeError as error:
             fail(str(error), 2)
     if as_json:
-        print(json.dumps(comparing.document(found), indent=1, ensure_ascii=False, allow_nan=False))
+        say(json.dumps(comparing.document(found), indent=1, allow_nan=False))
     else:
-        comparing.show(found, Console(width=None if sys.stdout.isatty() else 160))
+        comparing.show(found, console(160))
     raise typer.Exit(1 if fail_on_change and found.changed else 0)
 
 
@@ -357,7 +354,7 @@ def index(
     from bench.report import index as grading
 
     try:
-        print(f"index: {grading.write(folder)}")
+        say(f"index: {grading.write(folder)}")
     except grading.PublishedError as error:
         fail(str(error), 2)
     except OSError as error:
@@ -406,7 +403,7 @@ def plot(
             request = selection.Request(
                 x, y, by, selection.parsed(where or ()), table, logx, logy, dark
             )
-            print(plotting.plot(named, request, target))
+            say(plotting.plot(named, request, target))
         except selection.PlotError as error:
             fail(str(error), 2)
         except OSError as error:
@@ -463,10 +460,10 @@ def cite(
     try:
         within = citing.scope_of(scope or [])
         if to is None:
-            print(citing.shown(place, claim, form, within, url), end="")
+            say(citing.shown(place, claim, form, within, url), end="")
             return
         for path in citing.write(place, claim, to, within, url, force=force):
-            print(path)
+            say(path)
     except AnswersError as error:
         fail(str(error), 2)
     except OSError as error:
@@ -494,7 +491,7 @@ def blog(
     from bench.report.answers import AnswersError
 
     try:
-        print(f"post: {posting.write(place, to, author, url)}")
+        say(f"post: {posting.write(place, to, author, url)}")
     except AnswersError as error:
         fail(str(error), 2)
     except OSError as error:
@@ -504,16 +501,3 @@ def blog(
 def names(text: str | None) -> list[str] | None:
     """``cpu,cuda`` as a list."""
     return None if text is None else [part.strip() for part in text.split(",")]
-
-
-def resume_command(arguments: list[str]) -> str:
-    """The command that goes on where this one was stopped."""
-    import shlex
-
-    return shlex.join(["rvt", *(part for part in arguments if part != "--fresh")])
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """One clear message on standard error, then the exit code."""
-    print(message, file=sys.stderr)
-    raise typer.Exit(code)

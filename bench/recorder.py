@@ -1,14 +1,11 @@
 """What a sweep leaves: each cell's record, committed as it ends, whatever happens next."""
 
-import contextlib
 import hashlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from bench import registry
+from bench.interrupts import uninterrupted
 from bench.outcome import DIVERGED, FINAL, MEASURED, UNAVAILABLE
 from bench.page.verdict import sentence
 from bench.statistics import verdicts
@@ -153,25 +150,3 @@ class Recorder:
         answer = self._answers.get(cell.key, {})  # a trial is no cell of the plan
         estimate: float = answer.get("estimate_s", 0.0)
         return estimate
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Finish what is inside before a Ctrl-C takes effect; a second Ctrl-C does not wait."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-
-    def remember(number: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught:
-        raise KeyboardInterrupt

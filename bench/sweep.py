@@ -142,7 +142,9 @@ def run(
             with processes.Server(folder / LOG) as server:
                 _refuse_other(server.code)
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
-                decided = processes.prepare(server, pending, library, environment.threads())
+                decided = processes.prepare(
+                    server, pending, library, environment.threads(), study.timeout_s
+                )
                 estimate = sum(
                     answer.get("estimate_s", 0.0) for answer in decided["cells"].values()
                 )
@@ -152,13 +154,13 @@ def run(
                 if dry_run:
                     return summary
                 told.begin(store, made_with, made_of, decided["corpus"], estimate + first_s)
-                _pretrain(server, decided, library, display)
+                _pretrain(study, server, decided, library, display)
                 recorder = Recorder(store, decided, display, made_with, estimate, started)
                 answers = decided["cells"]
                 runnable = [cell for cell in pending if "failed" not in answers[cell.key]]
-                told.measure_ceilings(store, server, runnable)
+                told.measure_ceilings(store, server, runnable, study.timeout_s)
                 _measure(study, pending, server, decided, library, recorder)
-                told.measure_ceilings(store, server, runnable)
+                told.measure_ceilings(store, server, runnable, study.timeout_s)
                 summary.measured = len(pending)
                 if edited := sources.edited_since():
                     display.say(f"edited while this ran, which ran as before: {_and(edited)}")
@@ -240,7 +242,7 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _pretrain(
-    server: processes.Server, decided: dict[str, Any], library: str, display: Display
+    study: Study, server: processes.Server, decided: dict[str, Any], library: str, display: Display
 ) -> None:
     """Make the weights that cells start from and that are not in the cache yet."""
     missing = decided["pretrainings"]
@@ -253,6 +255,7 @@ def _pretrain(
                 display,
                 corpus=library,
                 threads=environment.threads(),
+                timeout_s=study.timeout_s,
             )
 
 

@@ -102,11 +102,13 @@ def _both(before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str
     return now | ({"tokenizers": known} if known else {})
 
 
-def measure_ceilings(store: Store, server: processes.Server, cells: Sequence[Cell]) -> None:
+def measure_ceilings(
+    store: Store, server: processes.Server, cells: Sequence[Cell], timeout_s: float
+) -> None:
     """What every device of a timed cell can do at most, on as many threads as its cells have.
 
     The best that any call has found: a run measures before its first cell and after its last, as
-    a machine that is busy now may not be then.
+    a machine that is busy now may not be then. A measurement that lasts ``timeout_s`` is given up.
     """
     known = dict(store.meta("ceilings") or {})
     timed = [c for c in cells if registry.probes()[c.probe].literals["INTERLEAVED"]]
@@ -123,7 +125,7 @@ def measure_ceilings(store: Store, server: processes.Server, cells: Sequence[Cel
             "known": known.get(device, {}),
         }
         try:
-            known[device] = known.get(device, {}) | processes.ask(server, job)
+            known[device] = known.get(device, {}) | processes.ask(server, job, timeout_s)
         except processes.CellFailed as failure:  # out of memory, say: its cells have no share then
             known[device] = {"failed": failure.reason} | known.get(device, {})
     store.set_meta(ceilings=known)

@@ -31,6 +31,8 @@ FORBIDDEN = {
     "bench.registry": {*TORCH, "bench"},
     "bench.outcome": {*TORCH, "bench", "models"},
     "bench.phases": {*TORCH, "bench", "models"},
+    "bench.signs": {*TORCH, "bench", "models"},
+    "bench.interrupts": {*TORCH, "bench", "models"},
     "bench.study": {*TORCH, "bench.tasks", "bench.store", "bench.probes", "bench.execute",
                     *TELLING, *DOORS},
     "bench.data": {"bench.tasks", "bench.probes", "bench.execute", *TELLING, "bench.study",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from bench import signs
 from bench.drawing.colours import NAMED, dark
 
 FONTS = ("DejaVu Sans", "Verdana", "Geneva")
@@ -45,7 +46,7 @@ def tidied(drawn: str, title: str) -> str:
     rest = _TAG.sub(lambda tag: _short(tag[0]), rest)
     rest = re.sub(r">\s+<", ">\n<", rest).replace("<defs>\n</defs>", "").strip()
     fonts = ", ".join(f"'{name}'" for name in FONTS)
-    return (
+    return signs.plain(
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'width="{WIDTH_PX}" height="{WIDTH_PX * height / width:.0f}" '
         f'viewBox="0 0 {width:g} {height:g}" role="img" '

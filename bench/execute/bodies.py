@@ -5,9 +5,6 @@ from typing import Any, Protocol
 
 from bench.execute.processes import CellFailed, Server
 
-#: Longest silence of a pretraining before it is killed.
-_TIMEOUT_S = 3600
-
 #: What is to be made, as ``pretrainings.add`` says it.
 Body = Mapping[str, Any]
 
@@ -32,6 +29,7 @@ def run(
     *,
     corpus: str,
     threads: int,
+    timeout_s: float,
 ) -> None:
     """Make what is missing, one thread each, as many at once as there are threads on the CPU.
 
@@ -43,6 +41,7 @@ def run(
         listener: who is told.
         corpus: fingerprint of the corpus.
         threads: of this machine.
+        timeout_s: longest silence of a pretraining before it is killed.
     """
     for beside in _together(missing, threads):
         workers = [server.start(body["job"] | {"corpus": corpus}) for body in beside]
@@ -52,7 +51,7 @@ def run(
                 listener.pretraining(body, share)
 
             try:
-                made = worker.ask(None, _TIMEOUT_S, progress)["result"]
+                made = worker.ask(None, timeout_s, progress)["result"]
                 worker.end()
             except CellFailed as failure:
                 reason = f"{body['arm']} could not be pretrained: {failure}"

@@ -29,17 +29,23 @@ class Channel:
         self.sock = sock
         self._pending = bytearray()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any], timeout_s: float | None = None) -> None:
         """Send one message; numbers that are not finite travel as null.
 
         Raises:
             Closed: nobody reads any more.
+            Silent: it was not taken within ``timeout_s`` seconds.
         """
         line = json.dumps(finite(message), allow_nan=False).encode() + b"\n"
+        self.sock.settimeout(timeout_s)
         try:
             self.sock.sendall(line)
         except (BrokenPipeError, ConnectionResetError):
             raise Closed("the other process is gone") from None
+        except TimeoutError:
+            raise Silent(f"a message was not taken in {timeout_s:.0f} s") from None
+        finally:
+            self.sock.settimeout(None)
 
     def receive(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The next message.

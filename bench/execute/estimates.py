@@ -28,9 +28,15 @@ _FEW = 5  # steps below which a size is not timed beforehand
 
 
 def add(
-    cells: dict[str, Cell], decided: dict[str, dict[str, Any]], data: Callable[[Cell], Any]
+    cells: dict[str, Cell],
+    decided: dict[str, dict[str, Any]],
+    data: Callable[[Cell], Any],
+    step: Callable[[], None] = lambda: None,
 ) -> None:
-    """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here."""
+    """Add ``estimate_s`` to every cell that will run; a failing model fails its cells here.
+
+    After each model ``step`` is called.
+    """
     spent: dict[str, tuple[float, float]] = {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cell in cells.items():
@@ -62,6 +68,7 @@ def add(
             traceback.print_exception(error)
             for key in keys:
                 decided[key].setdefault("estimate_s", _FIXED_S)
+        step()
     for key, seconds in shares(cells, spent).items():
         decided[key]["estimate_s"] = seconds
 

@@ -22,11 +22,12 @@ from models import kernels
 _POSITIONS = ("max_position_embeddings", "n_positions")  # in Hugging Face's configurations
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
+def run(job: dict[str, Any], step: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Decide about every cell of a plan.
 
     Args:
         job: ``cells`` (the plan), ``corpus`` (its fingerprint) and ``threads``.
+        step: called whenever something has been decided or timed.
 
     Returns:
         ``corpus`` (what it holds), and ``cells``: key to what ``sizing.sized`` says of its model
@@ -38,9 +39,12 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     data = Opened(job["corpus"])
     decide = Decisions(data)
     needless = refusals.of_flushing(cells)
-    decided = {key: needless.get(key) or decide(cell) for key, cell in cells.items()}
-    estimates.add(cells, decided, data)
-    missing = pretrainings.add(cells, decided, data)
+    decided = {}
+    for key, cell in cells.items():
+        decided[key] = needless.get(key) or decide(cell)
+        step()
+    estimates.add(cells, decided, data, step)
+    missing = pretrainings.add(cells, decided, data, step)
     return {"corpus": data.described(), "cells": decided, "pretrainings": missing}
 
 

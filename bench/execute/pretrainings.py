@@ -16,7 +16,10 @@ from bench.study import Cell
 
 
 def add(
-    cells: Mapping[str, Cell], decided: dict[str, dict[str, Any]], data: Callable[[Cell], Any]
+    cells: Mapping[str, Cell],
+    decided: dict[str, dict[str, Any]],
+    data: Callable[[Cell], Any],
+    step: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Tell every cell that asks for it which weights its body starts from.
 
@@ -25,6 +28,7 @@ def add(
         decided: what is known of each, changed in place: ``pretraining`` is how its weights were
             made, None where they are still to be.
         data: what a cell's rows are cut from.
+        step: called after each cell.
 
     Returns:
         What is to be made: its ``key``, ``arm``, ``objective``, ``tokens``, ``estimate_s``, the
@@ -61,6 +65,7 @@ def add(
             missing[recipe.key]["cells"].append(name)
         config = answer["config"] | {PRETRAINED: recipe.key}
         decided[name] = answer | {"config": config, "pretraining": made}
+        step()
     return list(missing.values())
 
 

@@ -15,13 +15,21 @@ from typing import Any, Self
 
 from bench.execute.channel import Channel, Closed, Garbled, Silent
 from bench.outcome import FAILED, KILLED, TIMEOUT
+from bench.store import StoreError
 from bench.study import Cell
 
 _SERVER = Path(__file__).with_name("server.py")
-#: Of the server and whatever it starts. Python's own says that -P is for what that starts, too.
-_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true", "PYTHONSAFEPATH": "1"}
+#: Of the server and whatever it starts.
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+    "PYTHONSAFEPATH": "1",  # -P, for what the server starts too
+    "PYTHONIOENCODING": "utf-8",  # as the log is, whatever a terminal can show
+}
 _START_TIMEOUT_S = 300  # a cold disk may take a minute to give up torch
 _GRACE_S = 5.0
+_SERVER_S = 60.0  # for what takes a moment: to fork, to notice an end, to take a job
+_ASKED_S = 600  # for what is no cell's, and takes half a minute
 
 
 class Server:
@@ -33,6 +41,10 @@ class Server:
     Attributes:
         code: digest of every file that can change a measurement, by name, as the server has
             imported it and its workers inherit it; see ``bench.store.sources``.
+
+    Raises:
+        ServerError: it does not start.
+        StoreError: the log cannot be written.
     """
 
     code: dict[str, str]
@@ -41,8 +53,12 @@ class Server:
         self._log = log
 
     def __enter__(self) -> Self:
+        try:
+            opened = self._log.open("ab")
+        except OSError as error:
+            raise StoreError(f"cannot write {self._log}: {error.strerror}") from None
         ours, theirs = socket.socketpair()
-        with self._log.open("ab") as log, theirs:
+        with opened as log, theirs:
             self._process = subprocess.Popen(
                 # By its place, and without the working directory: this tree's, as this file is.
                 [sys.executable, "-P", str(_SERVER), str(theirs.fileno())],
@@ -75,8 +91,7 @@ class Server:
     ) -> None:
         for worker in self._workers:  # nobody is asked, as the conversation may be broken off
             worker.channel.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(worker.pid, signal.SIGKILL)
+            worker.signal(signal.SIGKILL)
         self._workers.clear()
         self._control.close()
         with contextlib.suppress(ProcessLookupError):
@@ -87,31 +102,45 @@ class Server:
         """Fork a worker and give it its job.
 
         Raises:
-            ServerError: the server is gone.
+            ServerError: the server is gone, or stopped.
         """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 request = json.dumps({"op": "fork"}).encode()
                 socket.send_fds(self._control.sock, [request], [theirs.fileno()])
-            worker = Worker(self, self._control.receive()["pid"], Channel(ours))
-        except (Closed, OSError):
+            worker = Worker(self, self._control.receive(_SERVER_S)["pid"], Channel(ours))
+        except OSError as error:
             ours.close()
-            raise ServerError(f"the worker server is gone; see {self._log}") from None
+            raise self._lost(error) from None
         self._workers.add(worker)
-        with contextlib.suppress(Closed):  # a worker that died at once is found when it is asked
-            worker.channel.send(job)
+        with contextlib.suppress(Closed, Silent):  # one that died or stopped at once is found later
+            worker.channel.send(job, _SERVER_S)
         return worker
 
     def reap(self, worker: "Worker") -> int:
-        """Exit code of a worker that has ended or is about to, negative for a signal."""
+        """Exit code of a worker that has ended or is about to, negative for a signal.
+
+        Raises:
+            ServerError: the server is gone, or stopped.
+        """
         self._workers.discard(worker)
         try:
-            self._control.send({"op": "wait", "pid": worker.pid})
-            code: int = self._control.receive()["exit"]
-        except Closed:
-            raise ServerError(f"the worker server is gone; see {self._log}") from None
+            self._control.send({"op": "wait", "pid": worker.pid}, _SERVER_S)
+            try:
+                answer = self._control.receive(_SERVER_S)
+            except Silent:  # the worker does not end, or the server is stopped
+                worker.signal(signal.SIGKILL)
+                answer = self._control.receive(_SERVER_S)
+        except OSError as error:
+            raise self._lost(error) from None
+        code: int = answer["exit"]
         return code
+
+    def _lost(self, error: OSError) -> "ServerError":
+        """What is said of a server that does not answer."""
+        how = f"has not answered for {_SERVER_S:.0f} s" if isinstance(error, Silent) else "is gone"
+        return ServerError(f"the worker server {how}; see {self._log}")
 
 
 class CellFailed(Exception):
@@ -136,7 +165,7 @@ class CellFailed(Exception):
 
 
 class ServerError(RuntimeError):
-    """The process that forks the workers did not start, or is gone."""
+    """The process that forks the workers did not start, is gone, or does not answer."""
 
 
 class Worker:
@@ -205,17 +234,22 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and all it started: asked first, then made to."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # who is stopped hears it too
         deadline = time.monotonic() + _GRACE_S
         with contextlib.suppress(Closed, Silent, Garbled):
             while (left := deadline - time.monotonic()) > 0:
                 self.channel.receive(left)
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.end()
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and all it started."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:  # it has not made its group yet
+                os.kill(self.pid, number)
 
     def _post_mortem(self) -> tuple[str, str]:
         code = self.end()
@@ -225,11 +259,17 @@ class Worker:
         return (KILLED if -code == signal.SIGKILL else FAILED), f"the worker died of {name}"
 
 
-def prepare(server: Server, cells: Sequence[Cell], corpus: str, threads: int) -> dict[str, Any]:
+def prepare(
+    server: Server,
+    cells: Sequence[Cell],
+    corpus: str,
+    threads: int,
+    timeout_s: float = _ASKED_S,
+) -> dict[str, Any]:
     """What ``bench.execute.prepare.run`` decides, decided in a worker of its own.
 
     Raises:
-        CellFailed: the worker died.
+        CellFailed: the worker died, or has said nothing for ``timeout_s`` seconds.
     """
     return ask(
         server,
@@ -239,17 +279,18 @@ def prepare(server: Server, cells: Sequence[Cell], corpus: str, threads: int) ->
             "corpus": corpus,
             "threads": threads,
         },
+        timeout_s,
     )
 
 
-def ask(server: Server, job: dict[str, Any]) -> dict[str, Any]:
+def ask(server: Server, job: dict[str, Any], timeout_s: float = _ASKED_S) -> dict[str, Any]:
     """The answer to a job that is not a cell's, given by a worker of its own.
 
     Raises:
-        CellFailed: the worker died, or could not answer.
+        CellFailed: the worker died, could not answer, or has said nothing for so long.
     """
     worker = server.start(job)
-    answer: dict[str, Any] = worker.ask(None, timeout_s=3600)["result"]
+    answer: dict[str, Any] = worker.ask(None, timeout_s)["result"]
     worker.end()
     return answer
 

@@ -80,6 +80,8 @@ def main(fd: int) -> None:
                 _measure(channel, job)
             elif job["job"] == "pretrain":
                 _pretrain(channel, job)
+            elif job["job"] == "prepare":
+                channel.send({"result": prepare.run(job, lambda: channel.send({"progress": 0.0}))})
             else:
                 answer = _ANSWERS[job["job"]](job)
                 _refuse_edited()
@@ -217,7 +219,6 @@ def _subnormals(job: dict[str, Any]) -> dict[str, Any]:
 
 #: Jobs that are no cell's, by name.
 _ANSWERS = {
-    "prepare": prepare.run,
     "devices": _devices,
     "ceilings": _ceilings,
     "subnormals": _subnormals,

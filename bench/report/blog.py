@@ -13,12 +13,14 @@ from typing import Any
 
 import jinja2
 
+from bench import signs
 from bench.page.judgement import UNDECIDED
 from bench.page.sentence import TEXT
 from bench.report import citation, cite
 from bench.report.answers import AnswersError
-from bench.report.citation import Cited, code, prose, sentence, slug
+from bench.report.citation import Cited, prose, sentence, slug
 from bench.report.quote import Claim, Report
+from bench.report.text import code
 from bench.study.places import command
 
 _TEMPLATE = "blog.md.jinja"
@@ -73,7 +75,7 @@ def write(place: Path, to: Path, author: str | None = None, url: str = "") -> Pa
     judged = [_graded(claim, report, folder, figures) for claim in _decided(report)]
     if not any(figures.iterdir()):
         figures.rmdir()
-    post.write_text(_page(report, judged, author), "utf-8")
+    post.write_text(signs.plain(_page(report, judged, author)), "utf-8")
     return post
 
 
@@ -185,7 +187,7 @@ def _yaml(value: Any) -> str:
 
 def _fenced(text: str, language: str) -> str:
     """A block of code, whatever it has inside."""
-    lines = ["".join(c if c.isprintable() else " " for c in line) for line in text.splitlines()]
+    lines = text.splitlines()
     fence = "```"
     while any(fence in line for line in lines):
         fence += "`"

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.report import quote
 from bench.report.amounts import amount, basis, called
-from bench.report.citation import SUITE, Cited, plain, sentence
+from bench.report.citation import SUITE, Cited, sentence
+from bench.report.text import plain
 
 SIZE = (1200, 630)
 _MARGIN = 56

@@ -13,6 +13,7 @@ from bench.report import quote
 from bench.report.amounts import called, listed, told
 from bench.report.quote import Claim, Report
 from bench.report.tex import escaped
+from bench.report.text import code, plain
 
 #: As CITATION.cff has it.
 AUTHOR = "The rnn-vs-transformer developers"
@@ -241,21 +242,8 @@ def prose(text: str) -> str:
 
     A backslash is read before some signs in some dialects only; an entity is one everywhere.
     """
-    escaped = html.escape(" ".join(text.split()), quote=False)
+    escaped = html.escape(plain(text), quote=False)
     return re.sub(r"[\\`*_{}\[\]|~$^!#]", lambda sign: f"&#{ord(sign[0])};", escaped)
-
-
-def code(text: str) -> str:
-    """Text as code within a line of Markdown, whatever backticks it has."""
-    text = plain(text)
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence, pad = "`" * (longest + 1), " " if longest else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
-
-
-def plain(text: str) -> str:
-    """Text for a terminal: one line, and nothing that moves the cursor."""
-    return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split()))
 
 
 def slug(text: str) -> str:

@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import registry
+from bench import registry, signs
 from bench.page.numbers import listed
 from bench.report import answers, citation, located, quote
 from bench.report.answers import AnswersError
 from bench.report.citation import FORMATS, Cited
 from bench.report.quote import Claim, Report
+from bench.report.text import plain
 
 #: A figure's files: behind its name, light and dark, as lines and as pixels.
 FIGURES = (".svg", "-dark.svg", ".png", "-dark.png")
@@ -129,7 +130,7 @@ def _made(
     cited = Cited(report, cited.claim, drawn.name if drawn in made else "")
     for make, ending in FORMATS.values():
         path = folder / f"{name}.{ending}"
-        path.write_text(make(cited), "utf-8")
+        path.write_text(signs.plain(make(cited)), "utf-8")
         made.append(path)
     if cited.claim is not None:
         path = folder / answers.FILE
@@ -186,5 +187,5 @@ def _pictures(source: Path, cited: Cited, folder: Path, name: str) -> list[Path]
 
 def _line(claim: Claim) -> str:
     """A claim of a report's list: its name, its verdict, and what it rests on."""
-    said = citation.plain(claim.headline or claim.sentence)
-    return f"{claim.id}: {citation.plain(claim.verdict)}\n  {said}\n"
+    said = plain(claim.headline or claim.sentence)
+    return f"{claim.id}: {plain(claim.verdict)}\n  {said}\n"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from bench import registry
+from bench import registry, signs
 from bench.page import sentence
 from bench.page.judgement import DEPENDS, STATES, UNDECIDED
 from bench.report import answers, text
@@ -84,9 +84,8 @@ def write(given: Path) -> Path:
             f"{path} is there and no page of graded claims: move it away, or the studies into a "
             "folder of their own"
         )
-    path.write_text(
-        page(studies, folder.name, f"{folder.parent.name}/{folder.name}"), encoding="utf-8"
-    )
+    made = page(studies, folder.name, f"{folder.parent.name}/{folder.name}")
+    path.write_text(signs.plain(made), encoding="utf-8")
     return path
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench import signs
 from bench.drawing import svg
 from bench.page.judgement import DEPENDS, REFUTED, SUPPORTED, UNDECIDED
 from bench.report.blocks import Code, Figure, File, Link, Page, Parts, Strong
-from bench.report.text import fence, markdown
+from bench.report.text import code, fence, markdown
 
 PAGE = "README.md"
 HTML = "report.html"
@@ -63,7 +64,7 @@ class Writer:
         ):
             path = self._folder / first if place is None else place.with_suffix(f".{ending}")
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(signs.plain(text), encoding="utf-8")
 
     def _html(self, page: Page) -> str:
         drawn = _Drawn(self._folder / "figures", math.inf if page.slug else _ROOM)
@@ -104,7 +105,7 @@ def _said(href: Callable[[Any], str], parts: Parts) -> str:
     return "".join(
         markdown(part) if isinstance(part, str)
         else f"**{markdown(part.text)}**" if isinstance(part, Strong)
-        else f"`{part.text}`" if isinstance(part, Code)
+        else code(part.text) if isinstance(part, Code)
         else f"[{markdown(part.text)}]({href(part)})"
         for part in parts
     )  # fmt: skip

@@ -4,6 +4,8 @@ import html
 import re
 from typing import Any
 
+from bench import signs
+
 #: Of a caption.
 MOST_WORDS = 40
 
@@ -12,6 +14,19 @@ def markdown(text: Any) -> str:
     """Text that Markdown shows as it is."""
     escaped = html.escape(str(text), quote=False)
     return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", escaped).replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """Text as code within a line of Markdown, whatever backticks it has."""
+    text = plain(text)
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def plain(text: str) -> str:
+    """Text on one line, with nothing in it that moves a cursor."""
+    return signs.plain(" ".join(text.split()))
 
 
 def fence(text: str) -> str:

@@ -58,7 +58,9 @@ def examine(planned: Study, display: Display) -> bool:
         display.say(_subnormals(processes.ask(server, {"job": "subnormals"})))
         display.say("measuring the noise of this machine (half a minute)")
         half_width = _noise(server, library, display)
-        decided = processes.prepare(server, planned.cells, library, environment.threads())
+        decided = processes.prepare(
+            server, planned.cells, library, environment.threads(), planned.timeout_s
+        )
     answers = decided["cells"]
     estimate = sum(answer.get("estimate_s", 0.0) for answer in answers.values())
     estimate += sum(body["estimate_s"] for body in decided["pretrainings"])
@@ -102,7 +104,8 @@ def _subnormals(answer: dict[str, Any]) -> str:
 def _noise(server: processes.Server, library: str, display: Display) -> float:
     """Run one model against itself; half the width of the interval that its rounds leave."""
     noise = study.load(_NOISE)
-    decided = processes.prepare(server, noise.cells, library, environment.threads())["cells"]
+    threads = environment.threads()
+    decided = processes.prepare(server, noise.cells, library, threads, noise.timeout_s)["cells"]
     table = Table("A/A", "step", "ratio", "rounds", "steal", "other work", "flagged rounds")
     widths = []
     for group in noise.groups:

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from bench import registry, study, tasks
 from bench.data import corpus
+from bench.tools.console import say
 
 _FETCH = (
     "heads: of AutoModelFor..., those that the architecture has; what a checkpoint's weights lack "
@@ -40,7 +41,7 @@ def _tasks() -> Iterator[Table]:
     )  # fmt: skip
     table.columns[0].no_wrap = True
     missing: dict[str, list[str]] = {}
-    for row in task_rows(lambda text: print(text, file=sys.stderr)):
+    for row in task_rows(lambda text: say(text, sys.stderr)):
         table.add_row(*row.cells)
         if row.missing:
             missing.setdefault(row.missing, []).append(row.cells[0])

@@ -149,7 +149,8 @@ def _trials(
 ) -> Iterator[Trial]:
     library = corpus.fingerprint()
     with tempfile.TemporaryDirectory() as folder, processes.Server(Path(folder) / "log") as server:
-        decided = processes.prepare(server, plan[0], library, environment.threads())["cells"]
+        threads = environment.threads()
+        decided = processes.prepare(server, plan[0], library, threads, timeout_s)["cells"]
         answers = [decided[cell.key] for cell in plan[0]]
         if "failed" in answers[0]:
             raise TrustError(f"{plan[0][0].name}: {answers[0]['failed']}: {answers[0]['reason']}")

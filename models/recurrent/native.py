@@ -85,7 +85,14 @@ def _compiler() -> str:
 
 
 def _cache() -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    named = os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:  # neither HOME nor an entry of the user database
+        raise NativeUnavailable(
+            "kernel 'native' keeps what it compiles, and found no home folder: set XDG_CACHE_HOME "
+            "to a folder that can be written."
+        ) from None
     return folder / "rnn-vs-transformer" / "native"
 
 

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from bench import outcome, study
-from bench.recorder import Recorder, uninterrupted
+from bench.interrupts import uninterrupted
+from bench.recorder import Recorder
 from bench.store import Store, environment, system
 from bench.tools.display import Display
 
@@ -23,23 +24,37 @@ def interruptible():
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def interrupted(times):
-    """What is written where Ctrl-C is pressed so often before it is."""
+def interrupted(times, number=signal.SIGINT):
+    """What is written where Ctrl-C is pressed so often before it is, or another signal comes."""
     written = []
 
     def write():
         with uninterrupted():
             for _ in range(times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
             written.append("record")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         write()
+    assert stopped.value.code == 128 + number
     return written
 
 
-def test_a_ctrl_c_waits_for_what_is_inside():
-    assert interrupted(times=1) == ["record"]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_ctrl_c_waits_for_what_is_inside(number):
+    before = signal.getsignal(number)
+    assert interrupted(1, number) == ["record"]
+    assert signal.getsignal(number) is before
+
+
+def test_what_is_ignored_stays_ignored():
+    """As a hang-up is under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN
 
 
 def test_a_second_one_does_not_wait():

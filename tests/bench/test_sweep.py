@@ -245,7 +245,8 @@ def test_killed_sweep_loses_no_finished_cell(tmp_path):
     assert sum(statuses(folder).values()) == planned
 
 
-def test_ctrl_c_exits_130_with_the_command_that_resumes(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_whoever_stops_it_gets_the_command_that_resumes(number, code, tmp_path):
     """On a terminal, where Ctrl-C reaches the whole foreground group."""
     folder = tmp_path / "tiny"
     leader, follower = pty.openpty()
@@ -264,7 +265,7 @@ def test_ctrl_c_exits_130_with_the_command_that_resumes(tmp_path):
     while "learning scratch" not in seen:
         seen += os.read(leader, 4096).decode(errors="replace")
     workers = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     while True:
         try:
             chunk = os.read(leader, 4096).decode(errors="replace")
@@ -274,7 +275,8 @@ def test_ctrl_c_exits_130_with_the_command_that_resumes(tmp_path):
             break
         seen += chunk
     os.close(leader)
-    assert process.wait(timeout=900) == 130, seen
+    assert process.wait(timeout=900) == code, seen
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l"), "the cursor is there again"
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
     assert "Resume with:" in plain
     assert f"rvt run {TINY} --output {tmp_path}" in plain

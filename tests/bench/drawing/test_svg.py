@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 from bench.drawing import colours, style, svg
 
+from ..test_signs import HOSTILE
 from .test_style import SPACE, figure
 
 
@@ -53,3 +54,12 @@ def test_it_loads_nothing_and_runs_nothing(tmp_path):
     text = svg.inline(saved(tmp_path, "one"))
     assert not re.search(r"<script|@import|https?://(?!www\.w3\.org)|<!DOCTYPE|<\?xml", text)
     assert "*{" not in text, "a rule for the whole page"
+
+
+def test_a_picture_has_no_sign_that_xml_or_a_reader_cannot_have():
+    inside = f'<g id="{svg.hover(HOSTILE[:-2])}"><text>{HOSTILE}</text></g>'
+    drawn = f'<svg viewBox="0 0 1 1">{inside}</svg>'
+    text = svg.tidied(drawn, HOSTILE)
+    ET.fromstring(text)
+    assert text.count("2Jcde") == 3
+    assert {sign for sign in text if not sign.isprintable()} == {"\n"}

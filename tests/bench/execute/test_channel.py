@@ -30,3 +30,10 @@ def test_many_messages_at_once_and_one_in_pieces():
     with pytest.raises(Closed):
         other.send({"more": "x" * 10_000_000})
     other.close()
+
+
+def test_a_message_that_nobody_takes_is_given_up():
+    """As a process that is stopped takes none, once the socket is full."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(Silent, match="not taken in 0 s"):
+        Channel(ours).send({"long": "x" * 10_000_000}, timeout_s=0.1)

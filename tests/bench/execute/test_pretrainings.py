@@ -75,7 +75,7 @@ def test_each_body_is_made_once_and_again_only_where_it_is_damaged(own, fingerpr
     assert all(body["estimate_s"] > 0 for body in missing)
     assert {answers[cell.key]["pretraining"] for cell in cells} == {None}
     told = Told()
-    bodies.run(own, missing, answers, told, corpus=fingerprint, threads=2)
+    bodies.run(own, missing, answers, told, corpus=fingerprint, threads=2, timeout_s=600)
     assert [(arm, made["tokens"], why) for arm, made, why in told.ended] == [
         (body["arm"], 1024, "") for body in missing
     ]
@@ -97,7 +97,7 @@ def test_cells_of_a_body_that_cannot_be_made_say_why(own, fingerprint, tmp_path)
     decided = processes.prepare(own, cells, fingerprint, THREADS)
     (first, *_), answers = decided["pretrainings"], decided["cells"]
     told = Told()
-    bodies.run(own, [first], answers, told, corpus=fingerprint, threads=2)
+    bodies.run(own, [first], answers, told, corpus=fingerprint, threads=2, timeout_s=600)
     assert told.ended == [(first["arm"], None, "pretraining diverged at learning rate 1e+30")]
     for key in first["cells"]:
         assert answers[key] == {

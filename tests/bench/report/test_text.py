@@ -3,7 +3,11 @@
 import pytest
 
 from bench.report import budget
-from bench.report.text import fence, fitting, markdown
+from bench.report.blocks import Code, Heading, Page, Strong, Text
+from bench.report.pages import HTML, PAGE, Writer
+from bench.report.text import code, fence, fitting, markdown
+
+from ..test_signs import HOSTILE
 
 
 def test_markdown_shows_what_was_written():
@@ -15,6 +19,21 @@ def test_markdown_shows_what_was_written():
 def test_typed_lines_do_not_end_before_their_end():
     assert fence("rvt run x") == "```"
     assert fence("a ``` b") == "````"
+
+
+def test_code_is_code_whatever_backticks_it_has():
+    assert code("rvt run x") == "`rvt run x`"
+    assert code("a `` b") == "``` a `` b ```"
+
+
+@pytest.mark.parametrize("name", [PAGE, HTML])
+def test_no_name_moves_a_cursor_or_turns_a_line(name, tmp_path):
+    """Whoever shows a page: a terminal, a browser or a forge."""
+    said = (HOSTILE, Strong(HOSTILE), Code(f"{HOSTILE}`"))
+    Writer(tmp_path).write(Page("", HOSTILE, [said], [Heading(HOSTILE, "x"), Text(said)]))
+    page = (tmp_path / name).read_text(encoding="utf-8")
+    assert page.count("2Jcdef") >= 8
+    assert {sign for sign in page if not sign.isprintable()} == {"\n"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
 """Names that other libraries would take for markup."""
 
+import io
+
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from bench import study
 from bench.tools.console import console
 from bench.tools.display import Display
+
+from ..test_signs import HOSTILE
 
 NAMES = ("[/x]", "[bold]x[/bold]", ":smile:", "x+", "小")
 STUDY = """\
@@ -97,3 +102,45 @@ def test_a_bar_shows_a_name_as_it_is(tmp_path):
     with display.progress(1.0):
         display.advance(cell, 0.5)
     assert "[bold]x" in terminal.export_text()
+
+
+class Terminal(io.StringIO):
+    """Takes what a terminal would."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_name_moves_no_cursor_and_turns_no_line(tmp_path):
+    path = tmp_path / "names.toml"
+    path.write_text(STUDY.format(name="names"))
+    (cell,) = study.load(str(path)).cells[:1]
+    cell = cell.model_copy(update={"comparison": HOSTILE})
+    terminal = Terminal()
+    display = Display(console(160, terminal))
+    table = Table("name")
+    table.add_row(HOSTILE)
+    display.console.print(table)
+    with display.progress(1.0):
+        display.advance(cell, 0.5)
+        display.ended(cell, {"status": "failed", "reason": HOSTILE}, 1.0)
+    seen = terminal.getvalue()
+    assert seen.count("]8;;https://example.orga[2Ab2Jcdef") >= 4, "table, bar, name and reason"
+    for sign in "\x07\x9b\u202e\u2066\ud800":
+        assert sign not in seen
+    assert "\x1b]" not in seen
+    assert "\x1b[2Ab" not in seen
+
+
+def test_a_file_has_no_cursor_to_move_whatever_colours_are_forced(monkeypatch, tmp_path):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    path = tmp_path / "names.toml"
+    path.write_text(STUDY.format(name="names"))
+    (cell,) = study.load(str(path)).cells[:1]
+    written = io.StringIO()
+    display = Display(console(160, written))
+    with display.progress(1.0):
+        display.advance(cell, 0.5)
+        display.ended(cell, {"status": "failed", "reason": "x"}, 1.0)
+    assert "\x1b" not in written.getvalue()
+    assert " left]" in written.getvalue()
