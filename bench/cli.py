@@ -263,8 +263,10 @@ def report(
     folder = output or path.parent
     try:
         source = archive.opened(path)
-        if isinstance(source, archive.Archive) and source.lacks:
-            print(source.lacks, file=sys.stderr)
+        if isinstance(source, Store) and source.found:
+            print(source.found, file=sys.stderr)
+        elif lacks := source.meta("lacks"):
+            print(f"{path}: {lacks}", file=sys.stderr)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             print(f"report: {render.write(source, folder)}")

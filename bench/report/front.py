@@ -161,7 +161,9 @@ def _page(
         f"What do these records say of recurrent networks and transformers? — "
         f"{content.meta('title')}"
     )
-    told_first = (facts.line(content), content.meta("summary"), facts.partial(content))
+    told_first = (
+        facts.line(content), content.meta("lacks"), content.meta("summary"), facts.partial(content)
+    )  # fmt: skip
     lead = [[text] for text in told_first if text]
     return Page("", title, lead, blocks)
 
