@@ -265,8 +265,10 @@ def report(
     folder = output or path.parent
     try:
         source = archive.opened(path)
-        if isinstance(source, archive.Archive) and source.lacks:
-            say(source.lacks, sys.stderr)
+        if isinstance(source, Store) and source.found:
+            say(source.found, sys.stderr)
+        elif lacks := source.meta("lacks"):
+            say(f"{path}: {lacks}", sys.stderr)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             say(f"report: {render.write(source, folder)}")

@@ -1,8 +1,10 @@
 """The engine behind both doors: plan, prepare, measure what is missing, record, report."""
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +104,9 @@ def run(
     """
     started = time.monotonic()
     wanted = list(study.cells) if selected is None else _chosen(study.cells, selected)
-    with Store(folder, write=True) as store:
+    with Store(folder, write=not dry_run, absent=dry_run) as store:
+        if store.found:
+            display.say(store.found)
         told.refuse_other(store, study)
         provenance.commit()  # now: later ones are not of the code that runs
         library = corpus.fingerprint()
@@ -116,6 +120,9 @@ def run(
             {name: value for name, value in made_with.items() if name not in unused},
         )
         pending = _pending(wanted, store.statuses())
+        # A run that was stopped at its report goes on with that, instead of measuring again.
+        unreported = not pending and not fresh and _unreported(store, folder)
+        again = again and (bool(changed) or not unreported)
         if again and not pending and len(wanted) < len(study.cells):
             pending = wanted  # a part of the study is measured anew, in its place
         elif fresh or (again and (changed or not pending)):
@@ -132,14 +139,18 @@ def run(
             )
         summary = Summary(study.name, folder / render.PAGE, len(wanted), {})
         if dry_run and not pending:
-            display.say(f"nothing to do: {len(wanted)} of {len(wanted)} cells are recorded")
+            recorded = f"{len(wanted)} of {len(wanted)} cells are recorded"
+            if unreported:
+                display.say(f"nothing to measure: {recorded}; the report is to be written")
+            else:
+                display.say(f"nothing to do: {recorded}")
             return summary
         if not dry_run:
             ended = {key for key, status in store.statuses().items() if status in FINAL}
             Trainings(folder).clear(ended)  # what is measured anew is trained anew
         news = False if dry_run else told.tell(store, study)
         if pending:
-            with processes.Server(folder / LOG) as server:
+            with _log(folder, dry_run) as log, processes.Server(log) as server:
                 _refuse_other(server.code)
                 display.say(f"{study.title}: preparing {len(pending)} of {len(wanted)} cells")
                 decided = processes.prepare(
@@ -165,7 +176,7 @@ def run(
                 if edited := sources.edited_since():
                     display.say(f"edited while this ran, which ran as before: {_and(edited)}")
         summary.statuses = _statuses(wanted, store)
-        if pending or news or not summary.report.exists():
+        if pending or news or unreported:
             display.say("writing the report")
             try:
                 render.write(store, folder)
@@ -209,6 +220,21 @@ def _pending(cells: Sequence[Cell], statuses: dict[str, str]) -> list[Cell]:
             or statuses.get(cell.key) not in FINAL
         )
     ]
+
+
+@contextmanager
+def _log(folder: Path, dry_run: bool) -> Iterator[Path]:
+    """The file that takes what workers print; of a dry run nothing is left."""
+    if not dry_run:
+        yield folder / LOG
+        return
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place) / LOG
+
+
+def _unreported(store: Store, folder: Path) -> bool:
+    """Whether there are records of which the report is not, or is not whole."""
+    return store.meta("plan") is not None and not render.current(store, folder)
 
 
 def _statuses(cells: Sequence[Cell], store: Store) -> dict[str, str]:

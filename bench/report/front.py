@@ -163,7 +163,8 @@ def _page(
         f"{content.meta('title')}"
     )
     told_first = (
-        facts.line(content), content.meta("summary"), facts.partial(content), facts.lost(content),
+        facts.line(content), content.meta("lacks"), content.meta("summary"),
+        facts.partial(content), facts.lost(content),
     )  # fmt: skip
     lead = [[text] for text in told_first if text]
     return Page("", title, lead, blocks)

@@ -4,8 +4,6 @@ What a page says is in the sections of the registered probes and in the claims; 
 Everything is made in a folder beside its place and moved there when it is whole.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,22 +45,36 @@ def write(source: Source, folder: Path) -> Path:
     # What is published is packed; it stays so.
     packed = isinstance(source, archive.Archive) and source.path.suffix == ".gz"
     file = archive.PACKED if packed else archive.PLAIN
-    parts = (PAGE, HTML, FOLDER, answers.FILE, "figures", "tables", file)
-    work = None
+    signs = (PAGE, HTML, answers.FILE)
+    parts = (*signs, FOLDER, "figures", "tables", file)
     try:
-        work = Path(tempfile.mkdtemp(dir=folder, prefix=".report-"))
-        failures = _write(source, work, file)
-        placing.place(work, folder, parts)
+        with placing.work(folder) as work:
+            failures = _write(source, work, file)
+            placing.place(work, folder, parts, signs)
+    except placing.Busy:
+        raise StoreError(
+            f"the report in {folder} is being written by another process. Wait for it, then run "
+            "this again: the records are kept."
+        ) from None
     except OSError as error:
         raise StoreError(
             f"cannot write the report to {folder}: {error.strerror}. The records are kept."
         ) from None
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
     if failures:
         raise Incomplete(folder / PAGE, failures)
     return folder / PAGE
+
+
+def current(source: Source, folder: Path) -> bool:
+    """Whether the report in a folder is whole, and of these records as they are now."""
+    if placing.interrupted(folder) or not (folder / PAGE).exists():
+        return False
+    try:
+        said = answers.read(folder)
+    except answers.AnswersError:
+        return False
+    of = said.get("records")
+    return isinstance(of, dict) and of.get("sha256") == archive.digest(source)
 
 
 def _write(source: Source, work: Path, file: str) -> list[str]:

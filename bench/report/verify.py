@@ -114,7 +114,9 @@ def records(folder: Path) -> Archive:
         )
     source = Archive(file)
     if source.lacks:
-        raise StoreError(f"{source.lacks} rvt report {folder} writes a file that can be verified.")
+        raise StoreError(
+            f"{source.path}: {source.lacks} rvt report {folder} writes a file that can be verified."
+        )
     return source
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.outcome import FORMERLY, STATUSES
 from bench.store import lines
-from bench.store.database import FILE, Store, StoreError, encoded
-from bench.store.records import COORDINATES, Record, as_now
+from bench.store.database import FILE, Store, encoded
+from bench.store.lines import StoreError
+from bench.store.records import Record, as_now, mistake
 
 PLAIN = "records.jsonl"
 PACKED = "records.jsonl.gz"
@@ -26,24 +26,9 @@ _META: dict[str, tuple[type, ...]] = {
     "comparisons": (dict,), "plan": (list,),
     **dict.fromkeys(("options", "published"), (list, type(None))),
     **dict.fromkeys(("data", "ceilings", "corpus"), (dict, type(None))),
-    **dict.fromkeys(("question", "begun"), (str, type(None))),
+    **dict.fromkeys(("question", "begun", "lacks"), (str, type(None))),
     **dict.fromkeys(("elapsed_s", "estimate_s"), (int, float, type(None))),
 }  # fmt: skip
-#: What a record has, and what a report reads in it by name.
-_NEEDED: dict[str, tuple[type, frozenset[str]]] = {
-    "key": (str, frozenset()),
-    "status": (str, frozenset()),
-    "cell": (
-        dict,
-        frozenset({*COORDINATES, "probe", "seed", "axes", "protocol", "model"} - {"data"}),
-    ),
-    "model": (dict, frozenset({"parameters", "match"})),
-    "environment": (dict, frozenset({"cpu", "threads", "versions", "commit", "dirty"})),
-    "provenance": (dict, frozenset({"code", "corpus"})),
-    "metrics": (dict, frozenset()),
-    "samples": (dict, frozenset()),
-}
-_OF_NONE = frozenset({"reason", "alike", "together"})
 
 
 class Source(Protocol):
@@ -64,6 +49,7 @@ class Archive:
 
     Attributes:
         lacks: what a file of before does not say, in a sentence; None where it says all.
+        digest: of what the records are of, and of each; empty where nothing proves them.
 
     Raises:
         StoreError: it is not there, not readable, or a line is not what it should be; the line is
@@ -84,7 +70,8 @@ class Archive:
                 continue
             if header is not None:
                 _prove(path, number, text, proofs)
-            _refuse(path, number, value)
+            if why := mistake(value):
+                raise StoreError(f"{path}: line {number} is no record of this schema: {why}")
             if at.setdefault(value["key"], number) != number:
                 raise StoreError(
                     f"{path}: line {number} is of the cell of line {at[value['key']]}: expected "
@@ -100,14 +87,13 @@ class Archive:
             if not self._records:
                 raise StoreError(f"{path}: expected records, one JSON object a line. Got none.")
             self.lacks = (
-                f"{path} has no first line, which says the study's title, plan and ceilings, and "
-                "the digest of every record: the title is the folder's name, cells that were "
-                "never run are not known, and nothing proves the records."
+                "Unverified: the file of records has no first line, which says the study's title, "
+                "plan and ceilings, and the digest of every record. The title is the folder's "
+                "name, cells that were never run are not known, and nothing proves the records."
             )
-            header = _told(path, self._records)
+            header = _told(path, self._records) | {"lacks": self.lacks}
         self._meta = header
         self._complete(path)
-        #: One for the first line and all records, see ``write``; empty where nothing proves them.
         self.digest = "" if self.lacks else _of_all(header, proofs)
 
     def records(self) -> list[Record]:
@@ -147,6 +133,21 @@ def write(source: Source, path: Path) -> str:
         if source.path != path:
             shutil.copyfile(source.path, path)  # proven, so it is what would be written
         return source.digest
+    header, texts = _contents(source)
+    text = "".join(f"{line}\n" for line in (encoded(header), *texts)).encode()
+    path.write_bytes(gzip.compress(text, 9, mtime=0) if path.suffix == ".gz" else text)
+    return str(header["sha256"])
+
+
+def digest(source: Source) -> str:
+    """What ``write`` would return."""
+    if isinstance(source, Archive) and source.digest:
+        return source.digest
+    return str(_contents(source)[0]["sha256"])
+
+
+def _contents(source: Source) -> tuple[dict[str, Any], list[str]]:
+    """The first line, and the others as they are written."""
     records = source.records()
     texts = source.texts() if isinstance(source, Store) else [encoded(r) for r in records]
     proofs = [_digest(text.encode()) for text in texts]
@@ -154,10 +155,9 @@ def write(source: Source, path: Path) -> str:
     of = {name: source.meta(name) for name in _META} | {
         "cells": {key: cell for key, cell in cells.items() if key not in known}
     }
-    header = {"schema": _SCHEMA, "digests": proofs, "of": of}
-    text = "".join(f"{line}\n" for line in (encoded(header), *texts)).encode()
-    path.write_bytes(gzip.compress(text, 9, mtime=0) if path.suffix == ".gz" else text)
-    return _of_all(of, proofs)
+    if of["lacks"] is None:  # as in files of before it was said
+        del of["lacks"]
+    return {"schema": _SCHEMA, "digests": proofs, "of": of, "sha256": _of_all(of, proofs)}, texts
 
 
 def find(place: Path) -> Path:
@@ -201,6 +201,8 @@ def _header(path: Path, value: dict[str, Any]) -> tuple[dict[str, Any], list[str
     wrong = [name for name, kinds in _META.items() if not isinstance(of.get(name), kinds)]
     if wrong or not isinstance(of.get("cells"), dict):
         raise StoreError(f"{path}: line 1 does not say the study's {(*wrong, 'cells')[0]}")
+    if value.get("sha256", whole := _of_all(of, map(str, proofs))) != whole:  # none of before
+        raise StoreError(f"{path}: line 1 is not what was written: its digest differs")
     return of, proofs
 
 
@@ -209,27 +211,6 @@ def _prove(path: Path, number: int, text: bytes, proofs: list[str]) -> None:
         raise StoreError(f"{path}: line {number}: expected {len(proofs)} records. Got more.")
     if _digest(text) != proofs[number - 2]:
         raise StoreError(f"{path}: line {number} is not what was written: its digest differs")
-
-
-def _refuse(path: Path, number: int, record: Record) -> None:
-    """Refuse what a report could not read as a record.
-
-    Raises:
-        StoreError: naming what is not there.
-    """
-    no_record = f"{path}: line {number} is no record of this schema: expected"
-    for name, (kind, inside) in _NEEDED.items():
-        if not isinstance(record.get(name), kind):
-            raise StoreError(f"{no_record} {name!r}, {'a text' if kind is str else 'an object'}")
-        if inside and (lacks := inside - record[name].keys()):
-            raise StoreError(f"{no_record} {min(lacks)!r} in {name!r}")
-    if lacks := _OF_NONE - record.keys():
-        raise StoreError(f"{no_record} {min(lacks)!r}")
-    if record["status"] not in (*STATUSES, *FORMERLY):
-        raise StoreError(
-            f"{path}: line {number}: status must be one of {', '.join(STATUSES)}. Got "
-            f"{record['status'][:40]!r}."
-        )
 
 
 def _told(path: Path, records: list[Record]) -> dict[str, Any]:

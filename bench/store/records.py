@@ -1,12 +1,12 @@
 """Records as a report reads them: which there are, and where each stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from bench.data.contract import CHECKPOINT, OFFLINE
-from bench.outcome import DONE, FORMERLY
+from bench.outcome import DONE, FORMERLY, STATUSES
 
 COORDINATES = [
     "comparison", "task", "data", "length", "arm", "kernel", "device", "dtype", "denormals",
@@ -16,6 +16,54 @@ COORDINATES = [
 Record = dict[str, Any]
 #: Half types whose name meant, before records said what weights are of, that everything was.
 _WAS_PURE = ("bfloat16", "float16")
+
+_TEXT, _COUNT, _OBJECT, _NONE = (str,), (int,), (dict,), type(None)
+#: What a record has, and of what kind; what it has in one of these.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "key": _TEXT, "status": _TEXT, "alike": _TEXT, "reason": (str, _NONE),
+    "together": (str, _NONE),
+    **dict.fromkeys(("cell", "model", "environment", "provenance", "metrics", "samples"), _OBJECT),
+}  # fmt: skip
+_INSIDE: dict[str, dict[str, tuple[type, ...]]] = {
+    "cell": {
+        **dict.fromkeys(set(COORDINATES) - {"data", "length", "threads"}, _TEXT),
+        "probe": _TEXT, "length": _COUNT, "threads": (int, str), "seed": _COUNT,
+        "axes": _OBJECT, "protocol": _OBJECT, "model": _OBJECT,
+    },
+    "model": dict.fromkeys(("parameters", "match"), (dict, _NONE)),
+    "environment": {
+        "cpu": _TEXT, "threads": _COUNT, "versions": _OBJECT, "commit": (str, _NONE),
+        "dirty": (bool, _NONE),
+    },
+    "provenance": {"code": _TEXT, "corpus": _TEXT},
+}  # fmt: skip
+_WORDS = {
+    str: "a text", int: "a whole number", dict: "an object", bool: "true or false", _NONE: "null"
+}  # fmt: skip
+
+
+def mistake(record: Record) -> str | None:
+    """Why a report could not read an object as a record, naming what is not there; else None."""
+    for place, name, kinds in _needed():
+        whole = record if place is None else record[place]
+        inside = "" if place is None else f" in {place!r}"
+        if name not in whole:
+            return f"expected {name!r}{inside}, {_kinds(kinds)}"
+        if type(whole[name]) not in kinds:  # a bool is an int to isinstance
+            return f"expected {name!r}{inside}, {_kinds(kinds)}. Got {whole[name]!r}"[:200]
+    if record["status"] not in (*STATUSES, *FORMERLY):
+        return f"status must be one of {', '.join(STATUSES)}. Got {record['status'][:40]!r}"
+    return None
+
+
+def _needed() -> Iterator[tuple[str | None, str, tuple[type, ...]]]:
+    yield from ((None, name, kinds) for name, kinds in _KINDS.items())
+    for place, inside in _INSIDE.items():
+        yield from ((place, name, kinds) for name, kinds in sorted(inside.items()))
+
+
+def _kinds(kinds: tuple[type, ...]) -> str:
+    return " or ".join(_WORDS[kind] for kind in kinds)
 
 
 def as_now(record: Record) -> Record:

@@ -83,6 +83,45 @@ def test_second_run_does_nothing_and_says_so(folder, rvt):
     assert not changed
 
 
+def test_a_report_that_was_stopped_is_written_by_the_next_run(folder, rvt):
+    page = (folder / "README.md").read_text()
+    said = json.loads((folder / "claim.json").read_text())
+    said["records"]["sha256"] = "of other records"
+    (folder / "claim.json").write_text(json.dumps(said))
+    (folder / ".report-of-one-that-was-killed").mkdir()
+    dry = rvt("run", str(TINY), "--output", str(folder.parent), "--dry-run")
+    assert "nothing to measure: " in dry.out
+    again = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert again.code == 0, again.err
+    assert "writing the report" in again.out
+    assert (folder / "README.md").read_text() == page
+    assert (
+        json.loads((folder / "claim.json").read_text())["records"]["sha256"] != "of other records"
+    )
+    assert not list(folder.glob(".report-*"))
+
+
+def test_a_damaged_record_is_measured_again_and_a_dry_run_writes_nothing(folder, rvt):
+    with Store(folder, write=True) as store, store._writing():
+        records = {r["key"]: r for r in store.records()}
+        key = next(k for k, r in records.items() if r["cell"]["probe"] == "memory")
+        store._db.execute("UPDATE records SET status = 'dnne' WHERE key = ?", (key,))
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    dry = rvt("run", str(TINY), "--output", str(folder.parent), "--dry-run")
+    assert key in dry.out.replace("\n", "")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    report = rvt("report", str(folder), "--output", str(folder.parent / "of the rest"))
+    assert key in report.err
+    assert "1 record was damaged" in (folder.parent / "of the rest" / "README.md").read_text()
+    again = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert again.code == 0, again.err
+    assert len(list(folder.glob("damaged-*.sqlite"))) == 1
+    with Store(folder) as store:
+        found = {r["key"]: r for r in store.records()}
+    assert found.keys() == records.keys()
+    assert "damaged" not in (folder / "README.md").read_text()
+
+
 def test_only_what_is_missing_is_run(folder, rvt):
     with Store(folder, write=True) as store, store._writing():
         kept = [r for r in store.records() if r["cell"]["probe"] != "gradient"]

@@ -1,5 +1,7 @@
 """A report takes its place, and what somebody wrote there is not lost."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.report import placing
@@ -68,3 +70,55 @@ def test_a_damaged_list_is_as_none(tmp_path, folder):
     (folder / placing.LIST).write_text("[1")
     placing.place(made(tmp_path, "two"), folder, PARTS)
     assert list(folder.glob("kept-*"))
+
+
+SIGNS = ("README.md",)
+
+
+def stopped_at(call, tmp_path, folder, monkeypatch, text):
+    """A writer that is gone at its so many-th move; whether there was one."""
+    moves, replace = [], Path.replace
+
+    def counted(self, target):
+        moves.append(target)
+        if len(moves) == call:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", counted)
+        try:
+            placing.place(made(tmp_path, text), folder, PARTS, SIGNS)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def test_parts_of_two_reports_never_lie_there_without_a_sign(tmp_path, folder, monkeypatch, capsys):
+    """Stopped at every move: whole as before, whole as after, or the page says that it is not."""
+    placing.place(made(tmp_path, "0"), folder, PARTS, SIGNS)
+    call, told = 1, []
+    while stopped_at(call, tmp_path, folder, monkeypatch, str(call)):
+        page, figure = folder / "README.md", folder / "figures" / "a.svg"
+        page = page.read_text()
+        told.append("being replaced" in page)
+        assert told[-1] or (figure.read_text() == page)
+        assert not placing.interrupted(folder) or call > 1
+        placing.place(made(tmp_path, f"again {call}"), folder, PARTS, SIGNS)
+        assert (folder / "README.md").read_text() == f"again {call}" == figure.read_text()
+        assert not placing.interrupted(folder)
+        call += 1
+    assert len(told) >= 4
+    assert any(told)
+    assert not list(folder.glob("kept-*")), "nothing of it was anybody's work"
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_dead_writer_left_is_removed_and_a_living_one_is_left_alone(folder):
+    (folder / ".report-dead").mkdir()
+    with placing.work(folder) as work:
+        assert list(folder.glob(".report-*")) == [work]
+        with pytest.raises(placing.Busy), placing.work(folder):
+            pass
+        assert work.is_dir()
+    assert not list(folder.iterdir())

@@ -175,15 +175,22 @@ def test_a_first_line_says_what_the_records_are_of(path, name, value, said):
     first, *others = lines(path)
     header = json.loads(first)
     header["of"][name] = value
+    del header["sha256"]
     rewrite(path, [json.dumps(header), *others])
     with pytest.raises(StoreError, match=f"line 1 does not say .*{said}"):
         Archive(path)
 
 
-def test_an_edited_first_line_has_another_digest(path):
+def test_an_edited_first_line_is_named(path):
     before = Archive(path).digest
     first, *others = lines(path)
-    rewrite(path, [first.replace('"elapsed_s": ', '"elapsed_s": 1'), *others])
+    edited = first.replace('"elapsed_s": ', '"elapsed_s": 1')
+    rewrite(path, [edited, *others])
+    with pytest.raises(StoreError, match="line 1 is not what was written"):
+        Archive(path)
+    header = json.loads(edited)
+    del header["sha256"]  # as in files of before: the digest that claim.json states proves it
+    rewrite(path, [json.dumps(header), *others])
     assert Archive(path).digest != before
 
 

@@ -1,7 +1,6 @@
 """The store: what is committed stays, one sweep at a time, and damage is seen."""
 
 import os
-import random
 import subprocess
 import sys
 
@@ -77,24 +76,6 @@ def test_reading_needs_no_lock(tmp_path):
 def test_no_store_is_said(tmp_path):
     with pytest.raises(StoreError, match="no records in"):
         Store(tmp_path)
-
-
-def test_truncated_anywhere_is_put_aside_or_whole(tmp_path):
-    """Every page boundary and random offsets: never a wrong record, never a traceback."""
-    path = filled(tmp_path)
-    content = path.read_bytes()
-    choose = random.Random(0)
-    offsets = [*range(0, len(content), 4096), *(choose.randrange(len(content)) for _ in range(60))]
-    for offset in offsets:
-        path.write_bytes(content[:offset])
-        try:
-            with Store(tmp_path, write=True) as store:
-                assert not store.records(), offset
-        except StoreError as error:
-            assert "and put aside as damaged-" in str(error)
-            assert not path.exists()
-            (aside,) = tmp_path.glob("damaged-*")
-            aside.unlink()
 
 
 def test_a_disk_that_is_full_loses_nothing_before(tmp_path):
