@@ -40,7 +40,9 @@ def answered(tmp_path_factory):
 
 @pytest.fixture
 def published(answered, tmp_path):
-    return shutil.copytree(answered, tmp_path / "published")
+    """Of the published studies, one that judges the claim of the gradient."""
+    others = shutil.ignore_patterns("gradients-*")
+    return shutil.copytree(answered, tmp_path / "published", ignore=others)
 
 
 def retell(published, study, change):
