@@ -17,14 +17,15 @@ The convention, for every architecture alike:
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from models import flops
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def count_flops(model: nn.Module, inputs: Mapping[str, Any], training: bool) -> 
     Returns:
         The FLOPs of the whole batch.
     """
-    with FlopCounterMode(display=False, custom_mapping=_FORMULAS) as counter:
+    with FlopCounterMode(display=False, custom_mapping=flops.ATTENTION) as counter:
         if not training:
             with torch.no_grad():
                 model(**inputs)
@@ -200,46 +201,3 @@ def count_flops(model: nn.Module, inputs: Mapping[str, Any], training: bool) -> 
             loss = outputs.loss if "loss" in outputs else outputs.last_hidden_state.sum()
             loss.backward()
     return int(counter.get_total_flops())
-
-
-# PyTorch's counter gives 0 for its fused recurrent kernels and counts five products in the backward
-# pass of fused attention, which recomputes the scores. A formula gets shapes in place of tensors.
-
-_Shape = Sequence[int]
-
-
-def _mkldnn(shape: _Shape, weight_ih: _Shape, weight_hh: _Shape, *_: Any, **__: Any) -> int:
-    """One layer in one direction: (length, batch, inputs) times both weights."""
-    return 2 * prod(shape[:-1]) * (prod(weight_ih) + prod(weight_hh))
-
-
-def _cudnn(shape: _Shape, weights: Sequence[_Shape], *_: Any, **__: Any) -> int:
-    """All layers and directions; a bias has one dimension, a matrix two."""
-    return 2 * prod(shape[:-1]) * sum(prod(weight) for weight in weights if len(weight) == 2)
-
-
-def _attention(query: _Shape, key: _Shape, value: _Shape, *_: Any, **__: Any) -> int:
-    """(batch, heads, length, width): scores, and the values they weigh."""
-    return 2 * prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
-
-
-def _twice(formula: Callable[..., int]) -> Callable[..., int]:
-    return lambda *args, **kwargs: 2 * formula(*args, **kwargs)
-
-
-def _attention_backward(grad_out: _Shape, *shapes: Any, **_: Any) -> int:
-    return 2 * _attention(*shapes[:3])
-
-
-_aten = torch.ops.aten
-_FORMULAS: dict[Any, Callable[..., int]] = {
-    _aten.mkldnn_rnn_layer: _mkldnn,
-    _aten.mkldnn_rnn_layer_backward: _twice(_mkldnn),
-    _aten._cudnn_rnn: _cudnn,
-    _aten._cudnn_rnn_backward: _twice(_cudnn),
-    _aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    _aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-    _aten._scaled_dot_product_flash_attention_backward: _attention_backward,
-    _aten._scaled_dot_product_efficient_attention_backward: _attention_backward,
-    _aten._scaled_dot_product_cudnn_attention_backward: _attention_backward,
-}

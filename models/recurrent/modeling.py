@@ -85,6 +85,22 @@ class RecurrentPreTrainedModel(PreTrainedModel):
                 _flatten_bfloat16(module)
         return applied
 
+    def _check_and_adjust_attn_implementation(
+        self, attn_implementation: str | None, *_: Any, **__: Any
+    ) -> str:
+        """Refuse an implementation of attention; Hugging Face sends such a user to its tracker.
+
+        Raises:
+            ValueError: one is asked for.
+        """
+        if attn_implementation not in (None, "eager"):
+            raise ValueError(
+                "expected no attn_implementation: a recurrent model has no attention whose kernel "
+                f"could be chosen. Got {attn_implementation!r}: leave it out; config.kernel says "
+                f"how the recurrence is computed, one of {', '.join(KERNELS)}."
+            )
+        return "eager"
+
     def set_kernel(self, kernel: str) -> None:
         """Execute the recurrence by another kernel; the weights stay as they are.
 

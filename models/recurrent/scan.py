@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+import models.flops  # noqa: F401  # of the libraries' recurrences, beside those below
 from models.recurrent import aten, native
 
 

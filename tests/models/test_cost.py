@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config
 
 import models.arms
-from models import cost
+from models import flops
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Term, count_flops, count_parameters
 from models.heads import GENERATING, example, on_meta
@@ -144,10 +145,10 @@ def test_cudnn_and_onednn_formulas_agree():
         names = [argument.name for argument in operator.default._schema.arguments]
         assert names[:2] == ["input", "weight"]
     layers = [[(96, 32), (96, 24), (96,), (96,)], [(96, 24), (96, 24), (96,), (96,)]]
-    whole = cost._cudnn((16, 3, 32), [shape for layer in layers for shape in layer])
-    parts = [cost._mkldnn((16, 3, layer[0][1]), *layer) for layer in layers]
+    whole = flops._cudnn((16, 3, 32), [shape for layer in layers for shape in layer])
+    parts = [flops._mkldnn((16, 3, layer[0][1]), *layer) for layer in layers]
     assert whole == sum(parts) == 2 * 16 * 3 * 96 * (32 + 24 + 24 + 24)
-    packed = cost._cudnn((48, 32), [shape for layer in layers for shape in layer])
+    packed = flops._cudnn((48, 32), [shape for layer in layers for shape in layer])
     assert packed == whole
 
 
@@ -224,3 +225,18 @@ def test_an_architecture_that_reads_no_token_ids_cannot_be_counted():
     config = Wav2Vec2Config(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)
     with pytest.raises(ValueError, match="wav2vec2 cannot be fed a row of token ids: "):
         models.arms.load("transformer").cost(config, "AutoModel")
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_pytorch_s_own_counter_finds_no_recurrence_free(name):
+    """Whoever counts a model without this suite finds a fused LSTM to cost what a loop does."""
+    arm = models.arms.load(name)
+    config = arm.config(SMALL)
+    fed = example(config, SMALL.head, rows=ROWS, length=8)
+    counts = {}
+    for kernel in ("fused", "loop"):
+        with FlopCounterMode(display=False) as counter:
+            arm.build(config, SMALL.head, 0, kernel)(**fed).loss.backward()
+        counts[kernel] = counter.get_total_flops()
+    assert 0 <= counts["fused"] - counts["loop"] <= ROWS * first_steps(config)
+    assert counts["loop"] > 0

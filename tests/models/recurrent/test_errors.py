@@ -222,3 +222,11 @@ def test_a_decoder_needs_a_token_to_start_from():
 def test_a_head_that_there_is_not():
     with pytest.raises(ValueError, match="RecurrentConfig"):
         transformers.AutoModelForMultipleChoice.from_config(config())
+
+
+@pytest.mark.parametrize("asked", ["sdpa", "flash_attention_2", "flex_attention"])
+@pytest.mark.parametrize("auto", ["AutoModel", "AutoModelForCausalLM"])
+def test_a_recurrence_has_no_attention_to_choose(auto, asked):
+    with pytest.raises(ValueError, match=rf"no attn_implementation: .*Got '{asked}': leave it out"):
+        getattr(transformers, auto).from_config(config(), attn_implementation=asked)
+    assert getattr(transformers, auto).from_config(config(), attn_implementation="eager")
