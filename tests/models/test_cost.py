@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config
 
 import models.arms
-from models import flops
+from models import cost, flops
 from models.autoclasses import IMAGE_TEXT, SEQ2SEQ
 from models.cost import Term, count_flops, count_parameters
 from models.heads import GENERATING, example, on_meta
