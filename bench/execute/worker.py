@@ -80,10 +80,11 @@ def main(fd: int) -> None:
                 _measure(channel, job)
             elif job["job"] == "pretrain":
                 _pretrain(channel, job)
-            elif job["job"] == "prepare":
-                channel.send({"result": prepare.run(job, lambda: channel.send({"progress": 0.0}))})
             else:
-                answer = _ANSWERS[job["job"]](job)
+                if job["job"] == "prepare":
+                    answer = prepare.run(job, lambda: channel.send({"progress": 0.0}))
+                else:
+                    answer = _ANSWERS[job["job"]](job)
                 _refuse_edited()
                 channel.send({"result": answer})
             code = 0

@@ -43,6 +43,8 @@ def interrupted(times, number=signal.SIGINT):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_ctrl_c_waits_for_what_is_inside(number):
     before = signal.getsignal(number)
+    if before is signal.SIG_IGN:
+        pytest.skip("these tests themselves were started to outlive their terminal")
     assert interrupted(1, number) == ["record"]
     assert signal.getsignal(number) is before
 

@@ -36,10 +36,10 @@ def states(facet: Facet) -> str:
 def reach_by_length(facet: Facet) -> str:
     """Of the reach by length."""
     rows = facet.rows
-    joined = "Solid lines join equal trainings. " if (rows["training_steps"] > 0).any() else ""
+    joined = "Solid: equal trainings. " if (rows["training_steps"] > 0).any() else ""
     return (
-        f"Reach: the farthest token with {LEFT:.0%} of the largest gradient. {_BARS} {joined}"
-        "It does not say what is learned."
+        f"Reach: farthest token with {LEFT:.0%} of the largest gradient. {_BARS} {joined}"
+        "Not shown: what is learned."
     )
 
 

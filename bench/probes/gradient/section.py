@@ -236,7 +236,7 @@ QUESTIONS = (
     Question(
         225,
         "Had the trainings ended when they were measured last?",
-        lambda evidence: ended(evidence["gradient"]),
+        lambda evidence: ended(rows.trained(evidence)),
     ),
     Question(
         230,

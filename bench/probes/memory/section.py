@@ -6,8 +6,8 @@ from bench.probes.memory import figures, sentences
 
 def _memory_caption(facet: Facet) -> str:
     return (
-        "Tensors: as PyTorch hands them out; resident: the process's peak. What a kernel takes "
-        "within one call is not seen. Nothing follows for another allocator."
+        "Tensors: as PyTorch hands them out; resident: the process's peak. Not seen: what a "
+        "kernel takes within one call. Nothing follows for another allocator."
     )
 
 

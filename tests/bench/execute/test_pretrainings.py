@@ -93,12 +93,12 @@ def test_each_body_is_made_once_and_again_only_where_it_is_damaged(own, fingerpr
 
 
 def test_cells_of_a_body_that_cannot_be_made_say_why(own, fingerprint, tmp_path):
-    cells = planned(tmp_path, "tokens = 1024, learning_rates = [1e30]")
+    cells = planned(tmp_path, "tokens = 32768, learning_rates = [1000.0]")
     decided = processes.prepare(own, cells, fingerprint, THREADS)
     (first, *_), answers = decided["pretrainings"], decided["cells"]
     told = Told()
     bodies.run(own, [first], answers, told, corpus=fingerprint, threads=2, timeout_s=600)
-    assert told.ended == [(first["arm"], None, "pretraining diverged at learning rate 1e+30")]
+    assert told.ended == [(first["arm"], None, "pretraining diverged at learning rate 1000")]
     for key in first["cells"]:
         assert answers[key] == {
             "failed": FAILED,

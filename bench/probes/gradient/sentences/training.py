@@ -6,8 +6,8 @@ import pandas as pd
 
 from bench.frames.groups import groups
 from bench.outcome import CEILING, CONVERGED, DIVERGED, SOLVED
-from bench.page.numbers import counted, listed
-from bench.probes.gradient.sentences.groups import TOGETHER, Row, where
+from bench.page.numbers import listed
+from bench.probes.gradient.sentences.groups import TOGETHER, Row, arms, where
 
 _HOW = {
     SOLVED: "had solved the task",
@@ -30,15 +30,18 @@ def ended(frame: pd.DataFrame) -> list[str]:
     last = frame.drop_duplicates("record", keep="last").sort_index()
     lines = []
     for rows in groups(last, [*TOGETHER, "training_steps"]):
-        ends = Counter(_end(row) for row in rows)
-        told = [
-            f"{ends[end]} {how.format(was='was' if ends[end] == 1 else 'were')}"
-            for end, how in _HOW.items()
-            if ends[end]
-        ]
-        many = f"{counted(len(rows), 'training')} of {rows[0]['training_steps']:,} steps"
-        lines.append(f"{where(rows[0])}: of {many}, {listed(told)}.")
+        told = "; ".join(f"{arm} {_ends(own)}" for arm, own in arms(rows).items())
+        lines.append(f"{where(rows[0])}, after {rows[0]['training_steps']:,} steps: {told}.")
     return lines
+
+
+def _ends(rows: list[Row]) -> str:
+    ends = Counter(_end(row) for row in rows)
+    return listed(
+        f"{ends[end]} {how.format(was='was' if ends[end] == 1 else 'were')}"
+        for end, how in _HOW.items()
+        if ends[end]
+    )
 
 
 def _end(row: Row) -> str | None:
