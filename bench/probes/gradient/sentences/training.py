@@ -14,7 +14,7 @@ _HOW = {
     CONVERGED: "had converged",
     CEILING: "{was} still learning",
     DIVERGED: "had diverged",
-    None: "{was} not asked",
+    None: "{was} not asked about",
 }
 
 
@@ -31,6 +31,8 @@ def ended(frame: pd.DataFrame) -> list[str]:
     lines = []
     for rows in groups(last, [*TOGETHER, "training_steps"]):
         told = "; ".join(f"{arm} {_ends(own)}" for arm, own in arms(rows).items())
+        if not any(_end(row) for row in rows):
+            told = "whether they were still learning was not asked"
         lines.append(f"{where(rows[0])}, after {rows[0]['training_steps']:,} steps: {told}.")
     return lines
 

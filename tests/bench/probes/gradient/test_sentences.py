@@ -45,9 +45,9 @@ def test_trainings_say_whether_they_had_ended_when_the_gradient_was_measured():
     found.append(record([falling(0.5), falling(0.7)], seed=5, status="diverged"))
     assert (
         "1 thread, after 60 steps: LSTM 1 had solved the task, 2 had converged, "
-        "1 was still learning, 1 had diverged, 1 was not asked."
+        "1 was still learning, 1 had diverged, 1 was not asked about."
     ) in told(found)
-    assert "after 60 steps: LSTM 1 was not asked." in told(found[4:5])
+    assert "after 60 steps: whether they were still learning was not asked." in told(found[4:5])
 
 
 def test_the_reach_of_a_task_with_a_known_need_is_told_beside_who_learned_it():
