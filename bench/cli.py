@@ -105,8 +105,9 @@ def run(
     if dry_run:
         return
     if not summary.measured:
+        done = "measure" if summary.reported else "do"
         say(
-            f"nothing to do: {len(summary.statuses)} of {summary.planned} cells are recorded "
+            f"nothing to {done}: {len(summary.statuses)} of {summary.planned} cells are recorded "
             "(--fresh measures again)"
         )
     say(summary)
@@ -238,7 +239,7 @@ def trusted(pairs: int, as_json: bool) -> NoReturn:
     else:
         for line in found.lines():
             say(line)
-    raise typer.Exit(130 if found.interrupted else 0 if found.trusted else 1)
+    raise typer.Exit(found.code or (0 if found.trusted else 1))
 
 
 @app.command()

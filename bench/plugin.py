@@ -55,6 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(reason, returncode=2)
     from bench import registry, study
     from bench.cli import REPORTS, names
+    from bench.store import sources
+
+    sources.begun()  # the code that this process has imported, and what records will be of
 
     name: str = config.getoption("--study")
     devices, data = (names(config.getoption(option)) for option in ("--device", "--data"))

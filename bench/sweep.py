@@ -17,7 +17,7 @@ from bench.execute.tuning import Tuning
 from bench.outcome import DONE, FINAL, MEASURED, UNSUPPORTED
 from bench.recorder import Recorder
 from bench.report import render
-from bench.store import Store, environment, provenance, sources
+from bench.store import Store, environment, now, provenance, sources
 from bench.store.trainings import Trainings
 from bench.study import Cell, Study
 from bench.told import ChangedError
@@ -42,6 +42,7 @@ class Summary:
         statuses: status of every planned cell that has one, by key.
         planned: cells of the plan.
         measured: cells that this sweep ran.
+        reported: whether the report was made anew.
         lacks: what the report could not be made to say, and why.
     """
 
@@ -50,6 +51,7 @@ class Summary:
     planned: int
     statuses: dict[str, str] = field(default_factory=dict)
     measured: int = 0
+    reported: bool = False
     lacks: list[str] = field(default_factory=list)
 
     @property
@@ -120,11 +122,16 @@ def run(
             {name: value for name, value in made_with.items() if name not in unused},
         )
         pending = _pending(wanted, store.statuses())
+        if half := _half_done(wanted, store):
+            keys = {cell.key for cell in (*pending, *half)}
+            pending = [cell for cell in wanted if cell.key in keys]
         # A run that was stopped at its report goes on with that, instead of measuring again.
         unreported = not pending and not fresh and _unreported(store, folder)
         again = again and (bool(changed) or not unreported)
         if again and not pending and len(wanted) < len(study.cells):
             pending = wanted  # a part of the study is measured anew, in its place
+            if not dry_run:
+                store.set_meta(anew={"keys": [cell.key for cell in wanted], "since": now()})
         elif fresh or (again and (changed or not pending)):
             pending, changed = wanted, []
             if not dry_run:
@@ -173,10 +180,13 @@ def run(
                 _measure(study, pending, server, decided, library, recorder)
                 told.measure_ceilings(store, server, runnable, study.timeout_s)
                 summary.measured = len(pending)
+                if store.meta("anew") is not None and not _half_done(study.cells, store):
+                    store.set_meta(anew=None)
                 if edited := sources.edited_since():
                     display.say(f"edited while this ran, which ran as before: {_and(edited)}")
         summary.statuses = _statuses(wanted, store)
         if pending or news or unreported:
+            summary.reported = True
             display.say("writing the report")
             try:
                 render.write(store, folder)
@@ -230,6 +240,15 @@ def _log(folder: Path, dry_run: bool) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as place:
         yield Path(place) / LOG
+
+
+def _half_done(cells: Sequence[Cell], store: Store) -> list[Cell]:
+    """Cells that were to be measured anew in their place, and whose records are those of before."""
+    begun = store.meta("anew")
+    if begun is None:
+        return []
+    old = {record["key"] for record in store.records() if record["ended"] < begun["since"]}
+    return [cell for cell in cells if cell.key in begun["keys"] and cell.key in old]
 
 
 def _unreported(store: Store, folder: Path) -> bool:

@@ -28,7 +28,9 @@ def refuse_other(store: Store, study: Study) -> None:
     if before is None:
         return
     if file is None:  # one that comes with the suite, or a file that nobody wrote down
-        same, other = (before in registry.studies()) == (study.file is None), before
+        shipped = study.file is None
+        name = before.removesuffix(".toml") if shipped else before  # as older versions wrote it
+        same, other = (name in registry.studies()) == shipped, before
     else:
         same, other = file == _file(store, study) or before == study.source, before
         if (path := found_from(store.folder, file)) is not None:

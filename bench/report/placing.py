@@ -101,7 +101,10 @@ def place(work: Path, folder: Path, parts: Sequence[str], signs: Sequence[str] =
         (work / f"sign-{name}").write_text(_SIGN, "utf-8")
     (work / _NEXT).replace(folder / _NEXT)
     for name in signs:
-        (work / f"sign-{name}").replace(folder / name)
+        if name.endswith(".json"):  # no program takes a sign for an answer
+            (folder / name).unlink(missing_ok=True)
+        else:
+            (work / f"sign-{name}").replace(folder / name)
     for name in [name for name in parts if name not in signs] + list(reversed(signs)):
         _replace(work / name, folder / name, before)
     (folder / _NEXT).replace(folder / LIST)

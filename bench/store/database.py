@@ -189,6 +189,11 @@ class Store:
         if isinstance(error, tables.Newer):
             return f"{self.path} has schema {error}; this version reads {tables.SCHEMA}"
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return (
+                f"{self.path}: a sweep was stopped while it was writing a record. Run the study "
+                "again, which undoes that write and goes on; then read it."
+            )
         if isinstance(error, OSError) or code in _NOT_DAMAGE:
             return f"cannot use {self.path}: {error}"
         return self._quarantine(write)

@@ -5,6 +5,7 @@ is held for damaged where it is no record.
 """
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ def read(db: sqlite3.Connection, path: Path) -> Contents:
     schema, proven = 0, False
     for name, value, *proof in db.execute("SELECT * FROM meta NOT INDEXED"):
         proven = bool(proof)
-        if not _is(proof, name, value):
+        if not _is(proof, name, value) or not (proof or _is_json(value)):
             found.lost.append(str(name))
         elif name == "schema":
             schema = int(value) if value.isdecimal() else 0
@@ -131,9 +132,10 @@ def read(db: sqlite3.Connection, path: Path) -> Contents:
         raise Newer(schema)
     # A table that is not the one that was made may have lost any of its rows.
     made = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
-    if made.keys() != _TABLES.keys() or schema not in (1, SCHEMA):
+    if not _TABLES.keys() <= made.keys() or schema not in (1, SCHEMA):
         raise Damaged
-    if proven != (schema > 1) or (made == _TABLES) != (schema > 1):
+    ours = all(made[name] == sql for name, sql in _TABLES.items())  # others do no harm
+    if proven != (schema > 1) or ours != (schema > 1):
         raise Damaged
     found.sound = found.sound and schema == SCHEMA
     for key, status, text, *proof in db.execute("SELECT * FROM records NOT INDEXED"):
@@ -152,6 +154,14 @@ def _is(proof: Sequence[object], *parts: object) -> bool:
     """Whether these are texts, and what was written where there is a digest to prove it."""
     texts = [part for part in parts if isinstance(part, str)]
     return len(texts) == len(parts) and (not proof or proof == [digest(*texts)])
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(key: str, status: str, text: str) -> bool:

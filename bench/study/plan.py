@@ -196,7 +196,7 @@ def _plan(
         )
         mistakes.refuse()
     cells = [cell for grid in grids for cell in _product(grid, comparisons, devices, data)]
-    shipped = path in registry.studies().values()
+    shipped = path.resolve() in {known.resolve() for known in registry.studies().values()}
     return Study(
         name=path.stem,
         source=path.stem if shipped else written(path),

@@ -45,11 +45,13 @@ class Found:
         trials: in the order of measurement.
         said: of all of them.
         interrupted: whether there were to be more.
+        code: what a command ends with that was stopped, 0 otherwise.
     """
 
     trials: tuple[Trial, ...]
     said: Calibration
     interrupted: bool
+    code: int = 0
 
     @property
     def troubles(self) -> list[str]:
@@ -129,7 +131,7 @@ def examine(pairs: int, display: Display) -> Found:
     for line in limits.said():
         display.say(line)
     found: list[Trial] = []
-    interrupted = False
+    code = 0
     loaded = study.load(_STUDY)
     plan = list(_plan(loaded.cells[0], pairs))
     started = time.monotonic()
@@ -139,9 +141,9 @@ def examine(pairs: int, display: Display) -> Found:
             left = (time.monotonic() - started) / len(found) * (len(plan) - len(found))
             line = f"pair {len(found)} of {len(plan)}, {_line(trial)}"
             display.say(f"{line}; {duration(left)} left")
-    except KeyboardInterrupt:
-        interrupted = True
-    return Found(tuple(found), calibration(found), interrupted)
+    except KeyboardInterrupt as stopped:
+        code = getattr(stopped, "code", 130)
+    return Found(tuple(found), calibration(found), bool(code), code)
 
 
 def _trials(

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from bench import study, sweep
 from bench.outcome import DONE, INVALID, UNSUPPORTED
-from bench.store import FILE, Store
+from bench.store import FILE, Store, now
 from bench.store.trainings import Trainings
 
 from ..conftest import SHORT, TINY
@@ -129,6 +130,23 @@ def test_a_damaged_record_is_measured_again_and_a_dry_run_writes_nothing(folder,
         found = {r["key"]: r for r in store.records()}
     assert found.keys() == records.keys()
     assert "was damaged" not in (folder / "README.md").read_text()
+
+
+def test_what_was_stopped_while_measured_anew_in_its_place_goes_on(folder, rvt):
+    """Its record is still that of before, and complete."""
+    time.sleep(1)  # a record's time has no parts of a second
+    with Store(folder, write=True) as store:
+        old = {record["key"]: record for record in store.records()}
+        key = next(k for k, r in old.items() if r["cell"]["probe"] == "memory")
+        store.set_meta(anew={"keys": [key], "since": now()})
+    done = rvt("run", str(TINY), "--output", str(folder.parent))
+    assert done.code == 0, done.err
+    assert f"preparing 1 of {PLANNED} cells" in done.out
+    with Store(folder) as store:
+        assert [record["key"] for record in store.records() if old[record["key"]] != record] == [
+            key
+        ]
+        assert store.meta("anew") is None
 
 
 def test_only_what_is_missing_is_run(folder, rvt):

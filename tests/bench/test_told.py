@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from bench import study, told
+from bench import registry, study, told
 from bench.store import Store
 
 from ..conftest import TINY
@@ -86,3 +86,14 @@ def test_what_a_run_was_given_is_kept_to_make_it_again(place, output, said):
     loaded = study.load("a/x.toml", ["cpu", "cuda"], ["offline"])
     options = tell(loaded, place / output / "x")
     assert options == ["--device", "cpu,cuda", "--data", "offline", *said]
+
+
+def test_a_study_of_the_suite_is_the_same_by_its_path(tmp_path):
+    """And where an older version wrote its file's name down."""
+    path = str(registry.studies()["smoke"])
+    for first, second in (("smoke", path), (path, "smoke")):
+        tell(study.load(first), tmp_path / first.replace("/", "-"))
+        tell(study.load(second), tmp_path / first.replace("/", "-"))
+    with Store(tmp_path / "before", write=True) as store:
+        store.set_meta(source="smoke.toml")
+    tell(study.load("smoke"), tmp_path / "before")

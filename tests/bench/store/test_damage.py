@@ -248,6 +248,23 @@ def test_an_index_that_lacks_a_row_hides_no_record(path, published):
     assert harmed < len(places), "one is the index's: no record is lost"
 
 
+def test_what_others_keep_beside_the_records_does_no_harm(path, published):
+    edited(path, "ANALYZE")
+    edited(path, "CREATE TABLE notes (text TEXT)")
+    with Store(path.parent, write=True) as store:
+        assert len(store.records()) == len(published[0])
+        assert not store.found
+
+
+def test_a_value_of_before_that_is_no_json_is_lost_and_not_proven(path):
+    before(path)
+    edited(path, "UPDATE meta SET value = '\"x' WHERE name = 'title'")
+    with Store(path.parent, write=True) as store:
+        assert "title" in store.found
+        assert store.meta("title") is None
+    assert len(list(path.parent.glob("damaged-*.sqlite"))) == 1
+
+
 def test_a_newer_store_is_left_alone(path):
     edited(path, "UPDATE meta SET value = '9', digest = ? WHERE name = 'schema'",
            archive._digest(b"schema\n9"))  # fmt: skip
