@@ -181,7 +181,7 @@ def test_what_fails_a_gate_is_not_tried_again(folder, rvt):
     with Store(folder, write=True) as store:
         record = next(r for r in store.records() if r["status"] == DONE)
         store.put(record | {"status": INVALID, "reason": "other numbers"})
-    assert "nothing to do" in rvt("run", str(TINY), "--output", str(folder.parent)).out
+    assert "nothing to measure" in rvt("run", str(TINY), "--output", str(folder.parent)).out
 
 
 def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):
@@ -191,7 +191,7 @@ def test_another_device_leaves_the_records_and_its_own_report(folder, rvt):
     assert statuses(folder) == {UNSUPPORTED: PLANNED}
     again = rvt(*arguments)
     assert again.code == 0
-    assert "nothing to do" in again.out
+    assert "nothing to measure" in again.out
     assert statuses(folder) == {DONE: PLANNED - TOO_LONG, UNSUPPORTED: TOO_LONG}
     assert "LSTM" in (folder / "pages/method.md").read_text()
 
