@@ -128,10 +128,9 @@ def run(
         # A run that was stopped at its report goes on with that, instead of measuring again.
         unreported = not pending and not fresh and _unreported(store, folder)
         again = again and (bool(changed) or not unreported)
+        anew: list[Cell] = []
         if again and not pending and len(wanted) < len(study.cells):
-            pending = wanted  # a part of the study is measured anew, in its place
-            if not dry_run:
-                store.set_meta(anew={"keys": [cell.key for cell in wanted], "since": now()})
+            pending = anew = wanted  # a part of the study is measured anew, in its place
         elif fresh or (again and (changed or not pending)):
             pending, changed = wanted, []
             if not dry_run:
@@ -152,6 +151,9 @@ def run(
             else:
                 display.say(f"nothing to do: {recorded}")
             return summary
+        if anew and not dry_run:  # with what was stopped at that before, elsewhere in the study
+            begun = {cell.key for cell in (*_half_done(study.cells, store), *anew)}
+            store.set_meta(anew={"keys": sorted(begun), "since": now()})
         if not dry_run:
             ended = {key for key, status in store.statuses().items() if status in FINAL}
             Trainings(folder).clear(ended)  # what is measured anew is trained anew

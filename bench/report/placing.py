@@ -76,8 +76,8 @@ def place(work: Path, folder: Path, parts: Sequence[str], signs: Sequence[str] =
         work: the finished report.
         folder: where it is to be.
         parts: files and folders of a report; other files of ``folder`` stay as they are.
-        signs: of these, the pages that say meanwhile that the report is not whole; they are the
-            last to take their place, the first of them at the very end.
+        signs: of these, the pages that say meanwhile that the report is not whole, and JSON that
+            is gone meanwhile; the last to take their place, the first of them at the very end.
 
     Raises:
         OSError: the folder cannot be written.
@@ -97,14 +97,15 @@ def place(work: Path, folder: Path, parts: Sequence[str], signs: Sequence[str] =
     # All that takes room on the disk, before anything is moved.
     (work / _NEXT).write_text(json.dumps(new, indent=0, sort_keys=True) + "\n", "utf-8")
     before = Path(tempfile.mkdtemp(dir=work))
-    for name in signs:
+    pages = [name for name in signs if not name.endswith(".json")]
+    for name in pages:
         (work / f"sign-{name}").write_text(_SIGN, "utf-8")
     (work / _NEXT).replace(folder / _NEXT)
     for name in signs:
-        if name.endswith(".json"):  # no program takes a sign for an answer
-            (folder / name).unlink(missing_ok=True)
-        else:
+        if name in pages:
             (work / f"sign-{name}").replace(folder / name)
+        else:  # no program takes a sign for an answer
+            (folder / name).unlink(missing_ok=True)
     for name in [name for name in parts if name not in signs] + list(reversed(signs)):
         _replace(work / name, folder / name, before)
     (folder / _NEXT).replace(folder / LIST)

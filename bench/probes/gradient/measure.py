@@ -14,7 +14,7 @@ from bench import tasks
 from bench.data import metrics
 from bench.measure.contract import Progress, Result
 from bench.measure.scoring import evaluate
-from bench.measure.subject import Subject
+from bench.measure.subject import Batch, Subject
 from bench.measure.training import Trainer, not_finite
 from bench.outcome import Diverged, Invalid, Unsupported
 from bench.probes.gradient import flow as curves
@@ -89,14 +89,15 @@ class Measurement:
             )
             size = -(-protocol["steps"] // _CHUNKS)
             stops = {*_stages(protocol), *range(size, protocol["steps"], size), protocol["steps"]}
-            validations = _validations(protocol)
+            if validations := _validations(protocol):
+                held_out = subject.rows("validation", protocol["eval_rows"], seed=0)
             done = 0
             for stop in sorted({*stops, *validations}):
                 if stop > done:
                     trainer.run(subject.batches(stop - done, protocol["batch_size"], done))
                 done = stop
                 if stop in validations:
-                    self._validate(stop)
+                    self._validate(trainer, held_out, stop)
                 if stop in _stages(protocol):
                     self._measure(stop)
                 self.progress(stop / protocol["steps"])
@@ -134,12 +135,11 @@ class Measurement:
     def _samples(self) -> dict[str, list[Any]]:
         return self.samples | (self.trainer.training().samples() if self.trainer else {})
 
-    def _validate(self, step: int) -> None:
+    def _validate(self, trainer: Trainer, rows: Batch, step: int) -> None:
         """How far the training has come; the flow is measured of the weights as they then are."""
-        rows = self.subject.rows("validation", self.protocol["eval_rows"], seed=0)
         score = evaluate(self.subject, self.model, rows, self.protocol["batch_size"])
-        if not math.isfinite(score.loss) and self.trainer is not None:
-            raise self.trainer.not_finite(step, "the validation loss")
+        if not math.isfinite(score.loss):
+            raise trainer.not_finite(step, "the validation loss")
         self._add(validation=[step, score.loss, score.metric])
 
     def _loss_position(self) -> int | None:
